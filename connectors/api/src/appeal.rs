@@ -1,0 +1,215 @@
+//! An appeal (诉求), as parsed from what a channel sent.
+
+use crate::MediaRef;
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What one citizen says in one message (诉求).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Appeal {
+    /// What the message asks of the gateway itself.
+    pub intent: Intent,
+    /// What kind of matter it is, where the citizen or the channel said so.
+    pub kind: Option<Kind>,
+    /// A title, where one was given.
+    pub title: Option<String>,
+    /// The citizen's words.
+    pub content: String,
+    /// What the citizen asks to be done (办理要求).
+    pub demand: Option<String>,
+    /// Who speaks.
+    pub appellant: Appellant,
+    /// Where it is.
+    pub location: Location,
+    /// When it happened: RFC 3339 with offset, as given.
+    pub occurred_at: Option<String>,
+    /// The hotline that the citizen or the partner named.
+    pub hotline: Option<String>,
+    /// The citizen agreed to have it published.
+    pub publish: bool,
+    /// Photos, recordings, files.
+    pub attachments: Vec<Attachment>,
+    /// The message as the citizen sent it, piece by piece; empty where that says no more than `content`.
+    pub transcript: Vec<Part>,
+}
+
+/// What a message asks of the gateway itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Intent {
+    /// Take up a matter, or add to one.
+    #[default]
+    Appeal,
+    /// Hurry up (催办).
+    Urge,
+    /// Take it back (撤回).
+    Withdraw,
+}
+
+/// What kind of matter an appeal is (诉求类型).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// 咨询
+    Consultation,
+    /// 求助
+    Help,
+    /// 投诉
+    Complaint,
+    /// 举报
+    Report,
+    /// 意见建议
+    Suggestion,
+    /// 表扬
+    Praise,
+    /// 其他
+    Other,
+}
+
+/// Who speaks (诉求人).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Appellant {
+    /// Name.
+    pub name: Option<String>,
+    /// Phone number, as given.
+    pub phone: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// WeChat openid, within the official account.
+    pub wechat_openid: Option<String>,
+    /// Does not want to be known.
+    #[serde(deserialize_with = "null_is_default")]
+    pub anonymous: bool,
+    /// Wants to be known to the centre only.
+    #[serde(deserialize_with = "null_is_default")]
+    pub confidential: bool,
+}
+
+/// `null` where a partner means "not said".
+pub(crate) fn null_is_default<'de, T: Default + Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Ids only in logs: names, numbers and addresses are masked.
+impl std::fmt::Debug for Appellant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Appellant")
+            .field("name", &self.name.as_deref().map(mask_name))
+            .field("phone", &self.phone.as_deref().map(mask_phone))
+            .field("email", &self.email.as_ref().map(|_| "***"))
+            .field("wechat_openid", &self.wechat_openid.as_ref().map(|_| "***"))
+            .field("anonymous", &self.anonymous)
+            .field("confidential", &self.confidential)
+            .finish()
+    }
+}
+
+/// `王小明` as `王**`.
+pub fn mask_name(name: &str) -> String {
+    name.chars().take(1).chain("**".chars()).collect()
+}
+
+/// `13800138000` as `138****8000`; shorter numbers keep less.
+pub fn mask_phone(phone: &str) -> String {
+    let characters: Vec<char> = phone.chars().collect();
+    let (head, tail) = match characters.len() {
+        0..=4 => (0, 0),
+        5..=8 => (1, 2),
+        _ => (3, 4),
+    };
+    let (head, tail) = (&characters[..head], &characters[characters.len() - tail..]);
+    head.iter().chain(&['*'; 4]).chain(tail).collect()
+}
+
+/// Where it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Location {
+    /// In words.
+    pub text: Option<String>,
+    /// Latitude in degrees, -90 to 90.
+    pub lat: Option<f64>,
+    /// Longitude in degrees, -180 to 180.
+    pub lon: Option<f64>,
+    /// Administrative division code (GB/T 2260), as `511102`.
+    pub region: Option<String>,
+    /// What `lat` and `lon` refer to, where the channel said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub datum: Option<Datum>,
+}
+
+/// What coordinates refer to. Kept as sent, never converted silently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Datum {
+    /// The world's.
+    Wgs84,
+    /// China's public maps': up to 600 m off the former.
+    Gcj02,
+}
+
+/// A photo, recording or file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// File name, as given.
+    pub name: Option<String>,
+    /// Media type, as claimed.
+    pub media_type: String,
+    /// The bytes, or where to get them.
+    pub payload: Payload,
+}
+
+/// The bytes of an attachment, or where to get them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// They came with the message.
+    Inline(Bytes),
+    /// The channel only named them; see [`crate::Media`].
+    Remote(MediaRef),
+}
+
+/// One piece of what the citizen sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What it is.
+    pub kind: PartType,
+    /// Its words, if any.
+    pub text: Option<String>,
+    /// Index in [`Appeal::attachments`], if it has bytes.
+    pub attachment: Option<usize>,
+}
+
+/// What a piece is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum PartType {
+    Text,
+    Image,
+    Voice,
+    Video,
+    Location,
+    Link,
+    File,
+    Menu,
+    Call,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_keep_what_a_clerk_needs_to_ask_back_and_no_more() {
+        assert_eq!(mask_phone("13800138000"), "138****8000");
+        assert_eq!(mask_phone("2435678"), "2****78");
+        assert_eq!(mask_phone("110"), "****");
+        assert_eq!(mask_name("王小明"), "王**");
+        let who = Appellant { phone: Some("13812345678".into()), email: Some("a@b.cn".into()), ..Default::default() };
+        let shown = format!("{who:?}");
+        assert!(shown.contains("138****5678") && !shown.contains("13812345678") && !shown.contains("a@b"), "{shown}");
+    }
+}

@@ -1,0 +1,120 @@
+//! One message on its way through the one door, and what the door answers.
+
+use crate::Appeal;
+use bytes::Bytes;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// The bytes as received, and what is needed to parse them again in ten years.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Raw {
+    /// Media type of `body`, with its parameters.
+    pub media_type: String,
+    /// What came beside the body and is needed to parse it (a header, the partner's name). Never a secret.
+    pub meta: BTreeMap<String, String>,
+    /// The bytes.
+    pub body: Bytes,
+}
+
+/// Its size only: the bytes are the citizen's.
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Raw({}, {} bytes)", self.media_type, self.body.len())
+    }
+}
+
+/// One authenticated message, not yet on disk.
+#[derive(Clone)]
+pub struct Incoming {
+    /// The bytes to keep.
+    pub raw: Raw,
+    /// Names under which the channel would send the same message again; none if it has no such name.
+    pub keys: Vec<DeliveryKey>,
+    /// [`digest`] of the content: the same key with the same digest is a redelivery (重复推送).
+    pub digest: [u8; 16],
+    /// Who sent it, in the channel's own terms (an openid, a number); for assembly and limits.
+    pub sender: Option<String>,
+    /// The hotline that the sender named; else the channel's own counts.
+    pub hotline: Option<String>,
+}
+
+/// A name for one delivery, unique within the channel and `scope`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryKey {
+    /// Whose names these are: a partner, an account, a kind of key.
+    pub scope: String,
+    /// The name.
+    pub value: String,
+    /// What the same name with other content means.
+    pub on_other_content: OnOtherContent,
+}
+
+/// What the same delivery key with other content means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnOtherContent {
+    /// A new appeal, and a warning: the sender reuses its names (a message is never dropped for that).
+    NewAppeal,
+    /// A mistake of the sender, refused ([`Refusal::OtherContent`]); also refused while the first is under way.
+    Refuse,
+}
+
+/// The content digest of `parts`: SHA-256 over the length-prefixed parts, cut to 128 bits.
+pub fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash.finalize()[..16]);
+    short
+}
+
+/// What the citizen gets (受理回执), once the message is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// `YYYYMMDD-NNNNNN-C`.
+    pub number: String,
+    /// The status code, eight characters of Crockford base32 as `7Q3M-K9TD`. `None` only when the store's key was
+    /// lost since the first delivery.
+    pub code: Option<String>,
+    /// The message was known already; this is the first receipt again.
+    pub redelivery: bool,
+    /// When the (first) message was received.
+    pub received_at: Timestamp,
+}
+
+/// Why the door did not take a message. Nothing was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The first message under this key is still being written.
+    #[error("the first request under this key is still under way")]
+    UnderWay,
+    /// The key was used before, with other content.
+    #[error("this key was used before with other content")]
+    OtherContent,
+    /// The store cannot write now; the channel should try again.
+    #[error("the message could not be stored; try again")]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+/// Turns stored bytes into an appeal. Pure: the same bytes give the same appeal, on any node, at any time.
+pub trait Parser: Send + Sync {
+    /// Parses `raw`.
+    ///
+    /// # Errors
+    /// [`ParseError`] sends the message to quarantine, visible and replayable.
+    fn parse(&self, raw: &Raw) -> Result<Appeal, ParseError>;
+}
+
+/// The bytes make no appeal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ParseError(
+    /// Why, in words for an operator; without the citizen's words.
+    pub String,
+);

@@ -1,0 +1,81 @@
+//! From us to the citizen, and media that the channel only names.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Carries an answer (答复) to the citizen.
+#[async_trait]
+pub trait Replier: Send + Sync {
+    /// Sends one reply; success means that the channel took it.
+    ///
+    /// # Errors
+    /// [`Failure`] says what to do next.
+    async fn reply(&self, reply: &Reply) -> Result<(), Failure>;
+}
+
+/// One answer to one citizen.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The reply's id, the same at every attempt.
+    pub id: String,
+    /// To whom, in the channel's own terms: the `sender` of what came in.
+    pub to: String,
+    /// The ticket's number.
+    pub number: String,
+    /// The words.
+    pub text: String,
+}
+
+/// A channel that keeps photos and recordings for a short while only.
+#[async_trait]
+pub trait Media: Send + Sync {
+    /// Fetches one, at most `max` bytes.
+    ///
+    /// # Errors
+    /// [`Failure`]; `Refused` means that it is gone for good.
+    async fn fetch(&self, media: &MediaRef, max: u64) -> Result<Bytes, Failure>;
+}
+
+/// The channel's name for a photo or recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaRef(
+    /// A media id or an address.
+    pub String,
+);
+
+/// What to do next after something did not go out or come in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Try again.
+    #[error("{why}")]
+    Retry {
+        /// Not before this has passed.
+        after: Option<Duration>,
+        /// Why.
+        why: String,
+    },
+    /// Never try this again.
+    #[error("{why}")]
+    Refused {
+        /// Why, with the channel's own code.
+        why: String,
+    },
+    /// It may have arrived; sending it again could say it twice.
+    #[error("{why}")]
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Logs in to the channel, sends and consumes nothing.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Tries it.
+    ///
+    /// # Errors
+    /// What is wrong and what would be right, in words.
+    async fn probe(&self) -> Result<(), String>;
+}

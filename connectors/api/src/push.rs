@@ -1,0 +1,129 @@
+//! The channel calls us.
+
+use crate::{Incoming, Problem, Receipt, Refusal};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use jiff::Timestamp;
+use std::net::IpAddr;
+
+/// A channel that calls us over HTTP. Everything here is a pure function of the request and the clock.
+pub trait Webhook: Send + Sync {
+    /// Authenticates one request and says what is in it.
+    ///
+    /// # Errors
+    /// [`Rejection`], with the answer in the channel's own protocol. Nothing is stored.
+    fn receive(&self, request: &Request, now: Timestamp) -> Result<Reception, Rejection>;
+
+    /// Who calls: decides which rate limit applies.
+    fn callers(&self) -> Callers {
+        Callers::Public
+    }
+}
+
+/// Who calls a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callers {
+    /// Anybody, each from an address of their own: every request counts against its address.
+    Public,
+    /// A platform that speaks for many citizens from few addresses and signs: only requests that fail
+    /// authentication count against the address.
+    Platform,
+}
+
+/// One HTTP request, its body already within the limits.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// What follows `/channels/{id}`: empty, or begins with `/`.
+    pub path: String,
+    /// The raw query string, as sent.
+    pub query: Option<String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// The client's address (behind a trusted proxy, the one that it reports).
+    pub peer: IpAddr,
+}
+
+/// What is in an authenticated request.
+pub enum Reception {
+    /// Nothing to keep: a handshake, a form page. The answer.
+    Answer(Response),
+    /// Messages to keep.
+    Accept(Accept),
+}
+
+/// Messages to keep, and how to answer once that is decided.
+pub struct Accept {
+    /// The messages, in order. All are stored in one transaction, or none.
+    pub messages: Vec<Incoming>,
+    /// A name for the caller, if it showed a key of its own: the `per_key` limit counts by it.
+    pub caller: Option<String>,
+    /// Called after the write: with one receipt a message, or why nothing was stored.
+    pub answer: Answer,
+}
+
+/// Makes the answer to the channel, after the write.
+pub type Answer = Box<dyn FnOnce(Result<&[Receipt], Refusal>) -> Response + Send>;
+
+/// A request that is not taken.
+#[derive(Debug)]
+pub enum Rejection {
+    /// Not from whom it claims. It does not count as received.
+    Unauthenticated(Response),
+    /// From the right sender, but unusable. It counts as received and rejected.
+    Malformed {
+        /// A short, stable label for metrics: `json`, `too-long`.
+        reason: &'static str,
+        /// The answer, which names the field.
+        response: Response,
+    },
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers; `Content-Length` is the gateway's.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// An answer of a media type.
+    pub fn new(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));
+        Self { status, headers, body: body.into() }
+    }
+
+    /// Adds a header; values that are no header values are left out.
+    #[must_use]
+    pub fn with(mut self, name: header::HeaderName, value: &str) -> Self {
+        if let Ok(value) = header::HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}
+
+impl From<Problem> for Response {
+    fn from(problem: Problem) -> Self {
+        let response = Self::new(problem.status, "application/problem+json", problem.to_json());
+        match problem.retry_after {
+            // Rounded up: a client that waits as long as it is told must not come too early.
+            Some(wait) => response.with(header::RETRY_AFTER, &wait.as_millis().div_ceil(1000).max(1).to_string()),
+            None => response,
+        }
+    }
+}
+
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Self {
+        Problem::from(refusal).into()
+    }
+}
