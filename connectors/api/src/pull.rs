@@ -38,7 +38,6 @@ pub trait Session: Send {
 }
 
 /// Messages that the channel wants acknowledged together.
-#[derive(Debug)]
 pub struct Batch {
     /// The session's own name for it.
     pub id: u64,
