@@ -69,6 +69,10 @@ impl Submission {
     /// # Errors
     /// One fault: the field and what would be right.
     pub fn from_json(body: &[u8]) -> Result<Self, FieldFault> {
+        // A JSON array would be read as the fields in their order: not what anybody means.
+        if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(FieldFault { field: "body".into(), detail: "is no JSON object".into() });
+        }
         serde_json::from_slice(body).map_err(|error| {
             // Read again, slowly, to learn the field: only bad bodies pay for it.
             let mut json = serde_json::Deserializer::from_slice(body);
