@@ -1,1 +1,8 @@
-//! c
+//! Jiesu 接诉: one front door for every hotline.
+
+pub mod config;
+pub mod delivery {
+    //! Events, to the core and to every subscriber.
+    pub mod predicate;
+}
+pub mod registry;
