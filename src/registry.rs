@@ -73,7 +73,8 @@ fn build<C: Connector>(settings: Value, setup: &Setup<'_>) -> Result<Parts, Vec<
         _ => {}
     }
     if errors.is_empty() {
-        errors.push(BuildError::new("", "the connector refused without saying why; this is a mistake in the connector"));
+        errors
+            .push(BuildError::new("", "the connector refused without saying why; this is a mistake in the connector"));
     }
     Err(errors)
 }

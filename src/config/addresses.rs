@@ -72,9 +72,8 @@ impl FromStr for Cidr {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        net.map(|net| Self(net.trunc())).map_err(|_| {
-            format!("`{}` is no network; write for example \"10.0.0.0/8\" or \"192.0.2.7\"", clip(text))
-        })
+        net.map(|net| Self(net.trunc()))
+            .map_err(|_| format!("`{}` is no network; write for example \"10.0.0.0/8\" or \"192.0.2.7\"", clip(text)))
     }
 }
 

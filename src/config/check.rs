@@ -39,10 +39,14 @@ pub(super) fn all(
         ..Resolved::default()
     };
     if let IndexUrl::Redis(url) = &config.repeats.url {
-        resolved.repeats_url = secrets.resolve(url).map_err(|error| report.fault("repeats.url", error.to_string())).ok();
+        resolved.repeats_url =
+            secrets.resolve(url).map_err(|error| report.fault("repeats.url", error.to_string())).ok();
         secrets.take_literals();
         if resolved.repeats_url.as_ref().is_some_and(|url| !IndexUrl::is_redis(url.expose())) {
-            report.fault("repeats.url", "what it refers to is no URL of Redis; it must be such as redis://127.0.0.1:6379");
+            report.fault(
+                "repeats.url",
+                "what it refers to is no URL of Redis; it must be such as redis://127.0.0.1:6379",
+            );
         }
         if config.repeats.url.has_literal_password() {
             report.warning("repeats.url", LITERAL);
@@ -77,7 +81,8 @@ fn server(config: &Config, report: &mut Report) {
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if server.name.as_ref().is_some_and(|name| name.is_empty() || name.len() > 64 || !name.chars().all(plain)) {
-        report.fault("server.name", "cannot stand in an event's source; use 1 to 64 of A-Z, a-z, 0-9, `-`, `_` and `.`");
+        report
+            .fault("server.name", "cannot stand in an event's source; use 1 to 64 of A-Z, a-z, 0-9, `-`, `_` and `.`");
     }
     if server.public_url.as_ref().is_some_and(|url| url.url().query().is_some()) {
         report.fault("server.public_url", "a URL with a query; leave out the `?` and what follows");
@@ -93,14 +98,19 @@ fn server(config: &Config, report: &mut Report) {
 fn signing(key: &str, secret: Option<&Secret>, given: bool, report: &mut Report) {
     match secret.map(webhook_key) {
         Some(Err(what)) => report.fault(key, what),
-        None if !given => report.warning(key, "no secret: events go out unsigned; set it, such as env:JIESU_CORE_SECRET"),
+        None if !given => {
+            report.warning(key, "no secret: events go out unsigned; set it, such as env:JIESU_CORE_SECRET")
+        }
         _ => {}
     }
 }
 
 fn retry(key: &str, retry: &Retry, report: &mut Report) {
     if retry.first > retry.max {
-        report.fault(below(key, "first"), format!("{} is longer than `max`; it must be at most {}", retry.first, retry.max));
+        report.fault(
+            below(key, "first"),
+            format!("{} is longer than `max`; it must be at most {}", retry.first, retry.max),
+        );
     }
     if retry.max > retry.give_up {
         report.fault(
@@ -171,7 +181,9 @@ fn find(value: &Value, text: &str, key: &str, places: &mut Vec<String>) {
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(index, item)| find(item, text, &format!("{key}[{index}]"), places));
         }
-        Value::Object(table) => table.iter().for_each(|(name, item)| find(item, text, &below(key, &quoted(name)), places)),
+        Value::Object(table) => {
+            table.iter().for_each(|(name, item)| find(item, text, &below(key, &quoted(name)), places))
+        }
         _ => {}
     }
 }

@@ -125,9 +125,9 @@ impl FromStr for Success {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "status" => Ok(Self::Status),
-            _ => Predicate::compile(text).map(Self::Predicate).map_err(|what| {
-                format!("{what}; write \"status\", or a jq predicate such as \".code == 0\"")
-            }),
+            _ => Predicate::compile(text)
+                .map(Self::Predicate)
+                .map_err(|what| format!("{what}; write \"status\", or a jq predicate such as \".code == 0\"")),
         }
     }
 }

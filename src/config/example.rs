@@ -1,7 +1,11 @@
 //! The JSON schema of the whole file, and the example file that shows every option: both made from the types' doc
 //! comments and defaults, so that neither can go stale.
 
-use super::{Config, Subscriber, channels::Common, walk::resolve};
+use super::{
+    Config, Subscriber,
+    channels::Common,
+    walk::{choices, resolve},
+};
 use crate::registry::Registry;
 use schemars::schema_for;
 use serde_json::{Map, Value, json};
@@ -12,7 +16,10 @@ const WIDTH: usize = 100;
 
 /// The JSON schema of a configuration file, for the connectors of `registry`.
 pub fn schema(registry: &Registry) -> Value {
-    let mut root = schema_for!(Config).to_value();
+    let mut root = json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "gateway.toml" });
+    if let (Value::Object(root), Value::Object(own)) = (&mut root, schema_for!(Config).to_value()) {
+        own.into_iter().for_each(|(key, value)| _ = root.entry(key).or_insert(value));
+    }
     let mut definitions = Map::new();
     let subscriber = embed("Subscriber", schema_for!(Subscriber).to_value(), &mut definitions);
     let channels: Vec<Value> = registry
@@ -24,7 +31,6 @@ pub fn schema(registry: &Registry) -> Value {
         })
         .collect();
     let channels = if channels.is_empty() { json!(true) } else { json!({ "oneOf": channels }) };
-    root["title"] = "gateway.toml".into();
     root["properties"]["subscribers"] = json!({
         "description": "The downstream ticket systems.", "type": "array", "items": subscriber,
     });
@@ -138,7 +144,11 @@ fn is_empty_table(value: &Value) -> bool {
 }
 
 fn comment(schema: &Value, text: &mut String) {
-    let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let mut description = schema.get("description").and_then(Value::as_str).unwrap_or_default().to_string();
+    let choices = all_choices(schema);
+    if choices.len() > 1 {
+        let _ = write!(description, " One of {}.", choices.iter().map(toml_value).collect::<Vec<_>>().join(", "));
+    }
     let mut line = String::from("#");
     for word in description.split_whitespace() {
         if line.chars().count() + 1 + word.chars().count() > WIDTH {
@@ -151,6 +161,16 @@ fn comment(schema: &Value, text: &mut String) {
     if line.len() > 1 {
         let _ = writeln!(text, "{line}");
     }
+}
+
+/// The choices, if the schema (or that of its items) is a choice and nothing else.
+fn all_choices(schema: &Value) -> Vec<Value> {
+    let schema = schema.get("items").unwrap_or(schema);
+    let variants = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
+    let Some(variants) = variants else { return choices(schema) };
+    let variants = variants.iter().filter(|variant| variant["type"] != "null");
+    let all: Vec<Vec<Value>> = variants.map(all_choices).collect();
+    if all.iter().any(Vec::is_empty) { Vec::new() } else { all.concat() }
 }
 
 /// A value that fits: the example of the schema, else the first that comes to mind.

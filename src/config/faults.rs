@@ -35,10 +35,11 @@ impl Report {
         Self { file, keys: BTreeSet::new(), faults: Vec::new(), warnings: Vec::new() }
     }
 
-    /// Notes a fault; only the first at a key counts, the others follow from it.
+    /// Notes a fault; only the first at a key or below it counts, the others follow from it.
     pub fn fault(&mut self, key: impl Into<String>, what: impl Into<String>) {
         let key = key.into();
-        if key.is_empty() || self.keys.insert(key.clone()) {
+        let within = |other: &String| other.strip_prefix(&key).is_some_and(|rest| rest.starts_with(['.', '[']));
+        if key.is_empty() || (!self.keys.iter().any(within) && self.keys.insert(key.clone())) {
             self.faults.push(Fault { file: self.file.clone(), key, what: one_line(&what.into()) });
         }
     }

@@ -57,7 +57,8 @@ impl Hotlines {
         let mut register = BTreeMap::new();
         for (index, hotline) in file.into_iter().flat_map(|file| file.hotlines).enumerate() {
             if !is_code(&hotline.code) {
-                faults.push((format!("hotlines[{index}].code"), "no hotline's number; it must be 3 to 16 digits".into()));
+                faults
+                    .push((format!("hotlines[{index}].code"), "no hotline's number; it must be 3 to 16 digits".into()));
             }
             if hotline.name.trim().is_empty() {
                 faults.push((format!("hotlines[{index}].name"), "empty; it must be the hotline's name".into()));

@@ -60,14 +60,14 @@ pub struct Resolved {
 /// Every fault found.
 pub fn load(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
     let mut report = Report::new(path.display().to_string());
-    let mut document = match read_file(path).map_err(|what| vec![(String::new(), what)]).and_then(|text| read_toml(&text))
-    {
-        Ok(document) => document,
-        Err(faults) => {
-            faults.into_iter().for_each(|(key, what)| report.fault(key, what));
-            return Err(report.faults);
-        }
-    };
+    let mut document =
+        match read_file(path).map_err(|what| vec![(String::new(), what)]).and_then(|text| read_toml(&text)) {
+            Ok(document) => document,
+            Err(faults) => {
+                faults.into_iter().for_each(|(key, what)| report.fault(key, what));
+                return Err(report.faults);
+            }
+        };
     let secrets = SystemSecrets::default();
     let subscribers = document.as_object_mut().and_then(|document| document.shift_remove("subscribers"));
     let channels = document.as_object_mut().and_then(|document| document.shift_remove("channels"));
@@ -110,9 +110,8 @@ fn read_file(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(format!("longer than {MAX_FILE} bytes; it must be a TOML file of a sensible length"));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        format!("no UTF-8 from byte {} on; save it as UTF-8", error.utf8_error().valid_up_to())
-    })
+    String::from_utf8(bytes)
+        .map_err(|error| format!("no UTF-8 from byte {} on; save it as UTF-8", error.utf8_error().valid_up_to()))
 }
 
 /// Reads TOML; faults are lines and columns, and what is wrong there.
@@ -211,8 +210,7 @@ fn read_channel(
     report: &mut Report,
 ) -> Option<(ChannelConfig, Option<Parts>)> {
     let key = format!("channels.{}", quoted(id));
-    let common: Map<String, Value> =
-        COMMON_KEYS.iter().filter_map(|name| table.shift_remove_entry(*name)).collect();
+    let common: Map<String, Value> = COMMON_KEYS.iter().filter_map(|name| table.shift_remove_entry(*name)).collect();
     let known = registry.names();
     if !common.contains_key("type") {
         let known = if known.is_empty() { "none".into() } else { known.join(", ") };

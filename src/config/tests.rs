@@ -1,11 +1,11 @@
 use super::*;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use crate::registry::{Registration, Registry};
 use async_trait::async_trait;
 use jiesu_connector::{
     Appeal, BuildError, Connector, Door, Inbound, Listener, ParseError, Parser, Parts, Raw, SecretRef, Setup, Stream,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::{
     fs,
     net::SocketAddr,
@@ -82,7 +82,11 @@ impl<const WEB: bool> Connector for Desk<WEB> {
         let address = config.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         let inbound = Inbound::Listen(Box::new(Nothing(address)));
         let parser = Box::new(Nothing(address));
-        if errors.is_empty() { Ok(Parts { inbound, parser, replier: None, media: None, probe: None }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Parts { inbound, parser, replier: None, media: None, probe: None })
+        } else {
+            Err(errors)
+        }
     }
 }
 
@@ -230,6 +234,7 @@ fn each_mistake_is_told_with_its_key_and_what_would_be_right() {
     const SUBSCRIBER: &str = "[[subscribers]]\nname = \"a\"\nurl = \"http://a/\"\n";
     const APP: &str = "[channels.app]\ntype = \"api\"\n";
     let sections = "server, admin, store, repeats, limits, core, policy";
+    let mut wrong = Vec::new();
     for (text, expected) in [
         // The file.
         ("[server", "line 1, column 8: no TOML: unclosed table, expected `]`; see https://toml.io".to_string()),
@@ -246,9 +251,9 @@ fn each_mistake_is_told_with_its_key_and_what_would_be_right() {
         ("[core]", "core.url: missing; it must be a string, such as \"http://127.0.0.1:9000/events\"".into()),
         ("server = 3", "server: an integer; it must be a table".into()),
         ("[server]\nmax_body = 10", "server.max_body: an integer; it must be a string, such as \"10MiB\"".into()),
-        ("[server]\nmax_connections = 0", "server.max_connections: 0 is out of range; it must be an integer from 1 to 4294967295, such as 10000".into()),
+        ("[server]\nmax_connections = 0", "server.max_connections: 0 is out of range; it must be an integer from 1, such as 10000".into()),
         // Values.
-        ("[server]\nlisten = \"localhost\"", "server.listen: invalid socket address syntax".into()),
+        ("[server]\nlisten = \"localhost\"", "server.listen: invalid socket address syntax; it must be a string, such as \"127.0.0.1:8080\"".into()),
         ("[server]\npublic_url = \"ftp://a/\"", "server.public_url: a URL of scheme `ftp`; only http:// and https:// can be used".into()),
         ("[server]\npublic_url = \"http://a/?b\"", "server.public_url: a URL with a query; leave out the `?` and what follows".into()),
         ("[server]\ntimezone = \"Mars/Olympus\"", "server.timezone: `Mars/Olympus` is no time zone that this machine knows; write for example \"Asia/Shanghai\"".into()),
@@ -287,15 +292,16 @@ fn each_mistake_is_told_with_its_key_and_what_would_be_right() {
         (&format!("{APP}keys = [{{ name = \"n\", token = 7 }}]"), "channels.app.keys[0].token: an integer; it must be a string".into()),
         (&format!("{APP}challenge = \"hard\""), "channels.app.challenge: \"hard\" is not known; it must be one of \"none\", \"proof-of-work\"".into()),
         (&format!("{APP}hotline = \"tax\""), "channels.app.hotline: no hotline's number; it must be 3 to 16 digits, such as \"12345\"".into()),
-        (&format!("{APP}assembly = \"later\""), "channels.app.assembly: a string; it must be \"immediate\" or { idle, max }, such as \"immediate\"".into()),
+        (&format!("{APP}assembly = \"later\""), "channels.app.assembly: a string; it must be \"immediate\" or { idle, max }".into()),
         (&format!("{APP}assembly = {{ idle = \"1h\" }}"), "channels.app.assembly.idle: 1h is longer than `max`; it must be at most 10m".into()),
         (&format!("{APP}assembly = {{ idle = \"1x\" }}"), "channels.app.assembly.idle: `1x` is no duration; write for example \"90s\", \"5m\" or \"72h\"".into()),
         (&format!("{APP}listen = \"127.0.0.1:8080\""), "channels.app.listen: 127.0.0.1:8080 is taken by `server.listen`; choose another port".into()),
     ] {
         let lines = faults(text);
-        assert_eq!(lines, [expected], "for {text}");
         assert!(!lines[0].contains("hidden"), "{lines:?}");
+        if lines != [expected.as_str()] { wrong.push(format!("{text}\n  is {lines:?}\n  not {expected:?}")); }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -423,7 +429,8 @@ fn the_example_is_without_a_fault_but_for_its_secrets() {
         assert!(loaded.config.core.is_some() && loaded.config.channels.is_empty());
     }
     let full = example(&desks());
-    for option in ["#token = \"env:JIESU_ADMIN_TOKEN\"", "listen = \"127.0.0.1:8080\"", "#[channels.api]", "#where = {"] {
+    for option in ["#token = \"env:JIESU_ADMIN_TOKEN\"", "listen = \"127.0.0.1:8080\"", "#[channels.api]", "#where = {"]
+    {
         assert!(full.contains(option), "{option} in {full}");
     }
 }

@@ -29,11 +29,14 @@ pub(crate) fn typed<T: DeserializeOwned + JsonSchema>(
         if found.is_empty() {
             match serde_path_to_error::deserialize::<_, T>(&value) {
                 Ok(read) => return (Some(read), faults),
-                Err(error) => found.push(Found {
-                    path: steps(&value, error.path()),
-                    what: without_values(&error.inner().to_string()),
-                    missing: false,
-                }),
+                Err(error) => {
+                    let path = steps(&value, error.path());
+                    let mut what = without_values(&error.inner().to_string());
+                    if let Some(right) = walk.right_at(&path).filter(|_| !what.contains(';')) {
+                        what = format!("{what}; it must be {right}");
+                    }
+                    found.push(Found { path, what, missing: false });
+                }
             }
         }
         let named: Vec<_> = found.iter().map(|fault| taken.original(&fault.path)).collect();
@@ -191,7 +194,11 @@ mod tests {
     #[test]
     fn the_variant_that_was_meant_is_the_one_that_is_explained() {
         for (auth, key, what) in [
-            (json!({ "hmac": { "header": "X", "secrte": "hidden" } }), "auth.hmac.secret", "missing; it must be a string"),
+            (
+                json!({ "hmac": { "header": "X", "secrte": "hidden" } }),
+                "auth.hmac.secret",
+                "missing; it must be a string",
+            ),
             (json!({ "beerer": "hidden" }), "auth", "a table; it must be { bearer } or { hmac }"),
             (json!("hidden"), "auth", "a string; it must be { bearer } or { hmac }"),
             (json!({ "bearer": ["hidden"] }), "auth.bearer", "an array; it must be a string"),

@@ -93,7 +93,7 @@ impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
-        let (size, unit) = units.into_iter().find(|(size, _)| millis % size == 0).unwrap_or((1, "ms"));
+        let (size, unit) = units.into_iter().find(|(size, _)| millis.is_multiple_of(*size)).unwrap_or((1, "ms"));
         write!(f, "{}{unit}", millis / size)
     }
 }
@@ -143,7 +143,7 @@ impl FromStr for ByteSize {
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")];
-        let (size, unit) = units.into_iter().find(|(size, _)| self.0 % size == 0).unwrap_or((1, "B"));
+        let (size, unit) = units.into_iter().find(|(size, _)| self.0.is_multiple_of(*size)).unwrap_or((1, "B"));
         write!(f, "{}{unit}", self.0 / size)
     }
 }
@@ -172,7 +172,8 @@ impl FromStr for Rate {
         if count.is_empty() || !count.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(wrong());
         }
-        let count: u32 = count.parse().ok().filter(|count| *count <= 1_000_000).ok_or("more than 1000000; use \"off\"")?;
+        let count: u32 =
+            count.parse().ok().filter(|count| *count <= 1_000_000).ok_or("more than 1000000; use \"off\"")?;
         let count = NonZeroU32::new(count).ok_or("a rate of 0 would refuse everybody; use at least 1, or \"off\"")?;
         match unit {
             "s" => Ok(Self::PerSecond(count)),

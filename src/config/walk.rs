@@ -36,6 +36,26 @@ impl Walk<'_> {
         found
     }
 
+    /// What would be right at `path`, in words.
+    pub fn right_at(&self, path: &[Step]) -> Option<String> {
+        let mut schema = self.root;
+        for step in path {
+            schema = self.behind(schema);
+            schema = match step {
+                Step::Key(key) => schema.get("properties").and_then(|properties| properties.get(key))?,
+                Step::Index(_) => schema.get("items")?,
+            };
+        }
+        Some(expected(schema))
+    }
+
+    /// The schema behind a `$ref` and behind what is merely optional.
+    fn behind<'s>(&'s self, schema: &'s Value) -> &'s Value {
+        let variants = schema.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+        let schema = variants.into_iter().find(|variant| !is_null(variant)).unwrap_or(schema);
+        schema.get("$ref").map_or(schema, |reference| resolve(self.root, reference))
+    }
+
     fn walk(&self, schema: &Value, value: &Value, path: &mut Vec<Step>, found: &mut Vec<Found>) {
         if let Some(reference) = schema.get("$ref") {
             self.walk(resolve(self.root, reference), value, path, found);
@@ -98,12 +118,7 @@ impl Walk<'_> {
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         for key in required.filter(|key| !table.contains_key(*key)) {
             path.push(Step::Key(key.into()));
-            let mut right = expected(properties.get(key).unwrap_or(&Value::Null));
-            if let Some(Value::Object(definition)) =
-                properties.get(key).and_then(|schema| schema.get("$ref")).map(|reference| resolve(self.root, reference))
-            {
-                right = expected(&Value::Object(definition.clone()));
-            }
+            let right = self.shape(properties.get(key).unwrap_or(&Value::Null));
             let what = format!("missing; it must be {right}");
             found.push(Found { path: path.clone(), what, missing: true });
             path.pop();
@@ -119,8 +134,12 @@ impl Walk<'_> {
         path: &mut Vec<Step>,
         found: &mut Vec<Found>,
     ) {
+        let variants: Vec<&Value> = variants.iter().filter(|variant| !is_null(variant)).collect();
+        if let [only] = variants[..] {
+            return self.walk(only, value, path, found);
+        }
         let mut best: Option<Vec<Found>> = None;
-        for variant in variants {
+        for variant in variants.iter().copied() {
             let mut faults = Vec::new();
             self.walk(variant, value, path, &mut faults);
             if faults.is_empty() {
@@ -137,14 +156,13 @@ impl Walk<'_> {
                 best = Some(faults);
             }
         }
-        let allowed: Vec<Value> = variants.iter().flat_map(choices).collect();
-        let all_choices = variants.iter().all(|variant| !choices(variant).is_empty() || is_null(variant));
+        let allowed: Vec<Value> = variants.iter().flat_map(|variant| choices(variant)).collect();
+        let all_choices = variants.iter().all(|variant| !choices(variant).is_empty());
         match best {
             Some(faults) => found.extend(faults),
             None if all_choices && value.is_string() => found.push(wrong(path, not_a_choice(value, &allowed))),
             None => {
-                let mut right: Vec<String> =
-                    variants.iter().filter(|variant| !is_null(variant)).map(|variant| self.shape(variant)).collect();
+                let mut right: Vec<String> = variants.iter().map(|variant| self.shape(variant)).collect();
                 right.dedup();
                 let such_as = such_as(schema).unwrap_or_default();
                 found.push(wrong(path, format!("{}; it must be {}{such_as}", kind(value), right.join(" or "))));
@@ -196,7 +214,7 @@ fn not_a_choice(value: &Value, allowed: &[Value]) -> String {
     format!("{shown} is not known; it must be one of {}", allowed.join(", "))
 }
 
-fn choices(schema: &Value) -> Vec<Value> {
+pub(super) fn choices(schema: &Value) -> Vec<Value> {
     match (schema.get("const"), schema.get("enum").and_then(Value::as_array)) {
         (Some(value), _) => vec![value.clone()],
         (_, Some(values)) => values.clone(),
@@ -212,7 +230,9 @@ fn is_null(schema: &Value) -> bool {
 fn types(schema: &Value) -> Vec<&str> {
     match schema.get("type") {
         Some(Value::String(one)) => vec![one],
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect(),
+        Some(Value::Array(several)) => {
+            several.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -245,7 +265,8 @@ fn kind(value: &Value) -> &'static str {
 }
 
 fn expected(schema: &Value) -> String {
-    let choices: Vec<String> = choices(schema).iter().filter(|choice| !choice.is_null()).map(Value::to_string).collect();
+    let choices: Vec<String> =
+        choices(schema).iter().filter(|choice| !choice.is_null()).map(Value::to_string).collect();
     if !choices.is_empty() {
         return choices.join(" or ");
     }
