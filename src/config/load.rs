@@ -10,7 +10,7 @@ use super::{
     walk,
 };
 use crate::registry::Registry;
-use jiesu_connector::{Parts, Secret, Setup};
+use jiesu_connector::{BuildError, Parts, Secret, Setup};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, fs::File, io::Read, path::Path};
 
@@ -29,6 +29,37 @@ pub struct Loaded {
     pub hotlines: Hotlines,
     /// What is allowed and yet unwise, one line each.
     pub warnings: Vec<Fault>,
+    file: String,
+}
+
+impl Loaded {
+    /// Builds the channels again, now that the public address is known: with `listen` on port 0 and no `public_url`
+    /// it is not before the port is bound. See [`Server::public_url`](super::Server::public_url).
+    ///
+    /// # Errors
+    /// Every fault that a connector finds, as in [`load`]: a secret may have gone meanwhile.
+    pub fn rebuild(&mut self, registry: &Registry, public_url: &str) -> Result<(), Vec<Fault>> {
+        let mut report = Report::new(self.file.clone());
+        let secrets = SystemSecrets::default();
+        for (id, channel) in &self.config.channels {
+            let Some(registration) = registry.get(&channel.kind) else { continue };
+            let setup = Setup { channel: id, public_url, secrets: &secrets };
+            match (registration.build)(channel.settings.clone(), &setup) {
+                Ok(parts) => _ = self.parts.insert(id.clone(), parts),
+                Err(errors) => refused(id, errors, &mut report),
+            }
+        }
+        if report.faults.is_empty() { Ok(()) } else { Err(report.faults) }
+    }
+}
+
+/// A connector's faults, under the channel's key.
+fn refused(id: &str, errors: Vec<BuildError>, report: &mut Report) {
+    let key = format!("channels.{}", quoted(id));
+    for error in errors {
+        let name = if error.key.is_empty() { key.clone() } else { below(&key, &error.key) };
+        report.fault(name, error.what);
+    }
 }
 
 impl fmt::Debug for Loaded {
@@ -96,7 +127,8 @@ pub fn load(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
         if config.channels.is_empty() {
             report.warning("channels", "no channel: nobody can send anything; add a table such as [channels.form]");
         }
-        Ok(Loaded { config, secrets: resolved, parts, hotlines, warnings: report.warnings })
+        let file = path.display().to_string();
+        Ok(Loaded { config, secrets: resolved, parts, hotlines, warnings: report.warnings, file })
     } else {
         Err(report.faults)
     }
@@ -122,7 +154,8 @@ pub(super) fn read_toml(text: &str) -> Result<Value, Vec<(String, String)>> {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         format!("line {line}, column {column}")
     };
-    let (_, errors) = toml::de::DeTable::parse_recoverable(text);
+    let (_, mut errors) = toml::de::DeTable::parse_recoverable(text);
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
     let mut faults: Vec<(String, String)> = errors
         .iter()
         .map(|error| (place(error.span()), format!("no TOML: {}; see https://toml.io", error.message())))
@@ -228,10 +261,7 @@ fn read_channel(
     let parts = match (registration.build)(settings.clone(), setup) {
         Ok(parts) => Some(parts),
         Err(errors) => {
-            for error in errors {
-                let name = if error.key.is_empty() { key.clone() } else { below(&key, &error.key) };
-                report.fault(name, error.what);
-            }
+            refused(id, errors, report);
             None
         }
     };

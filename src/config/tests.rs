@@ -455,3 +455,35 @@ fn every_option_is_described() {
     }
     assert!(gaps.is_empty(), "{gaps:?}");
 }
+
+#[test]
+fn every_line_that_is_no_toml_is_told_without_its_words() {
+    let lines = faults("[admin]\ntoken = hidden\nlisten = = \"hidden\"\n[core\n");
+    let mut places: Vec<&str> = lines.iter().map(|line| line.split(',').next().unwrap()).collect();
+    places.dedup();
+    assert_eq!(places, ["line 2", "line 3", "line 4"], "{lines:#?}");
+    assert!(!lines.concat().contains("hidden"), "{lines:#?}");
+    for text in
+        ["a = 'hidden\n", "a = \"hidden\n", "a = 2026-hidden", "hidden", "a = [hidden", "a.hidden = 1\na.hidden = 2"]
+    {
+        let lines = faults(text);
+        assert!(lines[0].starts_with("line ") && !lines.concat().contains("hidden"), "{lines:#?}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_a_quoted_key_do_no_harm() {
+    assert!(load_text("\u{feff}[limits]\nper_key = \"off\"").is_ok());
+    let lines = faults("[channels.\"a b\"]\ntype = \"api\"\nx = 1");
+    assert!(lines[1].starts_with("channels.\"a b\".x: unknown key `x`"), "{lines:?}");
+}
+
+#[test]
+fn channels_can_be_built_again_once_the_port_is_known() {
+    let mut loaded = load_text("[server]\nlisten = \"0.0.0.0:0\"\n[channels.app]\ntype = \"api\"").unwrap();
+    let bound = "0.0.0.0:4711".parse().unwrap();
+    let url = loaded.config.server.public_url(bound);
+    assert_eq!(url, "http://127.0.0.1:4711");
+    loaded.rebuild(&desks(), &url).unwrap();
+    assert!(loaded.parts.contains_key("app"));
+}

@@ -137,6 +137,9 @@ fn steps(value: &Value, path: &serde_path_to_error::Path) -> Vec<Step> {
 
 /// The message without the value: it may be a secret.
 fn without_values(message: &str) -> String {
+    if let Some(known) = message.strip_prefix("unknown variant `").and_then(|rest| rest.rfind("`, expected ")) {
+        return format!("not known{}", &message["unknown variant `".len() + known + 1..]);
+    }
     let Some(start) = message.find("string \"") else { return message.into() };
     let end = message.rfind("\", expected").or_else(|| message.rfind('"')).unwrap_or(message.len());
     let rest = message.get(end + 1..).unwrap_or_default();
@@ -189,6 +192,18 @@ mod tests {
         let keys: Vec<&str> = faults.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["waits[2]", "port", "waits[0]", "waits[3]", "waits[4]"]);
         assert_eq!(read.unwrap().waits.len(), 1);
+    }
+
+    #[test]
+    fn what_serde_says_is_told_without_the_value() {
+        for (message, told) in [
+            ("invalid type: string \"hid\\\"den\", expected u16", "invalid type: a string, expected u16"),
+            ("invalid value: string \"hidden\"", "invalid value: a string"),
+            ("unknown variant `hidden`, expected `a` or `b`", "not known, expected `a` or `b`"),
+            ("missing field `a`", "missing field `a`"),
+        ] {
+            assert_eq!(without_values(message), told);
+        }
     }
 
     #[test]
