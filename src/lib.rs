@@ -5,4 +5,6 @@ pub mod delivery {
     //! Events, to the core and to every subscriber.
     pub mod predicate;
 }
+pub mod number;
 pub mod registry;
+pub mod store;
