@@ -75,6 +75,9 @@ pub async fn serve(listener: TcpListener, app: Router, settings: Settings, stop:
     let mut http = http1::Builder::new();
     // No timer of hyper's: its head timer also runs while a connection is idle, and costs an allocation a request.
     http.max_buf_size(MAX_HEAD);
+    // A client that has sent all and closed its half still wants its answer; and a handler is not dropped half-way
+    // because a client left.
+    http.half_close(true);
     let shared = Arc::new(Shared {
         meters: Meters::new(settings.name),
         settings,

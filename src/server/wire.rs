@@ -30,12 +30,13 @@ pub(super) struct Wire {
     stream: TcpStream,
     turn: Arc<Turn>,
     refused: Option<StatusCode>,
-    gone: bool,
+    ended: bool,
+    broken: bool,
 }
 
 impl Wire {
     pub fn new(stream: TcpStream, turn: Arc<Turn>) -> Self {
-        Self { stream, turn, refused: None, gone: false }
+        Self { stream, turn, refused: None, ended: false, broken: false }
     }
 
     /// What hyper itself refused the last request with.
@@ -47,7 +48,7 @@ impl Wire {
     /// closed with unread bytes in it resets the connection and may take the answer with it (RFC 9112, 9.6). What
     /// still comes is read and thrown away, at most until `until`.
     pub async fn finish(mut self, problem: Option<Problem>, until: Instant) {
-        if self.gone {
+        if self.broken {
             return;
         }
         if let Some(problem) = problem {
@@ -56,7 +57,7 @@ impl Wire {
                 return;
             }
         }
-        if self.stream.shutdown().await.is_err() {
+        if self.stream.shutdown().await.is_err() || self.ended {
             return;
         }
         let end = until.min(Instant::now() + LINGER);
@@ -93,7 +94,7 @@ impl Wire {
     fn written<T>(&mut self, result: &Poll<io::Result<T>>) {
         self.turn.stall(result.is_pending());
         if let Poll::Ready(Err(_)) = result {
-            self.gone = true;
+            self.broken = true;
         }
     }
 }
@@ -104,7 +105,8 @@ impl AsyncRead for Wire {
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
         match &result {
             Poll::Ready(Ok(())) if buf.filled().len() > before => self.turn.received(),
-            Poll::Ready(_) => self.gone = true,
+            Poll::Ready(Ok(())) => self.ended = true,
+            Poll::Ready(Err(_)) => self.broken = true,
             Poll::Pending => {}
         }
         result
