@@ -35,15 +35,27 @@ pub(super) struct Shared {
     pub settings: Settings,
     pub meters: Meters,
     pub http: http1::Builder,
+    /// Cancelled once `stopped_at` is set.
     pub stop: CancellationToken,
     stopped_at: OnceLock<Instant>,
     crowded: AtomicBool,
 }
 
 impl Shared {
-    /// When the grace ends. The first to ask after the order to stop starts the clock.
+    /// Starts the clock of the drain and wakes every connection.
+    fn begin_drain(&self) {
+        self.stopped_at.get_or_init(Instant::now);
+        self.stop.cancel();
+    }
+
+    /// Whether the order to stop has come.
+    pub fn stopping(&self) -> bool {
+        self.stopped_at.get().is_some()
+    }
+
+    /// When the grace ends, once the order to stop has come.
     pub fn grace_end(&self) -> Instant {
-        *self.stopped_at.get_or_init(Instant::now) + self.settings.caps.grace
+        self.stopped_at.get().copied().unwrap_or_else(Instant::now) + self.settings.caps.grace
     }
 
     /// When requests under way are cut.
@@ -58,7 +70,7 @@ impl Shared {
 
     /// Whether answers say `Connection: close`: the gateway stops, or others wait for the seat.
     pub fn closing(&self) -> bool {
-        self.stopped_at.get().is_some() || self.crowded() || self.stop.is_cancelled()
+        self.stopping() || self.crowded()
     }
 }
 
@@ -82,7 +94,7 @@ pub async fn serve(listener: TcpListener, app: Router, settings: Settings, stop:
         meters: Meters::new(settings.name),
         settings,
         http,
-        stop,
+        stop: CancellationToken::new(),
         stopped_at: OnceLock::new(),
         crowded: AtomicBool::new(false),
     });
@@ -90,7 +102,8 @@ pub async fn serve(listener: TcpListener, app: Router, settings: Settings, stop:
     tokio::select! {
         () = host.welcome(&listener) => {}
         () = async {
-            shared.stop.cancelled().await;
+            stop.cancelled().await;
+            shared.begin_drain();
             tokio::time::sleep_until(shared.grace_end()).await;
         } => {}
     }

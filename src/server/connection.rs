@@ -2,7 +2,7 @@
 
 use super::{
     accept::Shared,
-    exchange::{exchange, overdue},
+    exchange::{exchange, refusal},
     turn::{Phase, Turn},
     wire::Wire,
 };
@@ -36,6 +36,8 @@ const NEVER: Duration = Duration::from_secs(365 * 86_400);
 enum End {
     /// hyper is done with it.
     Done,
+    /// hyper is done with it: this is no HTTP/1.1.
+    Malformed,
     /// Nothing came for long.
     Silent,
     /// A request's head did not come in time.
@@ -60,17 +62,20 @@ pub(super) async fn run(shared: Arc<Shared>, app: Router, stream: TcpStream, add
     let mut watch = Watch::new(&shared, &turn);
     let mut alarm = pin!(sleep_until(watch.since + watch.tick));
     let mut stop = pin!(shared.stop.cancelled());
-    let mut stopping = false;
+    let mut registered = false;
 
     let end = std::future::poll_fn(|cx| {
         loop {
-            if !stopping && stop.as_mut().poll(cx).is_ready() {
-                stopping = true;
+            if !registered {
+                // Once is enough, as a task's waker stays the same; and it takes a lock that all connections share.
+                let _ = stop.as_mut().poll(cx);
+                registered = true;
             }
-            if Pin::new(&mut connection).poll(cx).is_ready() {
-                return Poll::Ready(End::Done);
+            if let Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
+                let malformed = result.is_err_and(|error| error.is_parse());
+                return Poll::Ready(if malformed { End::Malformed } else { End::Done });
             }
-            let deadline = watch.deadline(stopping);
+            let deadline = watch.deadline();
             if deadline < alarm.deadline() {
                 alarm.as_mut().reset(deadline);
             }
@@ -94,16 +99,17 @@ pub(super) async fn run(shared: Arc<Shared>, app: Router, stream: TcpStream, add
     .await;
 
     let wire = connection.into_parts().io.into_inner();
-    let problem = match end {
+    let refused = match end {
         End::Cut => return,
         End::Late => Some(StatusCode::REQUEST_TIMEOUT),
-        End::Done | End::Silent => wire.refused(),
+        End::Malformed if wire.refused().is_none() && turn.clean() => Some(StatusCode::BAD_REQUEST),
+        End::Malformed | End::Done | End::Silent => wire.refused(),
     };
-    if let Some(status) = problem {
+    if let Some(status) = refused {
         shared.meters.answered(status);
     }
-    let until = if stopping { shared.hard_end() + LAST_WORD } else { Instant::now() + NEVER };
-    wire.finish(problem.map(overdue), until).await;
+    let until = if shared.stopping() { shared.hard_end() + LAST_WORD } else { Instant::now() + NEVER };
+    wire.finish(refused.map(refusal), until).await;
 }
 
 /// Knows when a connection's time is up.
@@ -136,7 +142,7 @@ impl<'a> Watch<'a> {
     }
 
     /// When the present turn ends; notes progress first.
-    fn deadline(&mut self, stopping: bool) -> Instant {
+    fn deadline(&mut self) -> Instant {
         if self.turn.steps() != self.steps {
             self.steps = self.turn.steps();
             self.since = Instant::now();
@@ -150,6 +156,7 @@ impl<'a> Watch<'a> {
             return end;
         }
         let caps = &self.shared.settings.caps;
+        let stopping = self.shared.stopping();
         let deadline = match self.turn.phase() {
             Phase::Silent if stopping => (self.since + QUIET).max(self.shared.grace_end()),
             // A new connection has to say something, and a crowd leaves nobody a seat to sleep in.

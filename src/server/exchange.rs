@@ -53,7 +53,7 @@ pub(super) async fn exchange(
             let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "an internal error; it has been logged");
             Http(problem).into_response()
         }
-        Err(status) => Http(overdue(status)).into_response(),
+        Err(status) => Http(refusal(status)).into_response(),
     };
     if turn.body_open() || shared.closing() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -62,8 +62,8 @@ pub(super) async fn exchange(
     Ok(response.map(|body| Answer { body, turn }))
 }
 
-/// What a client is told whose time is up.
-pub(super) fn overdue(status: StatusCode) -> Problem {
+/// What a client is told whom the loop itself refuses.
+pub(super) fn refusal(status: StatusCode) -> Problem {
     match status {
         StatusCode::REQUEST_TIMEOUT => Problem::new(status, "the request did not arrive in time; send it again"),
         StatusCode::SERVICE_UNAVAILABLE => {

@@ -20,8 +20,10 @@ use tokio::{
 
 /// How long a client that was told may go on sending before its connection is closed under it.
 const LINGER: Duration = Duration::from_secs(10);
-/// How long it may pause meanwhile.
+/// How long it may pause meanwhile, if it was cut short in what it was sending.
 const LINGER_GAP: Duration = Duration::from_secs(2);
+/// The same, if it had sent all: time for a request that crossed our close on the way.
+const LINGER_SILENT: Duration = Duration::from_millis(500);
 /// How much it may send meanwhile.
 const LINGER_BYTES: u64 = 256 << 20;
 
@@ -51,6 +53,7 @@ impl Wire {
         if self.broken {
             return;
         }
+        let gap = if problem.is_some() || self.turn.body_open() { LINGER_GAP } else { LINGER_SILENT };
         if let Some(problem) = problem {
             let answer = Http(problem).to_wire();
             if !matches!(timeout(LINGER_GAP, self.stream.write_all(&answer)).await, Ok(Ok(()))) {
@@ -66,7 +69,7 @@ impl Wire {
         while left > 0 {
             sink.clear();
             // Room is made only once bytes are there: most clients close, and an idle one costs no buffer.
-            if !matches!(timeout_at(end.min(Instant::now() + LINGER_GAP), self.stream.readable()).await, Ok(Ok(()))) {
+            if !matches!(timeout_at(end.min(Instant::now() + gap), self.stream.readable()).await, Ok(Ok(()))) {
                 return;
             }
             sink.reserve(64 << 10);
