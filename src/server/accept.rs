@@ -126,7 +126,7 @@ struct Host {
 impl Host {
     /// Accepts for ever.
     async fn welcome(&self, listener: &TcpListener) {
-        let seats = Arc::new(Semaphore::new(self.shared.settings.caps.connections));
+        let seats = Arc::new(Semaphore::new(self.shared.settings.caps.connections.min(Semaphore::MAX_PERMITS)));
         let mut failing = false;
         loop {
             let Some(seat) = self.seat(&seats).await else { return };
