@@ -79,15 +79,15 @@ pub(super) async fn run(shared: Arc<Shared>, app: Router, stream: TcpStream, add
             if deadline < alarm.deadline() {
                 alarm.as_mut().reset(deadline);
             }
-            while alarm.as_mut().poll(cx).is_ready() {
+            loop {
+                if alarm.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
                 let now = Instant::now();
                 if now >= deadline {
                     break;
                 }
                 alarm.as_mut().reset(deadline.min(now + watch.tick));
-            }
-            if !alarm.is_elapsed() {
-                return Poll::Pending;
             }
             if let Some(end) = watch.expired() {
                 return Poll::Ready(end);
