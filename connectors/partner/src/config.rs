@@ -86,7 +86,8 @@ mod tests {
         assert_eq!(faults(serde_json::json!({ "keys": [] })), ["keys"]);
         assert_eq!(
             faults(serde_json::json!({ "keys": [
-                key("", "12345678"), key("app", "short"), key("app", "env:NONE"), key("b", "env:BROKEN"), key("c", "12345678"),
+                key("", "12345678"), key("app", "short"), key("app", "env:NONE"),
+                key("b", "env:BROKEN"), key("c", "12345678"),
             ] })),
             ["keys[0].name", "keys[1].token", "keys[2].name", "keys[2].token", "keys[3].token", "keys[4].token"]
         );

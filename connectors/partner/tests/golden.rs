@@ -76,7 +76,8 @@ fn what_could_not_be_stored_is_told_and_never_acknowledged() {
 fn no_body_makes_the_channel_panic() {
     let parts = channel();
     let whole = br#"{"id":"1","kind":"complaint","content":"a","appellant":{"phone":"1"},"location":{"lat":1,"lon":2},
-        "occurred_at":"2026-11-22T08:00:00+08:00","attachments":[{"name":"a","media_type":"image/png","base64":"AA=="}]}"#;
+        "occurred_at":"2026-11-22T08:00:00+08:00",
+        "attachments":[{"name":"a","media_type":"image/png","base64":"AA=="}]}"#;
     for body in hostile_bodies(20261122, &[whole]).take(20_000) {
         let raw = Raw { media_type: "application/json".into(), meta: Default::default(), body: body.into() };
         if let Err(error) = parts.parser.parse(&raw) {

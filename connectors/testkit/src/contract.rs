@@ -4,8 +4,8 @@ use jiesu_connector::Connector;
 use schemars::{Schema, schema_for};
 use serde_json::{Map, Value, json};
 
-/// A value that must not be seen.
-const SECRET: &str = "s3cret-that-must-not-be-seen";
+/// The literal to give as every secret in [`Specimen::example`]: it must not be seen.
+pub const SECRET: &str = "s3cret-that-must-not-be-seen";
 
 /// One connector, without its types, so that a registry can be walked.
 pub struct Specimen {
@@ -15,7 +15,7 @@ pub struct Specimen {
     pub schema: Schema,
     /// Reads a configuration: its `Debug`, or what is wrong with it.
     pub read: fn(Value) -> Result<String, String>,
-    /// A complete configuration, every secret being the literal it is given; made from the schema if `None`.
+    /// A complete configuration with [`SECRET`] as every secret; made from the schema if `None`.
     pub example: Option<Value>,
 }
 

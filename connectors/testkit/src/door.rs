@@ -15,8 +15,8 @@ pub struct FakeDoor(Mutex<State>);
 #[derive(Default)]
 struct State {
     kept: Vec<Incoming>,
-    /// Every content that came under a key, with its receipt.
-    known: HashMap<(String, String), Vec<([u8; 16], Receipt)>>,
+    /// Every content that came under a scope and name.
+    known: HashMap<(String, String), Vec<Known>>,
     refusal: Option<Refusal>,
 }
 
@@ -49,6 +49,11 @@ impl FakeDoor {
     }
 }
 
+struct Known {
+    digest: [u8; 16],
+    receipt: Receipt,
+}
+
 #[async_trait]
 impl Door for FakeDoor {
     async fn accept(&self, messages: Vec<Incoming>) -> Result<Vec<Receipt>, Refusal> {
@@ -61,8 +66,8 @@ impl State {
     fn decide(&self, message: &Incoming) -> Result<Option<Receipt>, Refusal> {
         for key in &message.keys {
             let Some(known) = self.known.get(&name(key)) else { continue };
-            if let Some((_, receipt)) = known.iter().find(|(digest, _)| *digest == message.digest) {
-                return Ok(Some(receipt.clone()));
+            if let Some(first) = known.iter().find(|known| known.digest == message.digest) {
+                return Ok(Some(first.receipt.clone()));
             }
             if key.on_other_content == OnOtherContent::Refuse {
                 return Err(Refusal::OtherContent);
@@ -83,7 +88,8 @@ impl State {
             received_at: Timestamp::UNIX_EPOCH,
         };
         for key in &message.keys {
-            self.known.entry(name(key)).or_default().push((message.digest, receipt.clone()));
+            let known = Known { digest: message.digest, receipt: receipt.clone() };
+            self.known.entry(name(key)).or_default().push(known);
         }
         self.kept.push(message);
         receipt

@@ -117,8 +117,11 @@ pub fn push(parts: &Parts, file: &Bytes, now: Timestamp) -> Outcome {
 
 fn shown(message: &Incoming, parts: &Parts) -> Value {
     let keys = message.keys.iter().map(|key| {
-        let refuse = key.on_other_content == OnOtherContent::Refuse;
-        json!({ "scope": key.scope, "value": key.value, "other_content": if refuse { "refused" } else { "new appeal" } })
+        let other_content = match key.on_other_content {
+            OnOtherContent::Refuse => "refused",
+            OnOtherContent::NewAppeal => "new appeal",
+        };
+        json!({ "scope": key.scope, "value": key.value, "other_content": other_content })
     });
     let digest: String = message.digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let appeal = match parts.parser.parse(&message.raw) {

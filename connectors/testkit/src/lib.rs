@@ -9,7 +9,7 @@ mod hostile;
 pub mod scripted;
 mod secrets;
 
-pub use contract::Specimen;
+pub use contract::{SECRET, Specimen};
 pub use door::FakeDoor;
 pub use golden::{Outcome, goldens, push};
 pub use hostile::hostile_bodies;

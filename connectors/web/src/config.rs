@@ -99,6 +99,9 @@ impl Limits {
             let offered: Vec<_> = KINDS.iter().filter_map(named).collect();
             fault("kind".into(), format!("is not offered here: {}", offered.join(", ")));
         }
+        if submission.appellant.as_ref().is_some_and(|who| who.wechat_openid.is_some()) {
+            fault("appellant.wechat_openid".into(), "cannot be claimed without a key: leave it out".into());
+        }
         let files = submission.attachments.as_deref().unwrap_or_default();
         if files.len() > self.max_files {
             fault("attachments".into(), format!("has {} files; at most {} here", files.len(), self.max_files));
@@ -155,12 +158,20 @@ mod tests {
     }
 
     #[test]
+    fn the_values_in_the_form_are_those_of_the_api_body() {
+        for (kind, value, _) in KINDS {
+            assert_eq!(serde_json::to_value(kind).ok(), Some(value.into()));
+        }
+    }
+
+    #[test]
     fn what_is_too_much_for_this_channel_is_named() {
         let config = Config { kinds: vec![Kind::Help], max_files: 1, max_file: "3B".into(), ..Config::default() };
         let limits = Limits::of(&config).map_err(|_| ()).expect("the configuration is right");
-        let json = br#"{"content":"a","kind":"praise","attachments":[{"base64":"AAAA"},{"base64":"AAAAAA=="}]}"#;
+        let json = br#"{"content":"a","kind":"praise","appellant":{"wechat_openid":"o1"},
+            "attachments":[{"base64":"AAAA"},{"base64":"AAAAAA=="}]}"#;
         let submission = Submission::from_json(json).expect("a submission");
         let fields: Vec<_> = limits.faults(&submission).into_iter().map(|fault| fault.field).collect();
-        assert_eq!(fields, ["kind", "attachments", "attachments[1].base64"]);
+        assert_eq!(fields, ["kind", "appellant.wechat_openid", "attachments", "attachments[1].base64"]);
     }
 }

@@ -28,7 +28,7 @@ const TOKEN: usize = 16;
 const MAX_PAIRS: usize = 100;
 
 /// What was typed, by field. Never in `Debug`.
-#[derive(Default, Clone)]
+#[derive(Default)]
 pub(crate) struct Typed(BTreeMap<&'static str, String>);
 
 impl Typed {

@@ -7,6 +7,8 @@
 //! Not built yet: uploads by the form, and proof of work.
 #![warn(missing_docs)]
 
+#[cfg(test)]
+mod accessible;
 mod config;
 mod fields;
 mod form;

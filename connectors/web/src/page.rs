@@ -85,8 +85,8 @@ impl Line {
                 label for=(name) { (self.label) }
                 @if !self.hint.is_empty() { p.hint id={ (name) "-hint" } { (self.hint) } }
                 (shown.error(name))
-                input type=(self.kind) id=(name) name=(name) value=(shown.typed.get(name)) autocomplete=(self.autocomplete)
-                    inputmode=[self.inputmode] aria-invalid=[shown.invalid(name)]
+                input type=(self.kind) id=(name) name=(name) value=(shown.typed.get(name))
+                    autocomplete=(self.autocomplete) inputmode=[self.inputmode] aria-invalid=[shown.invalid(name)]
                     aria-describedby=[shown.described(name, !self.hint.is_empty())];
             }
         }
@@ -108,7 +108,7 @@ fn area(shown: &Shown<'_>, name: &str, label: &str, hint: &str, required: bool) 
             label for=(name) { (label) }
             p.hint id={ (name) "-hint" } { (hint) }
             (shown.error(name))
-            // The parser drops a line break right after the tag (HTML, section 13.2.6.4.7): this one, not the citizen's.
+            // Browsers drop a line break right after the tag (HTML, 13.2.6.4.7): this one, not the citizen's.
             textarea id=(name) name=(name) rows=(if required { 8 } else { 3 }) required[required]
                 aria-invalid=[shown.invalid(name)] aria-describedby=[shown.described(name, true)] {
                 "\n" (shown.typed.get(name))
@@ -120,7 +120,7 @@ fn area(shown: &Shown<'_>, name: &str, label: &str, hint: &str, required: bool) 
 fn tick(shown: &Shown<'_>, name: &str, label: &str) -> Markup {
     let ticked = matches!(shown.typed.get(name).trim(), "yes" | "on" | "true" | "1");
     html! {
-        div.wrong[shown.fault(name).is_some()] {
+        div.tick.wrong[shown.fault(name).is_some()] {
             (shown.error(name))
             div.choice {
                 input type="checkbox" id=(name) name=(name) value="yes" checked[ticked]
@@ -193,7 +193,11 @@ impl Pages {
                     h2 id="summary" { "诉求还没有提交" }
                     @if let Some(notice) = shown.notice { p { (notice) } }
                     @if !shown.faults.is_empty() {
-                        ul { @for fault in shown.faults { li { a href={ "#" (fault.field) } { (label(&fault.field)) "：" (fault.detail) } } } }
+                        ul {
+                            @for fault in shown.faults {
+                                li { a href={ "#" (fault.field) } { (label(&fault.field)) "：" (fault.detail) } }
+                            }
+                        }
                     }
                 }
             }

@@ -29,8 +29,11 @@ impl Webhook for Web {
         }
         match request.method {
             Method::GET | Method::HEAD => Ok(Reception::Answer(self.blank_form())),
-            Method::POST if is_form(request) => self.receive_form(request),
-            Method::POST => self.receive_json(request),
+            Method::POST => match media_type(request).as_str() {
+                FORM => self.receive_form(request),
+                "multipart/form-data" => Err(no_multipart()),
+                _ => self.receive_json(request),
+            },
             _ => {
                 let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "GET the form, or POST an appeal");
                 Ok(Reception::Answer(Response::from(problem).with(header::ALLOW, "GET, HEAD, POST")))
@@ -110,8 +113,15 @@ fn incoming(submission: Submission, media_type: &str, request: &Request, keys: V
     Incoming::from_submission(submission, raw, keys)
 }
 
-/// What a browser sends from the form; it is always UTF-8 (URL standard, section 5), whatever a parameter says.
-fn is_form(request: &Request) -> bool {
+/// The declared media type in lower case, without parameters: a form is always UTF-8 (URL standard, section 5).
+fn media_type(request: &Request) -> String {
     let declared = request.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    declared.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(FORM))
+    declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn no_multipart() -> Rejection {
+    let detail = "uploads by a form are not taken yet: post application/x-www-form-urlencoded or application/json";
+    let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+    let response = Response::from(problem).with(header::ACCEPT, "application/x-www-form-urlencoded, application/json");
+    Rejection::Malformed { reason: "media-type", response }
 }
