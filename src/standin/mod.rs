@@ -4,6 +4,7 @@
 //! It keeps nothing on disk and knows no clerks. It is a counterpart for trying the gateway, not a core.
 
 mod answer;
+mod arguments;
 mod board;
 mod event;
 mod page;
@@ -11,6 +12,7 @@ mod receive;
 mod serve;
 
 pub use answer::Callback;
+pub use arguments::Arguments;
 
 use crate::delivery::signature::{BadSecret, SigningKey};
 use jiesu_connector::Secret;
