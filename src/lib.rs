@@ -1,3 +1,4 @@
 //! Jiesu.
+pub mod delivery;
 pub mod number;
 pub mod store;
