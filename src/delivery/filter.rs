@@ -107,11 +107,10 @@ mod tests {
 
     #[test]
     fn every_condition_must_hold_and_one_of_its_patterns() {
-        let filter =
-            |regions: &[&str], categories: &[&str], hotlines: &[&str], body: &str| {
-                Filter { events: None, regions: list(regions), categories: list(categories), hotlines: list(hotlines) }
-                    .wants("ticket.created", body.as_bytes())
-            };
+        let filter = |regions: &[&str], categories: &[&str], hotlines: &[&str], body: &str| {
+            Filter { events: None, regions: list(regions), categories: list(categories), hotlines: list(hotlines) }
+                .wants("ticket.created", body.as_bytes())
+        };
         assert!(filter(&["511102"], &["05*"], &["12319", "12345"], BODY));
         assert!(filter(&["5111*"], &[], &[], BODY));
         assert!(!filter(&["5111"], &[], &[], BODY), "without * the whole code");

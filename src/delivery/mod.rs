@@ -18,8 +18,6 @@ pub mod status;
 pub mod window;
 mod worker;
 
-
-
 #[cfg(test)]
 mod tests;
 

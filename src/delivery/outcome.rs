@@ -85,9 +85,7 @@ pub fn classify(
         (200..=299, Success::Predicate(_)) if !whole => Outcome::DestinationAtFault(fault(FaultClass::TooLong)),
         (200..=299, Success::Predicate(predicate)) if predicate(body) => Outcome::Delivered,
         (200..=299, Success::Predicate(_)) => Outcome::DestinationAtFault(fault(FaultClass::Denied)),
-        (400 | 413 | 415 | 422, _) => {
-            Outcome::MessageAtFault { reason: reason(FaultClass::Status(status), body) }
-        }
+        (400 | 413 | 415 | 422, _) => Outcome::MessageAtFault { reason: reason(FaultClass::Status(status), body) },
         _ => Outcome::DestinationAtFault(fault(FaultClass::Status(status))),
     }
 }

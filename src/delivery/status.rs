@@ -104,9 +104,7 @@ pub(super) struct Meters {
 impl Meters {
     pub(super) fn new(destination: &str) -> Self {
         let name = destination.to_owned();
-        let outcome = |outcome: &'static str| {
-            counter!("jiesu_deliveries_total", "destination" => name.clone(), "outcome" => outcome)
-        };
+        let outcome = |outcome: &'static str| counter!("jiesu_deliveries_total", "destination" => name.clone(), "outcome" => outcome);
         let meters = Self {
             delivered: outcome("delivered"),
             message_fault: outcome("message_fault"),

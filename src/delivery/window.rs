@@ -327,3 +327,6 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
