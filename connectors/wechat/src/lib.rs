@@ -1,0 +1,3 @@
+//! WeChat.
+mod crypto;
+mod fields;
