@@ -25,13 +25,13 @@ pub use appeal::{
     Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, mask_name, mask_phone,
 };
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Raw, Receipt, Refusal, digest};
-pub use network::{
-    HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError,
-};
+pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};
 pub use problem::{FieldFault, Problem};
 pub use pull::{Batch, Door, Listener, Lost, Session, Source, Stream};
-pub use push::{Accept, Answer, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook};
+pub use push::{
+    Accept, Answer, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook,
+};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
 pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
 pub use words::Words;

@@ -124,14 +124,12 @@ fn fits(known: &Phrase, new: &Phrase) -> Result<(), String> {
 
 fn placeholders(text: &str) -> Vec<&str> {
     let names = text.split('{').skip(1).filter_map(|after| after.split_once('}')).map(|(name, _)| name);
-    names.filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')).collect()
+    names
+        .filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+        .collect()
 }
 
-fn flatten(
-    prefix: &str,
-    table: &Map<String, Value>,
-    into: &mut BTreeMap<String, Phrase>,
-) -> Result<(), FieldFault> {
+fn flatten(prefix: &str, table: &Map<String, Value>, into: &mut BTreeMap<String, Phrase>) -> Result<(), FieldFault> {
     for (key, value) in table {
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         let fault = |detail: &str| FieldFault { field: name.clone(), detail: detail.into() };
@@ -156,7 +154,9 @@ mod tests {
 
     fn with(json: &str) -> Result<Words, Vec<String>> {
         let table = serde_json::from_str(json).unwrap();
-        Words::default().with(&table).map_err(|faults| faults.iter().map(|f| format!("{}: {}", f.field, f.detail)).collect())
+        Words::default()
+            .with(&table)
+            .map_err(|faults| faults.iter().map(|f| format!("{}: {}", f.field, f.detail)).collect())
     }
 
     #[test]

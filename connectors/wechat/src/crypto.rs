@@ -61,7 +61,10 @@ impl AesKey {
         let bytes = KEY_BASE64.decode(format!("{text}=")).map_err(|_| {
             "has a character outside A-Z, a-z, 0-9, + and /: copy the 43 characters of the console".to_owned()
         })?;
-        bytes.try_into().map(Self).map_err(|_| "does not make 32 bytes: copy the 43 characters of the console".to_owned())
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| "does not make 32 bytes: copy the 43 characters of the console".to_owned())
     }
 
     /// The message in `ciphertext` (base64), if it is for `app_id`.

@@ -186,9 +186,12 @@ mod tests {
 
     #[test]
     fn xml_and_json_give_the_same_fields() {
-        let from_xml = xml("<A><![CDATA[a<b]]]]><![CDATA[>]]></A><N>23137466000000000001</N><L><item><X>1</X></item><item><X>2</X></item></L><E/>");
-        let from_json =
-            Fields::read(r#"{"A":"a<b]]>","N":"23137466000000000001","L":{"item":[{"X":1},{"X":2}]},"E":null}"#.as_bytes());
+        let from_xml = xml(
+            "<A><![CDATA[a<b]]]]><![CDATA[>]]></A><N>23137466000000000001</N><L><item><X>1</X></item><item><X>2</X></item></L><E/>",
+        );
+        let from_json = Fields::read(
+            r#"{"A":"a<b]]>","N":"23137466000000000001","L":{"item":[{"X":1},{"X":2}]},"E":null}"#.as_bytes(),
+        );
         let (from_xml, from_json) = (from_xml.unwrap(), from_json.unwrap());
         assert_eq!(from_xml.list, from_json.list);
         assert_eq!(from_xml.get("N"), Some("23137466000000000001"));
@@ -215,13 +218,27 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_doubled_or_too_deep_is_refused() {
-        for body in ["", "<xml>", "<xml><A>1</A>", "<xml></A></xml>", "<xml/><xml/>", "<html/>", "a<xml/>", "<xml/>a", "[1]", "{"] {
+        for body in [
+            "",
+            "<xml>",
+            "<xml><A>1</A>",
+            "<xml></A></xml>",
+            "<xml/><xml/>",
+            "<html/>",
+            "a<xml/>",
+            "<xml/>a",
+            "[1]",
+            "{",
+        ] {
             assert_eq!(Fields::read(body.as_bytes()), Err(Unreadable::Syntax), "{body}");
         }
         assert_eq!(xml(&"<a>".repeat(100_000)), Err(Unreadable::TooLarge));
         assert_eq!(xml(&"<a/>".repeat(5_000)), Err(Unreadable::TooLarge));
         assert_eq!(Fields::read(&[b'<', 0xff]), Err(Unreadable::Encoding));
         assert!(Fields::read("[".repeat(100_000).as_bytes()).is_err());
-        assert_eq!(Fields::read(format!("{{\"a\":{}1{}}}", "[".repeat(50), "]".repeat(50)).as_bytes()), Err(Unreadable::TooLarge));
+        assert_eq!(
+            Fields::read(format!("{{\"a\":{}1{}}}", "[".repeat(50), "]".repeat(50)).as_bytes()),
+            Err(Unreadable::TooLarge)
+        );
     }
 }
