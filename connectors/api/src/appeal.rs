@@ -39,7 +39,8 @@ pub struct Appeal {
 }
 
 /// What a message asks of the gateway itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Intent {
     /// Take up a matter, or add to one.
     #[default]
@@ -53,7 +54,8 @@ pub enum Intent {
 }
 
 /// What the gateway learns from a message that is no appeal: a follow, the fate of a reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Note {
     /// The citizen can be written to (again).
     Reachable,
@@ -63,8 +65,8 @@ pub enum Note {
     Fate {
         /// The channel's name for it, as in [`crate::Sent`].
         message: String,
-        /// It arrived, or why not.
-        fate: Result<(), String>,
+        /// Why it did not arrive; `None` if it did.
+        failed: Option<String>,
     },
     /// Kept for the record; the name of the event, as the channel gives it.
     Event(String),
@@ -220,6 +222,25 @@ pub enum PartType {
     File,
     Menu,
     Call,
+}
+
+impl Part {
+    /// Words.
+    pub fn text(words: impl Into<String>) -> Self {
+        Self { kind: PartType::Text, text: Some(words.into()), attachment: None }
+    }
+}
+
+impl PartType {
+    /// What an attachment of `media_type` is.
+    pub fn of_media(media_type: &str) -> Self {
+        match media_type.split('/').next() {
+            Some(kind) if kind.eq_ignore_ascii_case("image") => Self::Image,
+            Some(kind) if kind.eq_ignore_ascii_case("audio") => Self::Voice,
+            Some(kind) if kind.eq_ignore_ascii_case("video") => Self::Video,
+            _ => Self::File,
+        }
+    }
 }
 
 #[cfg(test)]

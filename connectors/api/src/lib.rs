@@ -14,10 +14,13 @@ mod appeal;
 mod incoming;
 mod network;
 mod outbound;
+mod posted;
 mod problem;
 mod pull;
 mod push;
+mod sample;
 mod secret;
+mod shown;
 mod submission;
 mod words;
 
@@ -27,11 +30,13 @@ pub use appeal::{
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};
+pub use posted::{IDEMPOTENCY_KEY, idempotency_key, one_receipt, read_posted, receipt_answer, status_url};
 pub use problem::{FieldFault, Problem};
 pub use pull::{Batch, Door, Listener, Lost, Session, Source, Stream};
 pub use push::{
     Accept, Answer, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook,
 };
+pub use sample::{Sample, SampleError};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
 pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
 pub use words::Words;

@@ -39,8 +39,8 @@ pub fn note(name: &str, fields: &Fields) -> Note {
         "unsubscribe" => Note::Unreachable,
         "templatesendjobfinish" => {
             let status = fields.get("Status").unwrap_or_default();
-            let fate = if status == "success" { Ok(()) } else { Err(status.to_owned()) };
-            delivered(name, fields.get_any_case("MsgID"), fate)
+            let failed = (status != "success").then(|| status.to_owned());
+            delivered(name, fields.get_any_case("MsgID"), failed)
         }
         "subscribe_msg_sent_event" => {
             let item = |field: &str| {
@@ -49,16 +49,14 @@ pub fn note(name: &str, fields: &Fields) -> Note {
                     .find_map(|list| fields.get_any_case(&format!("{list}.{field}")))
             };
             let words = item("ErrorStatus").unwrap_or_default();
-            let fate = match item("ErrorCode") {
-                Some("0") => Ok(()),
-                code => Err(format!("{} {words}", code.unwrap_or_default())),
-            };
-            delivered(name, item("MsgID"), fate)
+            let code = item("ErrorCode").unwrap_or_default();
+            let failed = (code != "0").then(|| format!("{code} {words}"));
+            delivered(name, item("MsgID"), failed)
         }
         _ => Note::Event(name.to_owned()),
     }
 }
 
-fn delivered(name: &str, message: Option<&str>, fate: Result<(), String>) -> Note {
-    message.map_or_else(|| Note::Event(name.to_owned()), |message| Note::Fate { message: message.to_owned(), fate })
+fn delivered(name: &str, message: Option<&str>, failed: Option<String>) -> Note {
+    message.map_or_else(|| Note::Event(name.to_owned()), |message| Note::Fate { message: message.to_owned(), failed })
 }

@@ -52,12 +52,8 @@ fn clip(name: &str) -> String {
 fn text(appeal: Appeal, fields: &Fields) -> Appeal {
     let content = fields.get("Content").unwrap_or_default().to_owned();
     // A click on an item of a menu that we sent: the words are ours, the choice is the citizen's.
-    let chosen = fields.get("bizmsgmenuid").is_some();
-    let transcript = if chosen {
-        vec![Part { kind: PartType::Menu, text: Some(content.clone()), attachment: None }]
-    } else {
-        vec![]
-    };
+    let kind = if fields.get("bizmsgmenuid").is_some() { PartType::Menu } else { PartType::Text };
+    let transcript = vec![Part { kind, text: Some(content.clone()), attachment: None }];
     Appeal { content, transcript, ..appeal }
 }
 

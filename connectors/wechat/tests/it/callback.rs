@@ -11,7 +11,8 @@ const TEXT: &str = "<xml><ToUserName>gh_1</ToUserName><FromUserName>oA</FromUser
 
 #[test]
 fn the_official_verification_is_answered_with_echostr_and_nothing_else() {
-    let (webhook, _) = channel(json!({}));
+    let parts = channel(json!({}));
+    let webhook = webhook(&parts);
     let query = "signature=f464b24fc39322e44b38aa78f5edd27bd1441696&echostr=4375120948345356249&timestamp=1714036504&nonce=1514711492";
     let Ok(Reception::Answer(response)) = webhook.receive(&request(Method::GET, query, b""), now()) else { panic!() };
     assert_eq!(response.body, "4375120948345356249");
@@ -25,7 +26,8 @@ fn the_official_verification_is_answered_with_echostr_and_nothing_else() {
 
 #[test]
 fn other_methods_and_deeper_paths_are_refused() {
-    let (webhook, _) = channel(json!({}));
+    let parts = channel(json!({}));
+    let webhook = webhook(&parts);
     let refused = |request| match webhook.receive(&request, now()) {
         Err(Rejection::Unauthenticated(response)) => response.status.as_u16(),
         _ => panic!("taken"),
@@ -37,7 +39,8 @@ fn other_methods_and_deeper_paths_are_refused() {
 
 #[test]
 fn everything_that_is_wrong_with_an_encrypted_push_looks_alike() {
-    let (webhook, _) = channel(json!({}));
+    let parts = channel(json!({}));
+    let webhook = webhook(&parts);
     let refusal = |encrypted: &str, signed: &str| {
         let query = format!("timestamp=1&nonce=2&encrypt_type=aes&msg_signature={}", sha1(&[TOKEN, "1", "2", signed]));
         let body = format!("<xml><Encrypt>{encrypted}</Encrypt></xml>");
@@ -54,7 +57,8 @@ fn everything_that_is_wrong_with_an_encrypted_push_looks_alike() {
 
 #[test]
 fn a_store_that_cannot_write_never_yields_success() {
-    let (webhook, _) = channel(json!({ "mode": "plain" }));
+    let parts = channel(json!({ "mode": "plain" }));
+    let webhook = webhook(&parts);
     for body in [TEXT.to_owned(), TEXT.replace("路灯坏了", "催办"), TEXT.replace(">text<", ">event<")] {
         let accept = accepted(webhook.receive(&plain(&body), now()));
         let response = (accept.answer)(Err(Refusal::Unavailable { retry_after: Duration::from_secs(1) }));
@@ -70,7 +74,8 @@ fn a_store_that_cannot_write_never_yields_success() {
 
 #[test]
 fn the_message_id_repeats_across_citizens_and_is_no_float() {
-    let (webhook, _) = channel(json!({ "mode": "plain" }));
+    let parts = channel(json!({ "mode": "plain" }));
+    let webhook = webhook(&parts);
     let key = |body: &str| accepted(webhook.receive(&plain(body), now())).messages.remove(0).keys.remove(0).value;
     assert_ne!(key(TEXT), key(&TEXT.replace("oA", "oB")));
     assert_ne!(key(TEXT), key(&TEXT.replace("gh_1", "gh_2")));
@@ -87,7 +92,8 @@ fn the_message_id_repeats_across_citizens_and_is_no_float() {
 
 #[test]
 fn two_events_of_a_citizen_in_one_second_are_two() {
-    let (webhook, _) = channel(json!({ "mode": "plain" }));
+    let parts = channel(json!({ "mode": "plain" }));
+    let webhook = webhook(&parts);
     let key = |more: &str| {
         let body = format!(
             "<xml><ToUserName>gh_1</ToUserName><FromUserName>oA</FromUserName><CreateTime>1</CreateTime>\
@@ -110,7 +116,8 @@ fn two_events_of_a_citizen_in_one_second_are_two() {
 
 #[test]
 fn a_redelivery_has_the_same_key_and_digest_and_gets_the_same_answer() {
-    let (webhook, _) = channel(json!({ "mode": "plain" }));
+    let parts = channel(json!({ "mode": "plain" }));
+    let webhook = webhook(&parts);
     let first = accepted(webhook.receive(&plain(TEXT), now()));
     let again = accepted(webhook.receive(&plain(&TEXT.replace("><", ">\n<")), now() + Duration::from_secs(5)));
     let other = accepted(webhook.receive(&plain(&TEXT.replace("路灯", "井盖")), now()));
@@ -129,7 +136,7 @@ fn faults_of_the_configuration_name_the_key_and_what_would_be_right() {
     assert!(faults(json!({ "encoding_aes_key": "short" })).contains("encoding_aes_key: has 5 characters"));
     assert!(faults(json!({ "encoding_aes_key": null })).contains("43 characters"));
     assert!(faults(json!({ "previous_encoding_aes_key": "*".repeat(43) })).starts_with("previous_encoding_aes_key: "));
-    assert!(faults(json!({ "token": "env:MISSING" })).contains("token: the variable MISSING"));
+    assert!(faults(json!({ "token": "env:MISSING" })).contains("token: env:MISSING is not set"));
     assert!(faults(json!({ "api_base": "api.weixin.qq.com" })).contains("api_base: "));
     assert!(faults(json!({ "words": { "wechat": { "recept": "a" } } })).contains("words.wechat.recept: "));
     let both = faults(json!({ "app_id": "", "token": "" }));

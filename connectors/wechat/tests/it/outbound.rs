@@ -6,8 +6,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use jiesu_connector::{
-    Connector, Failure, LocalMemory, MediaRef, Origin, Parts, Reply, Sent, Setup, Shared, SharedError, Words,
+    Connector, Failure, LocalMemory, MediaRef, Origin, Parts, Reply, Sent, Setup, Shared, SharedError,
 };
+use jiesu_connector_testkit::FakeSecrets;
 use jiesu_wechat::Wechat;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -18,8 +19,8 @@ const JPEG: &[u8] = b"\xff\xd8\xff\xe0 a picture";
 fn node(platform: &Arc<Platform>, shared: &Arc<dyn Shared>, more: Value) -> Parts {
     let config = serde_json::from_value(config(more)).unwrap();
     let (http, shared) = (Arc::clone(platform), Arc::clone(shared));
-    let (channel, public_url) = ("mp", "https://hotline.example");
-    let setup = Setup { channel, public_url, secrets: &Literal, words: Words::default(), http, shared };
+    let secrets = FakeSecrets::default();
+    let setup = Setup { http, shared, ..secrets.setup("mp") };
     Wechat::build(config, &setup).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
@@ -249,6 +250,6 @@ async fn the_probe_says_in_words_what_keeps_the_account_from_logging_in() {
 
 #[tokio::test]
 async fn without_a_secret_nothing_pretends_to_go_out() {
-    let (_, parts) = channel(json!({ "app_secret": null }));
+    let parts = channel(json!({ "app_secret": null }));
     assert!(parts.replier.is_none() && parts.media.is_none() && parts.probe.is_none());
 }

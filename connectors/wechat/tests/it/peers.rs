@@ -72,9 +72,9 @@ fn what_the_peer_encrypts_we_read_and_what_we_encrypt_the_peer_reads() {
         } else {
             json!({ "encoding_aes_key": key })
         };
-        let (webhook, parts) = channel(more);
+        let parts = channel(more);
         let push = request(Method::POST, &query, text("body").as_bytes());
-        let accept = accepted(webhook.receive(&push, now()));
+        let accept = accepted(webhook(&parts).receive(&push, now()));
         let appeal = parts.parser.parse(&accept.messages[0].raw).unwrap();
         assert_eq!(appeal.content, content.replace("&gt;", ">"));
 
@@ -94,18 +94,18 @@ fn what_the_peer_encrypts_we_read_and_what_we_encrypt_the_peer_reads() {
 #[test]
 fn the_peer_refuses_our_answer_with_another_token_or_app_id() {
     let Some(mut peer) = Peer::start() else { return };
-    let (webhook, _) = channel(json!({}));
-    let official = include_str!("../golden/spec/official.safe.http").split_once("\r\n\r\n").unwrap();
-    let query = official.0.split(['?', ' ']).nth(2).unwrap();
+    let parts = channel(json!({}));
+    let official = include_str!("../golden/spec/official.safe.http").split_once("\n\n").unwrap();
+    let query = official.0.split_once('?').unwrap().1.split(' ').next().unwrap();
     let push = request(Method::POST, query, official.1.as_bytes());
-    assert_eq!(answered(accepted(webhook.receive(&push, now()))).body, "success");
+    assert_eq!(answered(accepted(webhook(&parts).receive(&push, now()))).body, "success");
 
     let text = peer.ask(json!({ "do": "encrypt", "key": "A".repeat(43), "token": TOKEN, "app_id": APP,
         "message": "<xml><ToUserName>g</ToUserName><FromUserName>o</FromUserName><CreateTime>1</CreateTime><MsgType>text</MsgType><Content>a</Content><MsgId>1</MsgId></xml>",
         "timestamp": "1", "nonce": "2" }));
     let query = format!("timestamp=1&nonce=2&msg_signature={}", text["msg_signature"].as_str().unwrap());
     let push = request(Method::POST, &query, text["body"].as_str().unwrap().as_bytes());
-    let body = String::from_utf8(answered(accepted(webhook.receive(&push, now()))).body.to_vec()).unwrap();
+    let body = String::from_utf8(answered(accepted(webhook(&parts).receive(&push, now()))).body.to_vec()).unwrap();
     let mut read = |token: &str, app_id: &str| {
         peer.ask(json!({ "do": "decrypt", "key": "A".repeat(43), "token": token, "app_id": app_id, "body": body }))
     };

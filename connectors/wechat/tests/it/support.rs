@@ -2,29 +2,16 @@
 
 use http::{HeaderMap, Method};
 use jiesu_connector::{
-    Accept, BuildError, Connector, Inbound, LocalMemory, Offline, Parts, Receipt, Reception, Rejection, Request,
-    Response, Secret, SecretError, SecretRef, Secrets, Setup, Webhook, Words,
+    Accept, BuildError, Connector, Inbound, Parts, Receipt, Reception, Rejection, Request, Response, Webhook,
 };
-use jiesu_wechat::{Config, Wechat};
+use jiesu_connector_testkit::FakeSecrets;
+use jiesu_wechat::Wechat;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
-use std::sync::Arc;
 
 pub const APP: &str = "wxba5fad812f8e6fb9";
 pub const TOKEN: &str = "AAAAA";
-
-/// Literals only.
-pub struct Literal;
-
-impl Secrets for Literal {
-    fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
-        match reference.text() {
-            "env:MISSING" => Err(SecretError("the variable MISSING is not set".into())),
-            text => Ok(Secret::new(text)),
-        }
-    }
-}
 
 /// The smallest configuration, with `more` on top.
 pub fn config(more: Value) -> Value {
@@ -36,26 +23,17 @@ pub fn config(more: Value) -> Value {
 }
 
 pub fn try_build(config: Value) -> Result<Parts, Vec<BuildError>> {
-    let config: Config = serde_json::from_value(config).unwrap();
-    let (http, shared) = (Arc::new(Offline), Arc::new(LocalMemory::default()));
-    let (channel, public_url) = ("mp", "https://hotline.example");
-    Wechat::build(config, &Setup { channel, public_url, secrets: &Literal, words: Words::default(), http, shared })
+    Wechat::build(serde_json::from_value(config).unwrap(), &FakeSecrets::default().setup("mp"))
 }
 
-pub fn channel(more: Value) -> (Box<dyn Webhook>, Parts) {
-    let mut parts = try_build(config(more)).unwrap_or_else(|faults| panic!("{faults:?}"));
-    let idle: Box<dyn Webhook> = Box::new(Nobody);
-    match std::mem::replace(&mut parts.inbound, Inbound::Push(idle)) {
-        Inbound::Push(webhook) => (webhook, parts),
+pub fn channel(more: Value) -> Parts {
+    try_build(config(more)).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+pub fn webhook(parts: &Parts) -> &dyn Webhook {
+    match &parts.inbound {
+        Inbound::Push(webhook) => webhook.as_ref(),
         _ => panic!("WeChat calls us"),
-    }
-}
-
-struct Nobody;
-
-impl Webhook for Nobody {
-    fn receive(&self, _: &Request, _: Timestamp) -> Result<Reception, Rejection> {
-        unreachable!("taken out")
     }
 }
 
