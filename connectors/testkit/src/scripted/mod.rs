@@ -38,6 +38,7 @@ pub fn message(name: Option<&str>, words: impl Into<Bytes>) -> Incoming {
         keys: key.into_iter().collect(),
         sender: None,
         hotline: None,
+        joins: true,
     }
 }
 
