@@ -12,9 +12,15 @@ use crate::{
     number::ReceiptKey,
     public::{self, Public, Tries},
     registry::Registry,
-    server::{self, Caps, Settings, limits::{Limiter, RateSpec}},
+    server::{
+        self, Caps, Settings,
+        limits::{Limiter, RateSpec},
+    },
     sources,
-    store::{Store, StoreError, sqlite::{OpenError, SqliteStore}},
+    store::{
+        Store, StoreError,
+        sqlite::{OpenError, SqliteStore},
+    },
 };
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -24,7 +30,10 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::Path,
-    sync::{Arc, OnceLock, atomic::{AtomicI64, Ordering}},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -117,7 +126,17 @@ pub async fn run(mut loaded: Loaded, registry: &Registry, stop: CancellationToke
         Ok(store) => Arc::new(store?),
         Err(error) => return Err(StoreError::Failed(error.to_string()).into()),
     };
-    let outcome = serve(&mut loaded, registry, store.clone(), metrics, (public_listener, public_at), (admin_listener, admin_at), public_url, stop).await;
+    let outcome = serve(
+        &mut loaded,
+        registry,
+        store.clone(),
+        metrics,
+        (public_listener, public_at),
+        (admin_listener, admin_at),
+        public_url,
+        stop,
+    )
+    .await;
     store.close().await?;
     outcome
 }
@@ -198,10 +217,8 @@ async fn serve(
         body_budget: Public::body_budget(),
         tries: Tries::default(),
     };
-    let (handles, joins): (BTreeMap<_, _>, Vec<_>) = destinations
-        .into_iter()
-        .map(|(name, worker)| ((name, worker.handle), worker.join))
-        .unzip();
+    let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
+        destinations.into_iter().map(|(name, worker)| ((name, worker.handle), worker.join)).unzip();
     let admin_state = Admin {
         store: store.clone(),
         intake: intake.clone(),
@@ -225,8 +242,7 @@ async fn serve(
     let admin_app = admin::routes(Arc::new(admin_state));
     tracing::info!(listener = "public", "listening on {public_at}");
     tracing::info!(listener = "admin", "listening on {admin_at}");
-    let admin_serving =
-        tokio::spawn(server::serve(admin_listener, admin_app, settings("admin"), stop.clone()));
+    let admin_serving = tokio::spawn(server::serve(admin_listener, admin_app, settings("admin"), stop.clone()));
     let public_serving = tokio::spawn(server::serve(public_listener, public_app, settings("public"), stop.clone()));
 
     stop.cancelled().await;
@@ -335,7 +351,7 @@ fn destinations_of(loaded: &Loaded) -> Vec<Destination> {
         ..Destination::new("core", core.url.url().as_str())
     });
     let globs = |globs: &Option<Vec<crate::config::Glob>>| {
-        globs.as_ref().map(|globs| globs.iter().map(ToString::to_string).collect())
+        globs.iter().flatten().map(ToString::to_string).collect::<Vec<String>>()
     };
     let subscribers = loaded.config.subscribers.iter().map(|subscriber| Destination {
         secret: loaded.secrets.subscriber_secrets.get(&subscriber.name).cloned(),
@@ -375,4 +391,3 @@ fn proxies(loaded: &Loaded) -> Vec<server::Cidr> {
     let proxies = loaded.config.server.trusted_proxies.iter();
     proxies.filter_map(|network| network.to_string().parse().ok()).collect()
 }
-

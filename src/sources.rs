@@ -48,12 +48,7 @@ impl Sources {
 }
 
 /// Starts a loop for each channel that needs one.
-pub fn start(
-    channels: &Channels,
-    intake: &Arc<Intake>,
-    store: &Arc<dyn Store>,
-    stop: &CancellationToken,
-) -> Sources {
+pub fn start(channels: &Channels, intake: &Arc<Intake>, store: &Arc<dyn Store>, stop: &CancellationToken) -> Sources {
     let mut tasks = JoinSet::new();
     for channel in channels.values() {
         let (channel, intake, store, stop) = (channel.clone(), intake.clone(), store.clone(), stop.clone());
