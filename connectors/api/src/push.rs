@@ -53,6 +53,34 @@ pub enum Reception {
     Answer(Response),
     /// Messages to keep.
     Accept(Accept),
+    /// Nothing to keep: a citizen, known by the channel, asks how far their own matters are (进度).
+    LookUp(LookUp),
+}
+
+/// A citizen asks how far their matters are.
+pub struct LookUp {
+    /// Who asks, as in [`Incoming::sender`]; only this sender's own tickets are told.
+    pub sender: String,
+    /// The ticket asked about; none means the latest ones. Another citizen's number is as one that does not exist.
+    pub number: Option<String>,
+    /// Called with what was found, newest first, or why the store cannot say.
+    pub answer: LookUpAnswer,
+}
+
+/// Makes the answer to a look-up.
+pub type LookUpAnswer = Box<dyn FnOnce(Result<&[Progress], Refusal>) -> Response + Send>;
+
+/// How far a matter is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The ticket's number.
+    pub number: String,
+    /// The ticket's status, as on the ticket: `accepted`, `in_progress`.
+    pub status: String,
+    /// Who deals with it (承办单位), if known.
+    pub unit: Option<String>,
+    /// The last public answer (答复), if any.
+    pub reply: Option<String>,
 }
 
 /// Messages to keep, and how to answer once that is decided.
