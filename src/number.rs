@@ -80,10 +80,8 @@ impl FromStr for Number {
         if luhn(day.bytes().chain(sequence.bytes())) != check.as_bytes()[0] {
             return Err(NotANumber);
         }
-        let number = Self {
-            day: day.parse().map_err(|_| NotANumber)?,
-            sequence: sequence.parse().map_err(|_| NotANumber)?,
-        };
+        let number =
+            Self { day: day.parse().map_err(|_| NotANumber)?, sequence: sequence.parse().map_err(|_| NotANumber)? };
         // One number, one spelling: leading zeros beyond six digits are no number of ours.
         if number.to_string() == text.trim() { Ok(number) } else { Err(NotANumber) }
     }

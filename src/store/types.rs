@@ -115,6 +115,21 @@ pub enum Outcome {
     },
 }
 
+/// A message in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The message.
+    pub message: MessageId,
+    /// The number on its receipt.
+    pub number: Number,
+    /// The channel's id.
+    pub channel: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
 /// A ticket to store.
 #[derive(Debug, Clone)]
 pub struct NewTicket {
