@@ -41,7 +41,7 @@ pub enum Broken {
     /// Nobody listens.
     Refused,
     /// The connection ended although neither side had said `Connection: close`.
-    Cut(io::Error),
+    Cut(#[allow(dead_code, reason = "shown by Debug")] io::Error),
     /// No answer in 30 s.
     Silent,
 }

@@ -77,6 +77,8 @@ type Script = Arc<dyn Fn(&Delivery) -> Answer + Send + Sync>;
 struct State {
     script: Script,
     log: Vec<Delivery>,
+    /// The tickets that an event was taken of.
+    numbers: HashSet<String>,
 }
 
 /// A stand-in core on a port of its own.
@@ -93,7 +95,11 @@ impl Core {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let secret = format!("whsec_{}", STANDARD.encode(b"a secret of twenty-four bytes!"));
-        let state = Arc::new(Mutex::new(State { script: Arc::new(|_| Answer::Status(200)), log: Vec::new() }));
+        let state = Arc::new(Mutex::new(State {
+            script: Arc::new(|_| Answer::Status(200)),
+            log: Vec::new(),
+            numbers: HashSet::new(),
+        }));
         let (shared, key) = (Arc::clone(&state), secret.clone());
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -129,21 +135,32 @@ impl Core {
         state.log.iter().filter(|delivery| delivery.taken()).cloned().collect()
     }
 
+    /// How many attempts came in.
+    pub fn attempts(&self) -> usize {
+        self.state.lock().unwrap().log.len()
+    }
+
     /// The tickets it has taken an event of.
     pub fn numbers(&self) -> HashSet<String> {
+        self.state.lock().unwrap().numbers.clone()
+    }
+
+    /// How many of `numbers` it has.
+    pub fn has(&self, numbers: &[String]) -> usize {
         let state = self.state.lock().unwrap();
-        state.log.iter().filter(|delivery| delivery.taken()).map(|delivery| delivery.subject().to_owned()).collect()
+        numbers.iter().filter(|number| state.numbers.contains(*number)).count()
     }
 
     /// Waits until every one of `numbers` was taken.
     pub async fn has_all<'a>(&self, numbers: impl IntoIterator<Item = &'a String>, within: Duration) {
-        let wanted: HashSet<String> = numbers.into_iter().cloned().collect();
-        let deadline = Instant::now() + within;
+        let mut missing: Vec<&String> = numbers.into_iter().collect();
+        let (wanted, deadline) = (missing.len(), Instant::now() + within);
         until("every acknowledged number at the core", within + Duration::from_secs(1), || {
-            let have = self.numbers();
-            let missing: Vec<_> = wanted.difference(&have).collect();
-            let overdue = Instant::now() > deadline;
-            assert!(!overdue, "{} of {} never came, such as {:?}", missing.len(), wanted.len(), missing.first());
+            let state = self.state.lock().unwrap();
+            missing.retain(|number| !state.numbers.contains(*number));
+            drop(state);
+            let overdue = Instant::now() > deadline && !missing.is_empty();
+            assert!(!overdue, "{} of {wanted} did not come in {within:?}, such as {}", missing.len(), missing[0]);
             missing.is_empty().then_some(())
         })
         .await;
@@ -185,7 +202,13 @@ async fn serve(mut stream: TcpStream, state: &Mutex<State>, secret: &str) {
         let script = Arc::clone(&state.lock().unwrap().script);
         let answer = script(&delivery);
         delivery.answer = answer.clone();
-        state.lock().unwrap().log.push(delivery);
+        {
+            let mut state = state.lock().unwrap();
+            if delivery.taken() {
+                state.numbers.insert(delivery.subject().to_owned());
+            }
+            state.log.push(delivery);
+        }
         match answer {
             Answer::Status(status) => respond(&mut stream, status, "", "").await,
             Answer::With(status, headers, body) => respond(&mut stream, status, headers, body).await,

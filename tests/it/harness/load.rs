@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -154,4 +154,35 @@ impl Client {
             }
         }
     }
+}
+
+/// Posts each of `bodies` once, over `connections`; every one must be taken. Gives their numbers, in the same order.
+pub async fn post_all(address: SocketAddr, bodies: Vec<Value>, connections: usize) -> Vec<String> {
+    let bodies = Arc::new(bodies);
+    let next = Arc::new(AtomicUsize::new(0));
+    let numbers = Arc::new(Mutex::new(vec![String::new(); bodies.len()]));
+    let mut tasks = JoinSet::new();
+    for _ in 0..connections {
+        let (bodies, next, numbers) = (Arc::clone(&bodies), Arc::clone(&next), Arc::clone(&numbers));
+        tasks.spawn(async move {
+            let bearer = format!("Bearer {TOKEN}");
+            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            let mut connection = Connection::open(address).await.unwrap();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(body) = bodies.get(at) else { return };
+                let reply = connection.send("POST", "/channels/app", &headers, body.to_string().as_bytes()).await;
+                let reply = reply.unwrap();
+                assert_eq!(reply.status, 201, "{}", reply.text());
+                numbers.lock().unwrap()[at] = reply.json()["number"].as_str().unwrap().to_owned();
+                if connection.closing {
+                    connection = Connection::open(address).await.unwrap();
+                }
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    Arc::into_inner(numbers).unwrap().into_inner().unwrap()
 }

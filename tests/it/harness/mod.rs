@@ -14,7 +14,7 @@ pub use self::{
     core::{Answer, Core, Delivery},
     faults::{Faults, copy_directory},
     gateway::Gateway,
-    load::{Load, Tally},
+    load::{Load, Tally, post_all},
     site::{Site, TOKEN},
     wait::{eventually, until},
 };
@@ -36,4 +36,10 @@ pub fn median(values: &[Duration]) -> Duration {
     let mut sorted = values.to_vec();
     sorted.sort();
     sorted[sorted.len() / 2]
+}
+
+/// A random number below `end`, for moments that nobody chose.
+pub fn random(end: u64) -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish() % end
 }

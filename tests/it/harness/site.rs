@@ -3,7 +3,7 @@
 use super::{Core, Faults, Gateway, Reply, copy_directory, post};
 use serde_json::{Value, json};
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
 };
 use tempfile::TempDir;
@@ -129,10 +129,6 @@ impl Site {
         let mut command = self.command(name, arguments);
         self.set("admin.listen", "127.0.0.1:0");
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
-    }
-
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
     }
 }
 
