@@ -101,7 +101,9 @@ fn write_database(data: &Path, synchronous: &str) {
 fn fail_fsync(data: &Path) {
     let mut file = File::create(data.join("both")).unwrap();
     file.write_all(b"lost").unwrap();
+    let other = File::open(data.join("both")).unwrap();
     assert_eq!(file.sync_all().unwrap_err().raw_os_error(), Some(5));
+    assert_eq!(other.sync_all().unwrap_err().raw_os_error(), Some(5), "another descriptor hears of it too");
     // The error is reported once, and the pages are clean: a second fsync succeeds and saves nothing.
     file.sync_all().unwrap();
     sync_directory(data);

@@ -7,7 +7,8 @@
  *
  * The shadow is pessimistic. A write is remembered as a dirty range of its inode, and reaches SHADOW/inodes/N only when
  * an fsync of that inode succeeds. A name (created, renamed, removed) reaches SHADOW/tree, as a hard link to that inode,
- * only when its directory is fsynced. An fsync that fails forgets its dirty ranges, as the Linux page cache does.
+ * only when its directory is fsynced. An fsync that fails forgets its dirty ranges, as the Linux page cache does, and as
+ * there, every descriptor that was open then hears of it once, at its own next fsync.
  * SQLite's -shm file, which is rebuilt after a crash and written through mmap, is left out.
  */
 #define _GNU_SOURCE
@@ -51,6 +52,7 @@ struct inode {
     struct range *ranges;
     size_t count, room;
     int whole;
+    int64_t errors; /* fsyncs that failed so far */
     struct inode *next;
 };
 
@@ -59,6 +61,7 @@ static volatile int64_t *control;
 static struct inode *inodes[1024];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t no_control[16] = { [SPACE] = -1 };
+static int64_t heard[65536]; /* by descriptor: the inode's errors that it was told of */
 
 #define REAL(name) ((__typeof__(&name))real(#name))
 static void *real(const char *name) {
@@ -278,6 +281,9 @@ static int synchronise(int fd, int (*sync)(int)) {
     pthread_mutex_unlock(&lock);
     delay();
     int failed = sync_fails(), result = failed ? -1 : sync(fd), saved = failed ? EIO : errno;
+    inode->errors += failed;
+    int unheard = fd < 65536 && heard[fd] < inode->errors;
+    if (unheard) heard[fd] = inode->errors;
     if (result == 0) {
         __sync_fetch_and_add(&control[FSYNCS], 1);
         if (shadow) {
@@ -291,8 +297,8 @@ static int synchronise(int fd, int (*sync)(int)) {
     }
     free(ranges);
     pthread_mutex_unlock(&inode->syncing);
-    errno = saved;
-    return result;
+    errno = unheard ? EIO : saved;
+    return unheard ? -1 : result;
 }
 
 int fsync(int fd) { return synchronise(fd, REAL(fsync)); }
@@ -316,6 +322,8 @@ static int opened(int fd, int flags, int existed) {
             }
         }
         if (flags & O_TRUNC && existed) inode->whole = 1;
+        if (!existed) inode->errors = 0;
+        if (fd < 65536) heard[fd] = inode->errors;
         pthread_mutex_unlock(&lock);
     }
     errno = saved;
