@@ -62,10 +62,10 @@ impl Delivery {
         self.event["data"]["ticket"]["content"].as_str().unwrap_or_default()
     }
 
-    /// The core has it: it said so, or lost its answer.
+    /// The core has it: it said so (409: already), or lost its answer.
     pub fn taken(&self) -> bool {
         match self.answer {
-            Answer::Status(status) | Answer::With(status, ..) => (200..300).contains(&status),
+            Answer::Status(status) | Answer::With(status, ..) => (200..300).contains(&status) || status == 409,
             Answer::Lost => true,
             _ => false,
         }

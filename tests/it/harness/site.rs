@@ -34,6 +34,7 @@ impl Site {
         let config = toml! {
             [server]
             listen = "127.0.0.1:0"
+            public_url = "https://12345.example"
             [admin]
             listen = "127.0.0.1:0"
             [limits]
