@@ -67,7 +67,6 @@ async fn on_the_store(loaded: &Loaded, arguments: &Arguments) -> anyhow::Result<
 
 // The status is read below, and the answer is our own gateway's.
 #[allow(clippy::disallowed_methods)]
-#[allow(clippy::disallowed_methods, reason = "one short answer of our own gateway, its status looked at below")]
 async fn through_the_gateway(loaded: &Loaded, arguments: &Arguments) -> anyhow::Result<String> {
     let (path, body) = match (&arguments.destination, arguments.after) {
         (Some(name), Some(after)) => (format!("destinations/{name}/rewind"), json!({ "after": after })),
