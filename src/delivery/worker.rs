@@ -1,30 +1,26 @@
 //! The task of one destination: waits for whatever comes next, and lets the parts decide.
 
+mod settle;
+
 use super::{
     Command,
     attempt::Transport,
     calls::{Call, Called, Caller, pause},
     destination::Destination,
-    health::{Health, Verdict},
+    health::Health,
     ledger::Ledger,
     mask::render,
-    outcome::{Fault, FaultClass, Outcome},
+    outcome::Outcome,
     status::{Meters, Shared},
     window::{Key, Window},
 };
 use crate::{
     number::Number,
-    store::{DeadLetter, DeadState, Progress, Sequence, Store, StoredEvent},
+    store::{Progress, Sequence, Store, StoredEvent},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use jiff::Timestamp;
-use std::{
-    collections::HashSet,
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, hash::RandomState, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until, timeout},
@@ -35,8 +31,6 @@ use tokio_util::sync::CancellationToken;
 const WINDOW: usize = 256;
 /// Replays in play, about.
 const REPLAYS: usize = 64;
-/// A message is tried so often at most, if it is at fault.
-const REFUSALS: u32 = 3;
 /// For what is under way when the worker is told to stop.
 const LAST_ATTEMPTS: Duration = Duration::from_secs(4);
 /// For the last save.
@@ -197,7 +191,7 @@ impl<T: Transport> Delivery<T> {
             if self.health.next_start(self.window.has_ready(), now)? > now {
                 return None;
             }
-            let Some((key, event)) = self.window.next() else {
+            let Some((key, event)) = self.window.take_next() else {
                 self.window.wake_suspended();
                 return None;
             };
@@ -322,80 +316,6 @@ impl<T: Transport> Delivery<T> {
         }
     }
 
-    fn landed(&mut self, Landed { key, event, outcome, took }: Landed) {
-        self.meters.attempt(&outcome, took);
-        let now = Instant::now();
-        let number = event.number;
-        if !matches!(outcome, Outcome::DestinationAtFault(_))
-            && let Some(down_for) = self.health.answered(now)
-        {
-            self.window.resume();
-            self.report_up(down_for);
-        }
-        let Some(tries) = self.window.landed(&event) else {
-            // Sent before a rewind: it will be sent again.
-            self.health.ended(key);
-            self.window.finish(number);
-            return;
-        };
-        tries.attempts += 1;
-        let first = *tries.first.get_or_insert(now);
-        match outcome {
-            Outcome::Delivered if key.replay => {
-                self.doing.filing += 1;
-                self.window.file(number);
-                self.calls.push(self.caller.exhume(key, number));
-            }
-            Outcome::Delivered => self.finish(key, number),
-            Outcome::MessageAtFault { reason } => {
-                tries.refusals += 1;
-                let (refusals, attempts) = (tries.refusals, tries.attempts);
-                if refusals >= REFUSALS {
-                    self.bury(key, event, reason, attempts);
-                } else {
-                    self.window.wait(number, now + self.destination.retry.delay(refusals, spread(&self.jitter)));
-                }
-            }
-            Outcome::DestinationAtFault(fault) => {
-                let was_up = self.health.is_up();
-                let verdict = self.health.failed(key, tries, &fault, now, spread(&self.jitter));
-                let attempts = tries.attempts;
-                self.report_fault(was_up, fault.class);
-                if now - first >= self.destination.retry.give_up {
-                    self.give_up(key, event, fault, attempts);
-                } else {
-                    match verdict {
-                        Verdict::Wait(at) => self.window.wait(number, at),
-                        Verdict::Suspend => self.window.suspend(number),
-                    }
-                }
-            }
-        }
-    }
-
-    fn give_up(&mut self, key: Key, event: StoredEvent, fault: Fault, attempts: u32) {
-        let give_up = self.destination.retry.give_up.as_secs();
-        self.bury(key, event, format!("not delivered within {give_up} s; last: {}", fault.reason), attempts);
-    }
-
-    fn bury(&mut self, key: Key, event: StoredEvent, reason: String, attempts: u32) {
-        self.meters.buried();
-        self.doing.filing += 1;
-        self.window.file(event.number);
-        let letter = DeadLetter {
-            destination: self.destination.name.clone(),
-            sequence: key.sequence,
-            event: event.id,
-            kind: event.kind,
-            number: event.number,
-            reason,
-            attempts,
-            at: Timestamp::now(),
-            state: DeadState::Dead,
-        };
-        self.calls.push(self.caller.bury(key, letter));
-    }
-
     fn obey(&mut self, command: Command) {
         match command {
             Command::Requeued => self.doing.replays_due = true,
@@ -444,32 +364,4 @@ impl<T: Transport> Delivery<T> {
         self.shared.moved(self.ledger.cursor(), in_flight, behind);
         self.meters.lag(behind);
     }
-
-    /// Says that it is down, once that is more than one event's failure.
-    fn report_fault(&mut self, was_up: bool, class: FaultClass) {
-        self.shared.failed(class);
-        if !was_up && !self.reported {
-            self.reported = true;
-            self.turned(false);
-            tracing::warn!(destination = self.destination.name, reason = %class, "destination down");
-        }
-    }
-
-    fn report_up(&mut self, down_for: Duration) {
-        if std::mem::take(&mut self.reported) {
-            self.turned(true);
-            let seconds = down_for.as_secs_f64();
-            tracing::info!(destination = self.destination.name, down_for = seconds, "destination up again");
-        }
-    }
-
-    fn turned(&self, up: bool) {
-        self.shared.turned(up);
-        self.meters.up(up);
-    }
-}
-
-/// A random number from 0 to 1; good enough for jitter.
-fn spread(state: &RandomState) -> f64 {
-    (state.hash_one(std::time::Instant::now()) >> 11) as f64 / (1u64 << 53) as f64
 }
