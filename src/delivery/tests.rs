@@ -3,6 +3,7 @@
 mod fake;
 mod http;
 mod sockets;
+mod sqlite;
 mod worker;
 
 use crate::{number::Number, store::Sequence};
