@@ -13,6 +13,7 @@ mod health;
 mod ledger;
 mod mask;
 mod outcome;
+pub mod predicate;
 pub mod signature;
 mod status;
 mod window;
@@ -73,6 +74,11 @@ impl Handle {
         let (done, saved) = oneshot::channel();
         self.commands.send(Command::Rewind { after, done }).await.map_err(|_| Stopped)?;
         saved.await.map_err(|_| Stopped)
+    }
+
+    /// Whether its task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.commands.is_closed()
     }
 
     /// Dead letters were requeued in the store.
