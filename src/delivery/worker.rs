@@ -16,11 +16,22 @@ use super::{
 };
 use crate::{
     number::Number,
-    store::{Progress, Sequence, Store, StoredEvent},
+    store::{Sequence, Store, StoreError, StoredEvent},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use std::{collections::HashSet, hash::RandomState, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    hash::RandomState,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicU64,
+            Ordering::{AcqRel, Acquire},
+        },
+    },
+    time::Duration,
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until, timeout},
@@ -29,6 +40,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Events with bodies in memory, at least.
 const WINDOW: usize = 256;
+/// Saves under way: as soon as one has been written, and while it is being synced, the next gets in line, so that every
+/// commit of the store takes the latest progress along.
+const SAVES: usize = 2;
 /// Replays in play, about.
 const REPLAYS: usize = 64;
 /// For what is under way when the worker is told to stop.
@@ -47,7 +61,8 @@ pub struct Delivery<T> {
     meters: Meters,
     jitter: RandomState,
     window: Window,
-    ledger: Ledger,
+    /// Shared with the store, which asks it for the progress when it writes.
+    ledger: Arc<Mutex<Ledger>>,
     health: Health,
     /// Down, and said so.
     reported: bool,
@@ -58,8 +73,20 @@ pub struct Delivery<T> {
     newest: Sequence,
     /// Counts the rewinds.
     era: u32,
-    rewinds: Vec<(oneshot::Sender<Sequence>, Sequence)>,
+    rewinds: Vec<Rewind>,
+    /// Counts the saves.
+    saves: u64,
+    /// The last save that has asked for the progress.
+    asked: Arc<AtomicU64>,
     doing: Doing,
+}
+
+/// A rewind that is not saved yet.
+struct Rewind {
+    done: oneshot::Sender<Sequence>,
+    cursor: Sequence,
+    /// The save that covers it.
+    save: Option<u64>,
 }
 
 /// What is under way, and what is due.
@@ -74,8 +101,8 @@ struct Doing {
     asking_replays: bool,
     filing: usize,
     unsaved: bool,
-    /// A save is under way; so many rewinds are answered with it.
-    saving: Option<usize>,
+    /// Saves under way.
+    saving: usize,
     failed_saves: u32,
     stopping: Option<Instant>,
 }
@@ -117,7 +144,7 @@ impl<T: Transport> Delivery<T> {
             shared,
             jitter: RandomState::new(),
             window: Window::new(WINDOW.max(destination.concurrency * 4)),
-            ledger: Ledger::new(Progress::default()),
+            ledger: Arc::default(),
             health: Health::new(destination.retry, probe_interval),
             destination,
             reported: false,
@@ -127,6 +154,8 @@ impl<T: Transport> Delivery<T> {
             newest: Sequence(0),
             era: 0,
             rewinds: Vec::new(),
+            saves: 0,
+            asked: Arc::default(),
             doing: Doing { replays_due: true, ..Doing::default() },
         }
     }
@@ -138,8 +167,8 @@ impl<T: Transport> Delivery<T> {
         mut wake: watch::Receiver<Sequence>,
         stop: CancellationToken,
     ) {
-        self.ledger = tokio::select! {
-            progress = self.caller.progress() => Ledger::new(progress),
+        tokio::select! {
+            progress = self.caller.progress() => *self.ledger() = Ledger::new(progress),
             () = stop.cancelled() => return,
         };
         let mut flights = FuturesUnordered::new();
@@ -211,10 +240,8 @@ impl<T: Transport> Delivery<T> {
 
     /// Asks the store for what is missing, and tells it what is new.
     fn ask(&mut self, wake: &mut watch::Receiver<Sequence>) {
-        if self.doing.unsaved && self.doing.saving.is_none() {
-            self.doing.unsaved = false;
-            self.doing.saving = Some(self.rewinds.len());
-            self.calls.push(self.caller.save(self.ledger.progress(), pause(self.doing.failed_saves + 1)));
+        if self.doing.unsaved && self.doing.saving < SAVES && self.asked.load(Acquire) >= self.saves {
+            self.save();
         }
         if self.doing.stopping.is_some() {
             return;
@@ -234,7 +261,7 @@ impl<T: Transport> Delivery<T> {
             self.doing.reading = true;
             // What comes from here on wakes us again.
             self.newest = self.newest.max(*wake.borrow_and_update());
-            self.calls.push(self.caller.read(self.era, self.ledger.read_from(), room));
+            self.calls.push(self.caller.read(self.era, self.ledger().read_from(), room));
         }
     }
 
@@ -284,18 +311,18 @@ impl<T: Transport> Delivery<T> {
                 self.doing.filing -= 1;
                 self.finish(key, number);
             }
-            Called::Saved(saved) => self.saved(saved.err().map(|error| error.to_string())),
+            Called::Saved { save, outcome } => self.saved(save, outcome.err()),
         }
     }
 
     /// Takes an event from the log.
     fn take(&mut self, event: StoredEvent) {
         self.newest = self.newest.max(event.sequence);
-        if !self.ledger.read(event.sequence) {
+        if !self.ledger().read(event.sequence) {
             return;
         }
         if self.destination.filter.wants(&event.kind, &event.body) {
-            self.ledger.open(event.sequence);
+            self.ledger().open(event.sequence);
             self.window.admit(event, false);
         } else {
             self.doing.unsaved = true;
@@ -311,7 +338,7 @@ impl<T: Transport> Delivery<T> {
                 self.settled.push(key.sequence);
             }
         } else if counts {
-            self.ledger.close(key.sequence);
+            self.ledger().close(key.sequence);
             self.doing.unsaved = true;
         }
     }
@@ -320,38 +347,58 @@ impl<T: Transport> Delivery<T> {
         match command {
             Command::Requeued => self.doing.replays_due = true,
             Command::Rewind { after, done } => {
-                let cursor = self.ledger.rewind(after);
+                let cursor = self.ledger().rewind(after);
                 self.window.clear();
                 self.era += 1;
                 (self.doing.caught_up, self.doing.unsaved) = (false, true);
-                self.rewinds.push((done, cursor));
+                self.rewinds.push(Rewind { done, cursor, save: None });
             }
         }
     }
 
-    fn saved(&mut self, error: Option<String>) {
-        let rewinds = self.doing.saving.take().unwrap_or_default();
+    fn save(&mut self) {
+        self.saves += 1;
+        self.rewinds.iter_mut().for_each(|rewind| _ = rewind.save.get_or_insert(self.saves));
+        self.doing.unsaved = false;
+        self.doing.saving += 1;
+        let (save, asked, ledger) = (self.saves, Arc::clone(&self.asked), Arc::clone(&self.ledger));
+        let latest = Arc::new(move || {
+            asked.fetch_max(save, AcqRel);
+            ledger.lock().unwrap_or_else(PoisonError::into_inner).progress()
+        });
+        self.calls.push(self.caller.save(save, latest, pause(self.doing.failed_saves + 1)));
+    }
+
+    fn saved(&mut self, save: u64, error: Option<StoreError>) {
+        self.doing.saving -= 1;
+        self.asked.fetch_max(save, AcqRel);
         let destination = &self.destination.name;
         if let Some(error) = error {
+            self.rewinds.iter_mut().filter(|rewind| rewind.save == Some(save)).for_each(|rewind| rewind.save = None);
             self.doing.unsaved = true;
             self.doing.failed_saves += 1;
             if self.doing.failed_saves == 1 {
-                tracing::warn!(destination, error, "progress cannot be saved; delivery goes on");
+                tracing::warn!(destination, %error, "progress cannot be saved; delivery goes on");
             }
             return;
         }
         if std::mem::take(&mut self.doing.failed_saves) > 0 {
             tracing::info!(destination, "progress is saved again");
         }
-        for (done, cursor) in self.rewinds.drain(..rewinds) {
+        for Rewind { done, cursor, .. } in self.rewinds.extract_if(.., |rewind| rewind.save == Some(save)) {
             // Whoever asked may have gone.
             let _ = done.send(cursor);
         }
     }
 
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn save_last(self) {
-        if self.doing.unsaved || self.doing.saving.is_some() {
-            let save = self.caller.store.save_progress(&self.caller.name, self.ledger.progress());
+        if self.doing.unsaved || self.doing.saving > 0 {
+            let progress = self.ledger().progress();
+            let save = self.caller.store.save_progress(&self.caller.name, progress);
             if !matches!(timeout(LAST_SAVE, save).await, Ok(Ok(()))) {
                 let destination = &self.destination.name;
                 tracing::warn!(destination, "the last progress could not be saved; some events will be sent again");
@@ -360,8 +407,11 @@ impl<T: Transport> Delivery<T> {
     }
 
     fn show(&self, in_flight: usize) {
-        let behind = self.ledger.behind(self.newest);
-        self.shared.moved(self.ledger.cursor(), in_flight, behind);
+        let (cursor, behind) = {
+            let ledger = self.ledger();
+            (ledger.cursor(), ledger.behind(self.newest))
+        };
+        self.shared.moved(cursor, in_flight, behind);
         self.meters.lag(behind);
     }
 }

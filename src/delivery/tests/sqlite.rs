@@ -94,6 +94,8 @@ async fn whatever_moment_it_dies_everything_arrives_in_order_and_hardly_anything
         }
         worker.join.abort();
         let _ = worker.join.await;
+        // What was in line at the store when it died is written.
+        store.exhume("nobody", Sequence(0)).await.unwrap();
     }
     let seen = receiver.seen();
     let mut bodies = HashMap::new();
@@ -114,9 +116,9 @@ async fn whatever_moment_it_dies_everything_arrives_in_order_and_hardly_anything
         let before = of_ticket.insert((sequence - 1) / 4, sequence).unwrap_or_default();
         assert!(before < sequence);
     }
-    // What was under way, and what one commit had not caught yet.
+    // Whatever was delivered was in line to be saved: only what was under way goes again.
     let again = seen.len() - EVENTS;
-    assert!(again <= 7 * 32 * 3, "{again} of {EVENTS} twice");
+    assert!(again <= 7 * 32, "{again} of {EVENTS} twice");
 }
 
 #[tokio::test]
@@ -164,6 +166,5 @@ async fn how_fast() {
     let worker = start(Arc::new(store), destination, wake, CancellationToken::new()).unwrap();
     until("all", || worker.handle.status().cursor == Sequence(EVENTS as i64)).await;
     let took = began.elapsed().as_secs_f64();
-    tracing::info!("{took}");
     panic!("{EVENTS} in {took:.2} s: {:.0}/s", EVENTS as f64 / took);
 }
