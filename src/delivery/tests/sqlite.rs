@@ -17,7 +17,6 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     path::Path,
     sync::Arc,
-    time::Duration,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -146,25 +145,4 @@ async fn after_an_orderly_stop_nothing_is_sent_again() {
     assert_eq!((ids.len(), receiver.seen().len()), (1000, 1000));
     let saved = open(&path).progress("core").await.unwrap();
     assert_eq!(saved, Progress { cursor: Sequence(1000), ahead: vec![] });
-}
-
-/// Not a test of correctness: run it by name, with optimisation.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn how_fast() {
-    const EVENTS: usize = 50_000;
-    let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&directory.path().join("jiesu.db")).unwrap();
-    for _ in 0..5 {
-        fill(&store, EVENTS / 5, 1).await;
-    }
-    let receiver = Receiver::start(|_, _| status(200, "")).await;
-    let destination =
-        Destination { concurrency: 32, url: receiver.url(), timeout: Duration::from_secs(5), ..destination() };
-    let (_wake, wake) = watch::channel(Sequence(EVENTS as i64));
-    let began = std::time::Instant::now();
-    let worker = start(Arc::new(store), destination, wake, CancellationToken::new()).unwrap();
-    until("all", || worker.handle.status().cursor == Sequence(EVENTS as i64)).await;
-    let took = began.elapsed().as_secs_f64();
-    panic!("{EVENTS} in {took:.2} s: {:.0}/s", EVENTS as f64 / took);
 }
