@@ -21,7 +21,7 @@ use crate::{
     },
     sources,
     store::{
-        Store, StoreError,
+        Store, StoreError, Window,
         sqlite::{OpenError, SqliteStore},
     },
 };

@@ -123,7 +123,12 @@ impl Fetcher {
         .await
     }
 
-    async fn write(&self, due: &DueMedia, state: &'static str, edit: impl Fn(&mut Value) + Send) -> Result<(), StoreError> {
+    async fn write(
+        &self,
+        due: &DueMedia,
+        state: &'static str,
+        edit: impl Fn(&mut Value) + Send + Sync,
+    ) -> Result<(), StoreError> {
         let change = |row: &TicketRow| {
             let mut draft = Draft::new(row);
             draft.edit_list("attachments", |files| {

@@ -113,7 +113,8 @@ impl Replies {
             Err(Failure::Unknown { .. }) => "unknown",
             Err(Failure::Partial { .. }) => "partial",
         };
-        metrics::counter!("jiesu_replies_total", "channel" => due.reply.channel.clone(), "outcome" => outcome).increment(1);
+        metrics::counter!("jiesu_replies_total", "channel" => due.reply.channel.clone(), "outcome" => outcome)
+            .increment(1);
         match sent {
             Ok(sent) => settle(&self.reviser, due, State::Delivered, None, sent.message).await,
             Err(Failure::Refused { why }) => settle(&self.reviser, due, State::Refused, Some(why), None).await,

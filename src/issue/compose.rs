@@ -34,7 +34,13 @@ impl Issuer {
             self.keep(&message.number.to_string(), attachments, &mut files, &mut media)?;
             for (kind, text, file) in pieces(appeal) {
                 let attachment = file.and_then(|file| files.get(first + file)).map(|file: &StoredFile| file.id.clone());
-                transcript.push(Piece { id: format!("m{}", transcript.len() + 1), at: at.clone(), kind, text, attachment });
+                transcript.push(Piece {
+                    id: format!("m{}", transcript.len() + 1),
+                    at: at.clone(),
+                    kind,
+                    text,
+                    attachment,
+                });
             }
         }
         let Some((message, _)) = matter.said.first() else { return Err(NotNow::Later) };

@@ -1,8 +1,8 @@
 //! The public listener: channels, status look-up, attachments, and the core's callback.
 
 mod channel;
-mod look_up;
 mod file;
+mod look_up;
 mod status;
 mod tries;
 mod update;

@@ -3,7 +3,7 @@
 use super::{Public, answer, not_found, unavailable};
 use crate::{
     number::Number,
-    reply::{self, State},
+    reply::{self, State as Fate},
     revise::Draft,
     server::{Peer, limits::too_many, read_body},
     store::{Changed, NewReply, TicketChange, TicketRow},
@@ -133,7 +133,13 @@ fn authorized(public: &Public, headers: &HeaderMap) -> bool {
     }
 }
 
-fn apply(public: &Public, row: &TicketRow, update: &Update, content: [u8; 16], recipient: Option<&str>) -> TicketChange {
+fn apply(
+    public: &Public,
+    row: &TicketRow,
+    update: &Update,
+    content: [u8; 16],
+    recipient: Option<&str>,
+) -> TicketChange {
     let mut draft = Draft::new(row);
     let mut going = None;
     if let Some(status) = update.status {
@@ -146,8 +152,8 @@ fn apply(public: &Public, row: &TicketRow, update: &Update, content: [u8; 16], r
         draft.edit_list("replies", |replies| {
             let name = format!("rp_{}", replies.len() + 1);
             let (state, reason) = match recipient {
-                Some(_) => (State::Pending, Value::Null),
-                None => (State::Delivered, "shown at the status look-up".into()),
+                Some(_) => (Fate::Pending, Value::Null),
+                None => (Fate::Delivered, "shown at the status look-up".into()),
             };
             replies.push(json!({
                 "id": name,

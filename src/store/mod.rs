@@ -120,6 +120,12 @@ pub trait Store: Send + Sync + 'static {
     /// Remembers how far a destination has come.
     async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()>;
 
+    /// The same, but what to save is asked for as late as can be, in the transaction itself: what was delivered while
+    /// this waited for its turn is not sent again if the process is killed.
+    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
+        self.save_progress(destination, latest()).await
+    }
+
     /// Moves an event to the dead letters of its destination (again, if a replay failed).
     async fn bury(&self, letter: DeadLetter) -> Result<()>;
 

@@ -360,6 +360,9 @@ pub struct Progress {
     pub ahead: Vec<(i64, i64)>,
 }
 
+/// Says how far a destination has come by now. Quick, and asked on the store's own thread.
+pub type LatestProgress = Arc<dyn Fn() -> Progress + Send + Sync>;
+
 /// An event that a destination would not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {

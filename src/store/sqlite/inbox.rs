@@ -69,13 +69,13 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
     let meta = serde_json::to_string(&raw.meta).unwrap_or_default();
     let next: i64 =
         connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM message")?.query_row([], |row| row.get(0))?;
-    let sequence = connection
-        .prepare_cached(
-            "INSERT INTO counter (day, last, first) VALUES (?1, 1, ?2)
-             ON CONFLICT (day) DO UPDATE SET last = last + 1 RETURNING last",
-        )?
-        .query_row(params![message.day, next], |row| row.get(0))?;
-    let number = Number { day: message.day, sequence };
+    let (number, due) = match conversation::join(connection, message)? {
+        Some(joined) => joined,
+        None => {
+            let number = Number { day: message.day, sequence: next_sequence(connection, message.day, next)? };
+            (number, conversation::open(connection, message, number)?)
+        }
+    };
     connection
         .prepare_cached(
             "INSERT INTO message (id, number, channel, hotline, received_at, sender, media_type, meta, body)
@@ -105,6 +105,13 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
         ])?;
     }
     Ok(Accepted::New { number, reused_key })
+}
+
+/// The day's next sequence; the day's first message is remembered with it.
+fn next_sequence(connection: &Connection, day: u32, message: i64) -> rusqlite::Result<u32> {
+    let sql = "INSERT INTO counter (day, last, first) VALUES (?1, 1, ?2)
+               ON CONFLICT (day) DO UPDATE SET last = last + 1 RETURNING last";
+    connection.prepare_cached(sql)?.query_row(params![day, message], |row| row.get(0))
 }
 
 /// The first receipt again.

@@ -18,9 +18,9 @@ pub(crate) use open::make_directory;
 pub use open::{OpenError, inspect, lock_is_free};
 
 use super::{
-    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, Health, Known, Message,
-    MessageId, NewMessage, Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent, Tally,
-    TicketChange, TicketQuery, TicketRow,
+    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, Health, Known, LatestProgress,
+    Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent,
+    Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -223,6 +223,11 @@ impl Store for SqliteStore {
     async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()> {
         let name = destination.to_owned();
         self.write(move |connection| log::save_progress(connection, &name, &progress)).await
+    }
+
+    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
+        let name = destination.to_owned();
+        self.write(move |connection| log::save_progress(connection, &name, &latest())).await
     }
 
     async fn bury(&self, letter: DeadLetter) -> Result<()> {

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };

@@ -56,5 +56,5 @@ impl Parser for Words {
 }
 
 fn parts(inbound: Inbound) -> Parts {
-    Parts { inbound, parser: Box::new(Words), replier: None, media: None, probe: None }
+    Parts { inbound, parser: Box::new(Words), replier: None, media: None, probe: None, converses: false }
 }
