@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 /// For one call; the platform answers within a second or two.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,6 +23,10 @@ const EARLY: i64 = 300;
 /// How long one node may take to log in before another one does.
 const LEASE: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(100);
+/// A log-in that failed is not tried again for this long.
+const COOL_DOWN: Duration = Duration::from_secs(3);
+/// The platform forces out 20 tokens a day, 30 seconds apart.
+const FORCE_APART: Duration = Duration::from_secs(60);
 
 /// The token, as this node knows it.
 pub struct Tokens {
@@ -31,9 +35,16 @@ pub struct Tokens {
     http: Arc<dyn HttpClient>,
     shared: Arc<dyn Shared>,
     /// Keeps the gateway going when the shared memory is away: no log-in for each request.
-    known: Mutex<Option<Held>>,
+    known: Mutex<Known>,
     /// One log-in at a time.
     flight: Semaphore,
+}
+
+#[derive(Default)]
+struct Known {
+    held: Option<Held>,
+    /// The last log-in failed, and when: those who waited for it need not all try.
+    trouble: Option<(Instant, Failure)>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -84,13 +95,16 @@ impl Tokens {
         if let Some(token) = self.known(failed) {
             return Ok(token);
         }
+        if let Some(failure) = self.trouble() {
+            return Err(failure);
+        }
         let key = format!("wechat/token/{}", self.account.app_id);
         let lease = format!("{key}/lease");
         let (mut stored, mut reachable) = match self.shared.get(&key).await {
             Ok(stored) => (stored, true),
             Err(_) => (None, false),
         };
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let mut leased = false;
         // Another node may have renewed it already, or be about to.
         while reachable {
@@ -122,7 +136,14 @@ impl Tokens {
         if leased {
             self.release(&lease).await;
         }
-        fetched.map(|held| self.learn(held))
+        match fetched {
+            Ok(held) => Ok(self.learn(held)),
+            Err(failure) => {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.trouble = Some((Instant::now(), failure.clone()));
+                Err(failure)
+            }
+        }
     }
 
     /// Logs in, whatever is known.
@@ -135,24 +156,36 @@ impl Tokens {
 
     fn known(&self, failed: Option<&str>) -> Option<String> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().filter(|held| held.usable(failed)).map(|held| held.token.clone())
+        known.held.as_ref().filter(|held| held.usable(failed)).map(|held| held.token.clone())
     }
 
     fn learn(&self, held: Held) -> String {
         let token = held.token.clone();
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known { held: Some(held), trouble: None };
         token
+    }
+
+    fn trouble(&self) -> Option<Failure> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.trouble.as_ref().filter(|(when, _)| when.elapsed() < COOL_DOWN).map(|(_, failure)| failure.clone())
     }
 
     async fn release(&self, lease: &str) {
         let _ = self.shared.compare_and_swap(lease, Some("1"), "0", Duration::from_millis(1)).await;
     }
 
-    /// The same token comes back while the platform thinks it good; only one that failed is forced out, because the
-    /// platform allows 20 such renewals a day.
+    /// The same token comes back while the platform thinks it good; only one that failed is forced out, and not often.
     async fn fetch(&self, failed: Option<&str>) -> Result<Held, Failure> {
         let held = self.request(false).await?;
-        if failed == Some(&held.token) { self.request(true).await } else { Ok(held) }
+        if failed != Some(&held.token) {
+            return Ok(held);
+        }
+        let forced = format!("wechat/token/{}/forced", self.account.app_id);
+        if self.shared.compare_and_swap(&forced, None, "1", FORCE_APART).await == Ok(false) {
+            let why = "the platform refuses the token that it just renewed".to_owned();
+            return Err(Failure::Retry { after: Some(FORCE_APART), why });
+        }
+        self.request(true).await
     }
 
     async fn request(&self, force: bool) -> Result<Held, Failure> {

@@ -96,11 +96,15 @@ async fn an_expired_token_is_renewed_once_and_the_call_repeated_once() {
     reply(&parts, "b").await.unwrap();
     assert_eq!(platform.logins().len(), 2);
     for code in [40001, 40014, 42001] {
+        let (platform, parts) = alone();
         platform.then_code(code, "");
         reply(&parts, "c").await.unwrap();
+        assert_eq!(platform.calls(SEND).len(), 2);
     }
+    let (platform, parts) = alone();
     platform.then_code(40001, "").then_code(40001, "");
     assert!(matches!(reply(&parts, "d").await, Err(Failure::Retry { .. })));
+    assert_eq!(platform.calls(SEND).len(), 2);
 }
 
 #[tokio::test]
@@ -130,6 +134,36 @@ async fn two_nodes_with_many_answers_log_in_once_and_renew_once() {
         assert_eq!(platform.logins().len(), round);
         platform.expire_token();
     }
+}
+
+#[tokio::test]
+async fn a_platform_that_refuses_every_token_is_not_asked_to_force_one_each_time() {
+    let (platform, parts) = alone();
+    for _ in 0..10 {
+        platform.then_code(40001, "").then_code(40001, "");
+        assert!(matches!(reply(&parts, "a").await, Err(Failure::Retry { .. })));
+    }
+    assert_eq!(platform.logins().iter().filter(|login| login["force_refresh"] == true).count(), 1);
+}
+
+#[tokio::test]
+async fn those_who_waited_for_a_log_in_that_failed_do_not_all_try_again() {
+    let (platform, parts) = alone();
+    platform.refuse_logins(40164, "invalid ip 203.0.113.7");
+    let parts = Arc::new(parts);
+    let tasks: Vec<_> = (0..40)
+        .map(|_| {
+            tokio::spawn({
+                let parts = Arc::clone(&parts);
+                async move { reply(&parts, "a").await }
+            })
+        })
+        .collect();
+    for task in tasks {
+        let Err(Failure::Retry { why, .. }) = task.await.unwrap() else { panic!() };
+        assert!(why.contains("203.0.113.7"), "{why}");
+    }
+    assert_eq!(platform.logins().len(), 1);
 }
 
 /// A memory that cannot be reached.
