@@ -66,6 +66,15 @@ impl Held {
     }
 }
 
+/// The turn to get a token.
+struct Turn {
+    /// What the shared memory holds: the token to be replaced.
+    stored: Option<String>,
+    /// Other nodes wait for us.
+    leased: bool,
+    reachable: bool,
+}
+
 #[derive(Deserialize)]
 struct LoggedIn {
     #[serde(default)]
@@ -98,52 +107,73 @@ impl Tokens {
         if let Some(failure) = self.trouble() {
             return Err(failure);
         }
-        let key = format!("wechat/token/{}", self.account.app_id);
-        let lease = format!("{key}/lease");
-        let (mut stored, mut reachable) = match self.shared.get(&key).await {
-            Ok(stored) => (stored, true),
-            Err(_) => (None, false),
+        let fetched = match self.from_others(failed).await {
+            Ok(held) => Ok(held),
+            Err(turn) => self.renew(failed, turn).await,
         };
-        let started = Instant::now();
-        let mut leased = false;
-        // Another node may have renewed it already, or be about to.
-        while reachable {
-            if let Some(held) = stored.as_deref().and_then(Held::read).filter(|held| held.usable(failed)) {
-                if leased {
-                    self.release(&lease).await;
-                }
-                return Ok(self.learn(held));
-            }
-            if leased || started.elapsed() > LEASE {
-                break;
-            }
-            match self.shared.compare_and_swap(&lease, None, "1", LEASE).await {
-                // Look once more: the one who had the lease may have just finished.
-                Ok(true) => leased = true,
-                Ok(false) => tokio::time::sleep(POLL).await,
-                Err(_) => reachable = false,
-            }
-            stored = self.shared.get(&key).await.unwrap_or(stored);
-        }
-        let fetched = self.fetch(failed).await;
-        if let (Ok(held), true) = (&fetched, reachable) {
-            let ttl = u64::try_from(held.until - Timestamp::now().as_second()).unwrap_or(1).max(1);
-            let value = format!("{} {}", held.until, held.token);
-            // Lost to another node: theirs is as good, the platform gives the same one to all.
-            let swapped = self.shared.compare_and_swap(&key, stored.as_deref(), &value, Duration::from_secs(ttl));
-            let _ = swapped.await;
-        }
-        if leased {
-            self.release(&lease).await;
-        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match fetched {
-            Ok(held) => Ok(self.learn(held)),
+            Ok(held) => {
+                let token = held.token.clone();
+                *known = Known { held: Some(held), trouble: None };
+                Ok(token)
+            }
             Err(failure) => {
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 known.trouble = Some((Instant::now(), failure.clone()));
                 Err(failure)
             }
         }
+    }
+
+    /// The token that another node has got, or is about to get; else the turn to get one.
+    async fn from_others(&self, failed: Option<&str>) -> Result<Held, Turn> {
+        let mut turn = Turn { stored: None, leased: false, reachable: true };
+        let started = Instant::now();
+        loop {
+            match self.shared.get(&self.key("token")).await {
+                Ok(stored) => turn.stored = stored,
+                Err(_) => turn.reachable = false,
+            }
+            let stored = turn.stored.as_deref().and_then(Held::read);
+            if let Some(held) = stored.filter(|held| held.usable(failed)) {
+                // The one who had the lease before has just finished.
+                self.end(&turn).await;
+                return Ok(held);
+            }
+            if turn.leased || !turn.reachable || started.elapsed() > LEASE {
+                return Err(turn);
+            }
+            match self.shared.compare_and_swap(&self.key("lease"), None, "1", LEASE).await {
+                Ok(true) => turn.leased = true,
+                Ok(false) => tokio::time::sleep(POLL).await,
+                Err(_) => turn.reachable = false,
+            }
+        }
+    }
+
+    /// Gets a token and tells the other nodes.
+    async fn renew(&self, failed: Option<&str>, turn: Turn) -> Result<Held, Failure> {
+        let fetched = self.fetch(failed).await;
+        if let (Ok(held), true) = (&fetched, turn.reachable) {
+            let lasts = u64::try_from(held.until - Timestamp::now().as_second()).unwrap_or(1).max(1);
+            let (key, value) = (self.key("token"), format!("{} {}", held.until, held.token));
+            // Lost to another node: theirs is as good, the platform gives the same one to all.
+            let swap = self.shared.compare_and_swap(&key, turn.stored.as_deref(), &value, Duration::from_secs(lasts));
+            let _ = swap.await;
+        }
+        self.end(&turn).await;
+        fetched
+    }
+
+    /// Gives the lease back; if that fails it ends by itself.
+    async fn end(&self, turn: &Turn) {
+        if turn.leased {
+            let _ = self.shared.compare_and_swap(&self.key("lease"), Some("1"), "0", Duration::from_millis(1)).await;
+        }
+    }
+
+    fn key(&self, what: &str) -> String {
+        format!("wechat/{}/{what}", self.account.app_id)
     }
 
     /// Logs in, whatever is known.
@@ -159,19 +189,9 @@ impl Tokens {
         known.held.as_ref().filter(|held| held.usable(failed)).map(|held| held.token.clone())
     }
 
-    fn learn(&self, held: Held) -> String {
-        let token = held.token.clone();
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known { held: Some(held), trouble: None };
-        token
-    }
-
     fn trouble(&self) -> Option<Failure> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.trouble.as_ref().filter(|(when, _)| when.elapsed() < COOL_DOWN).map(|(_, failure)| failure.clone())
-    }
-
-    async fn release(&self, lease: &str) {
-        let _ = self.shared.compare_and_swap(lease, Some("1"), "0", Duration::from_millis(1)).await;
     }
 
     /// The same token comes back while the platform thinks it good; only one that failed is forced out, and not often.
@@ -180,8 +200,7 @@ impl Tokens {
         if failed != Some(&held.token) {
             return Ok(held);
         }
-        let forced = format!("wechat/token/{}/forced", self.account.app_id);
-        if self.shared.compare_and_swap(&forced, None, "1", FORCE_APART).await == Ok(false) {
+        if self.shared.compare_and_swap(&self.key("forced"), None, "1", FORCE_APART).await == Ok(false) {
             let why = "the platform refuses the token that it just renewed".to_owned();
             return Err(Failure::Retry { after: Some(FORCE_APART), why });
         }

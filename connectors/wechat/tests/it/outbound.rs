@@ -77,7 +77,11 @@ async fn http_200_with_an_error_code_is_not_delivered() {
 #[tokio::test]
 async fn server_errors_and_garbage_are_tried_again_and_silence_is_unknown() {
     let garbage = || Next::Body(200, "text/html", b"<html>proxy</html>".to_vec());
-    for next in [garbage(), Next::Body(502, "text/html", vec![]), Next::Unreachable] {
+    let elsewhere = |status| Next::Body(status, "application/json", br#"{"error":"not found"}"#.to_vec());
+    let moved = Next::Body(302, "text/html", vec![]);
+    for next in
+        [garbage(), Next::Body(502, "text/html", vec![]), Next::Unreachable, elsewhere(200), elsewhere(404), moved]
+    {
         let (platform, parts) = alone();
         platform.then(next);
         assert!(matches!(reply(&parts, "a").await, Err(Failure::Retry { .. })));
@@ -195,7 +199,7 @@ async fn without_the_shared_memory_a_node_still_logs_in_only_once() {
 async fn a_node_that_died_while_logging_in_holds_up_the_others_for_seconds_only() {
     let platform = Arc::new(Platform::default());
     let shared: Arc<dyn Shared> = Arc::new(LocalMemory::default());
-    let lease = format!("wechat/token/{APP}/lease");
+    let lease = format!("wechat/{APP}/lease");
     shared.compare_and_swap(&lease, None, "1", Duration::from_secs(600)).await.unwrap();
     let parts = node(&platform, &shared, json!({}));
     let started = tokio::time::Instant::now();
