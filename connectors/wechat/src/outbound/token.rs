@@ -107,7 +107,7 @@ impl Tokens {
         if let Some(failure) = self.trouble() {
             return Err(failure);
         }
-        let fetched = match self.from_others(failed).await {
+        let fetched = match self.others(failed).await {
             Ok(held) => Ok(held),
             Err(turn) => self.renew(failed, turn).await,
         };
@@ -126,7 +126,7 @@ impl Tokens {
     }
 
     /// The token that another node has got, or is about to get; else the turn to get one.
-    async fn from_others(&self, failed: Option<&str>) -> Result<Held, Turn> {
+    async fn others(&self, failed: Option<&str>) -> Result<Held, Turn> {
         let mut turn = Turn { stored: None, leased: false, reachable: true };
         let started = Instant::now();
         loop {
