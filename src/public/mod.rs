@@ -57,6 +57,8 @@ pub struct Public {
     pub max_body: u64,
     /// Each client address.
     pub per_address: Limiter,
+    /// Whether the limit by address holds for callers with a key, too.
+    pub keyed_by_address: bool,
     /// Each api key.
     pub per_key: Limiter,
     /// Bodies in memory.
@@ -85,7 +87,7 @@ pub fn routes(public: Arc<Public>) -> Router {
         .route("/api/v1/status", post(status::json))
         .route("/api/v1/tickets/{number}/updates", post(update::serve))
         .route("/files/{number}/{file}", get(file::serve));
-    with_fallbacks(router).with_state(public)
+    with_fallbacks(router.with_state(public))
 }
 
 /// The first form page, if there is one.

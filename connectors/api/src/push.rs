@@ -25,6 +25,9 @@ pub trait Webhook: Send + Sync {
 pub enum Callers {
     /// Anybody, each from an address of their own: every request counts against its address.
     Public,
+    /// Programs that show a key of their own: they are limited by it ([`Accept::caller`]); by their address only where
+    /// the configuration sets that limit itself, or when they fail authentication.
+    Keyed,
     /// A platform that speaks for many citizens from few addresses and signs: only requests that fail
     /// authentication count against the address.
     Platform,
