@@ -57,6 +57,8 @@ pub struct Public {
     pub max_body: u64,
     /// Each client address.
     pub per_address: Limiter,
+    /// Whether the limit by address holds for callers with a key, too.
+    pub keyed_by_address: bool,
     /// Each api key.
     pub per_key: Limiter,
     /// Bodies in memory.
