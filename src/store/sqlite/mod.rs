@@ -8,6 +8,7 @@ mod keeper;
 mod log;
 mod open;
 mod reader;
+mod salvage;
 mod schema;
 mod tickets;
 mod writer;
