@@ -96,7 +96,7 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
         inspect(path)?;
     }
     let mut connection = match connect_checked(path, fresh) {
-        Err(OpenError::Sqlite { error, .. }) if !fresh && is_damage(&error) => {
+        Err(OpenError::Sqlite { error, .. }) if !fresh && is_damage(path, &error) => {
             salvage::salvage(path, &error.to_string())?;
             connect_checked(path, fresh)?
         }
@@ -128,8 +128,12 @@ fn connect_checked(path: &Path, fresh: bool) -> Result<Connection, OpenError> {
 }
 
 /// Whether the file itself is at fault, not the disk or the rights.
-fn is_damage(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt)
+fn is_damage(path: &Path, error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => true,
+        Some(rusqlite::ErrorCode::NotADatabase) => salvage::looks_like_ours(path),
+        _ => false,
+    }
 }
 
 /// A handle in the place of one that failed: everything that the log still holds goes into the file first, so that

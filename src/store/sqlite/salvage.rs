@@ -12,6 +12,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -100,12 +101,38 @@ struct Table {
     unreadable: Option<String>,
 }
 
+/// Whether a file whose first page is garbage looks like a store of ours all the same: its second page is a table's.
+pub(super) fn looks_like_ours(path: &Path) -> bool {
+    let mut kind = [0];
+    let at = u64::from(schema::PAGE_SIZE);
+    File::open(path).is_ok_and(|file| file.read_exact_at(&mut kind, at).is_ok() && [2, 5, 10, 13].contains(&kind[0]))
+}
+
+/// The first page says where the tables begin. They begin where they do in every file that we make, so that a new
+/// file's first page can stand in for one that is garbage.
+fn mend_first_page(damaged: &Path, new: &Path) -> io::Result<()> {
+    let file = File::options().read(true).write(true).open(damaged)?;
+    let mut page = vec![0; schema::PAGE_SIZE as usize];
+    file.read_exact_at(&mut page, 0)?;
+    if page.starts_with(b"SQLite format 3\0") {
+        return Ok(());
+    }
+    File::open(new)?.read_exact_at(&mut page, 0)?;
+    // Database file format, section 1.3: the size in pages.
+    let pages = file.metadata()?.len().div_ceil(u64::from(schema::PAGE_SIZE));
+    page[28..32].copy_from_slice(&u32::try_from(pages).unwrap_or(u32::MAX).to_be_bytes());
+    file.write_all_at(&page, 0)
+}
+
 fn take_over(from: &Path, to: &Path) -> rusqlite::Result<Vec<Table>> {
     let mut target = Connection::open(to)?;
     target.pragma_update(None, "page_size", schema::PAGE_SIZE)?;
     // Synced whole, before it is used.
     target.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
     schema::migrate(&mut target)?;
+    if let Err(error) = mend_first_page(from, to) {
+        tracing::error!(%error, "the first page cannot be mended");
+    }
     let source = Connection::open(from)?;
     // Lets a file be read that is shorter than its header says.
     source.pragma_update(None, "writable_schema", true)?;
