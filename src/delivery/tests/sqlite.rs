@@ -73,7 +73,7 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
     store.issue(outcomes.collect()).await.unwrap();
 }
 
-fn open(path: &Path) -> Arc<dyn EventLog> {
+fn open(path: &Path) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(path).unwrap())
 }
 
@@ -139,7 +139,7 @@ async fn after_an_orderly_stop_nothing_is_sent_again() {
     for enough in [200, 400, 1000] {
         let store = open(&path);
         let stop = CancellationToken::new();
-        let worker = start(Arc::clone(&store), destination.clone(), wake.clone(), stop.clone()).unwrap();
+        let worker = start(store.clone(), destination.clone(), wake.clone(), stop.clone()).unwrap();
         until("some more", || receiver.seen.lock().unwrap().len() >= enough).await;
         stop.cancel();
         soon(worker.join).await.unwrap();
