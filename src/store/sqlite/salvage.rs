@@ -95,6 +95,19 @@ fn keep(path: &Path) -> io::Result<PathBuf> {
     Ok(kept)
 }
 
+/// A log whose file is gone or empty is damage, too: SQLite would remove it without a word.
+pub(super) fn keep_lone_log(path: &Path) -> io::Result<()> {
+    let log = beside(path, "-wal");
+    if fs::metadata(&log).map_or(0, |metadata| metadata.len()) == 0 {
+        return Ok(());
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let kept = beside(path, &format!(".damaged-{now}-wal"));
+    tracing::error!(alarm = true, store = %path.display(), kept = %kept.display(),
+        "STORE DAMAGED: the file is missing or empty although its log is there; beginning anew, and the log is kept");
+    fs::rename(log, kept)
+}
+
 struct Table {
     name: String,
     rows: u64,
