@@ -3,6 +3,8 @@
 
 // A test has nobody to hand an error to: what cannot go on panics with the reason.
 #![allow(clippy::unwrap_used)]
+// Settings of a test run come from the environment; there is no configuration to read them from.
+#![allow(clippy::disallowed_methods)]
 
 mod deliver;
 mod durable;

@@ -158,7 +158,7 @@ fn take_over(from: &Path, to: &Path) -> rusqlite::Result<Vec<Table>> {
     let mut taken = Vec::new();
     for (name, without_rowid) in tables {
         let copy = Copy { source: &source, target: &transaction, table: &name };
-        let (rows, unreadable) = if without_rowid { copy.from_both_ends()? } else { copy.by_rowid()? };
+        let (rows, unreadable) = if without_rowid { copy.both_ends()? } else { copy.by_rowid()? };
         taken.push(Table { name, rows, unreadable: unreadable.map(|error| error.to_string()) });
     }
     transaction.execute_batch(SETTLE)?;
@@ -269,7 +269,7 @@ impl Copy<'_> {
     }
 
     /// A table with another key: from the front up to the damage, and from the back down to it.
-    fn from_both_ends(&self) -> rusqlite::Result<Taken> {
+    fn both_ends(&self) -> rusqlite::Result<Taken> {
         let keys: Vec<String> = self
             .target
             .prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")?
