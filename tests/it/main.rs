@@ -2,9 +2,7 @@
 //! its own, real sockets, a scripted core, real kills and a disk that fails on command. One file a promise.
 
 // A test has nobody to hand an error to: what cannot go on panics with the reason.
-#![allow(clippy::unwrap_used)]
-// Settings of a test run come from the environment; there is no configuration to read them from.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod deliver;
 mod durable;
@@ -12,6 +10,7 @@ mod failing_disk;
 mod feed;
 mod harness;
 mod hostile;
+mod house;
 mod power_cut;
 mod receipts;
 mod restart;

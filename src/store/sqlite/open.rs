@@ -6,6 +6,7 @@ use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -97,6 +98,8 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
     } else {
         inspect(path)?;
     }
+    // SQLite gives its log the mode of its file.
+    File::options().append(true).create(true).mode(0o600).open(path)?;
     let mut connection = match connect_checked(path, fresh) {
         Err(OpenError::Sqlite { error, .. }) if !fresh && is_damage(path, &error) => {
             salvage::salvage(path, &error.to_string())?;
@@ -209,7 +212,8 @@ pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
     }
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_directory(parent)?;
-    match fs::create_dir(directory) {
+    // Citizens' words are nobody else's on this machine.
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }

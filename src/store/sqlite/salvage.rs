@@ -12,7 +12,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -27,7 +27,7 @@ const SETTLE: &str = "
     DELETE FROM pending WHERE message NOT IN (SELECT id FROM message);
     DELETE FROM ticket WHERE number IN (SELECT number FROM message)
         AND NOT EXISTS (SELECT 1 FROM event WHERE event.number = ticket.number);
-    INSERT OR IGNORE INTO pending (message, number) SELECT id, number FROM message
+    INSERT OR IGNORE INTO pending (message, number, due) SELECT id, number, 0 FROM message
         WHERE number NOT IN (SELECT number FROM ticket) AND id NOT IN (SELECT message FROM quarantine);
     INSERT INTO counter (day, last, first)
         SELECT number / 10000000000, max(number % 10000000000), min(id) FROM message WHERE true GROUP BY 1
@@ -138,6 +138,8 @@ fn mend_first_page(damaged: &Path, new: &Path) -> io::Result<()> {
 }
 
 fn take_over(from: &Path, to: &Path) -> rusqlite::Result<Vec<Table>> {
+    let made = File::options().append(true).create(true).mode(0o600).open(to);
+    made.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let mut target = Connection::open(to)?;
     target.pragma_update(None, "page_size", schema::PAGE_SIZE)?;
     // Synced whole, before it is used.
