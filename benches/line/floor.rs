@@ -61,10 +61,11 @@ async fn deliver(rows: mpsc::Receiver<(i64, Bytes)>, core: &str, writer: &Writer
     // An error only says that a provider has been chosen before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().pool_max_idle_per_host(CONCURRENCY).no_proxy().build()?;
+    let core: reqwest::Url = core.parse()?;
     let rows = stream::unfold(rows, async |mut rows| rows.recv().await.map(|row| (row, rows)));
     let posts = rows.map(|(id, body)| {
         let post = client
-            .post(core)
+            .post(core.clone())
             .header("content-type", "application/cloudevents+json")
             .header("webhook-id", id)
             .body(body);

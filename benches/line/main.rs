@@ -16,8 +16,8 @@ mod writer;
 use crate::{
     load::Requests,
     process::Cores,
-    report::Report,
-    rows::{Measured, Row},
+    report::{Report, median},
+    rows::Row,
     settings::Settings,
 };
 use anyhow::{Result, bail};
@@ -67,34 +67,29 @@ fn measure() -> Result<ExitCode> {
         settings.connections
     );
     let mut failed = false;
-    let mut rounds: Vec<(Row, Measured)> = Vec::new();
-    let wanted = |row: Row| settings.rows.is_empty() || settings.rows.contains(&(row as usize));
-    let mut rows: Vec<Row> = Row::ROUND.into_iter().filter(|row| wanted(*row)).collect();
+    let mut report = Report::default();
+    let wanted = |row: &Row| settings.rows.is_empty() || settings.rows.contains(&(*row as usize));
+    let mut rows: Vec<Row> = Row::ROUND.into_iter().filter(wanted).collect();
     for round in 1..=settings.rounds {
         rows.retain(|row| {
             eprint!("round {round}: {} … ", row.name());
             match rows::round(*row, &settings, &requests, &cores) {
                 Ok(measured) => {
                     eprintln!("{:.0}/s, p99 {:.1} ms, {:.3} CPU s", measured.rate, measured.p99, measured.cpu);
-                    rounds.push((*row, measured));
+                    report.rounds.push((*row, measured));
                     true
                 }
                 Err(error) => {
-                    eprintln!("failed: {error:#}");
+                    eprintln!("failed, and left out of the further rounds: {error:#}");
                     failed = true;
                     false
                 }
             }
         });
     }
-    let mut report = Report {
-        rows: rows.iter().map(|row| (*row, medians(rounds.iter().filter(|(of, _)| of == row)))).collect(),
-        idle: None,
-    };
-    let starts: Result<Vec<_>> = (0..5).map(|_| rows::idle(&cores)).collect();
-    match starts {
+    match (0..5).map(|_| rows::idle(&cores)).collect::<Result<Vec<_>>>() {
         Ok(starts) => {
-            report.idle = Some((median(starts.iter().map(|idle| idle.0)), median(starts.iter().map(|idle| idle.1))));
+            report.idle = median(starts.iter().map(|idle| idle.0)).zip(median(starts.iter().map(|idle| idle.1)));
         }
         Err(error) => {
             eprintln!("idle: failed: {error:#}");
@@ -103,19 +98,4 @@ fn measure() -> Result<ExitCode> {
     }
     io::stdout().write_all(report.text().as_bytes())?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn medians<'a>(rounds: impl Iterator<Item = &'a (Row, Measured)> + Clone) -> Measured {
-    let of = |part: fn(&Measured) -> f64| median(rounds.clone().map(|(_, measured)| part(measured)));
-    Measured { rate: of(|m| m.rate), p50: of(|m| m.p50), p99: of(|m| m.p99), cpu: of(|m| m.cpu) }
-}
-
-/// The middle one, or the mean of the two in the middle; 0 of nothing.
-fn median(numbers: impl Iterator<Item = f64>) -> f64 {
-    let mut numbers: Vec<f64> = numbers.collect();
-    numbers.sort_by(f64::total_cmp);
-    match numbers.len() {
-        0 => 0.0,
-        count => (numbers[(count - 1) / 2] + numbers[count / 2]) / 2.0,
-    }
 }

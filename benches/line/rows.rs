@@ -45,6 +45,10 @@ impl Row {
     pub const ROUND: [Self; 5] =
         [Self::Bare, Self::AcknowledgeFloor, Self::Acknowledge, Self::EndToEndFloor, Self::EndToEnd];
 
+    /// In the order of the table.
+    pub const TABLE: [Self; 5] =
+        [Self::Bare, Self::AcknowledgeFloor, Self::EndToEndFloor, Self::Acknowledge, Self::EndToEnd];
+
     /// What it is.
     pub fn name(self) -> &'static str {
         match self {

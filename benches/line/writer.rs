@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 const BATCH: usize = 1_024;
 /// Marks of delivery wait for company up to this many: they need no fsync of their own.
 const MARKS: usize = 512;
+/// More than connections: whoever marks never waits for the writer while the writer waits for them.
+const JOBS: usize = 4_096;
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 
 enum Job {
@@ -33,7 +35,7 @@ impl Writer {
              CREATE TABLE delivered (id INTEGER PRIMARY KEY);",
         )?;
         let checkpointer = open(file)?;
-        let (jobs, waiting) = mpsc::channel(2 * BATCH);
+        let (jobs, waiting) = mpsc::channel(JOBS);
         thread::Builder::new().name("writer".into()).spawn(move || {
             // The acknowledgements under way are dropped with their senders: those requests get no answer.
             if let Err(error) = write(connection, waiting, forward) {
