@@ -1,1 +1,3 @@
-//! c
+//! Jiesu.
+pub mod number;
+pub mod store;

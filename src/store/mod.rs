@@ -1,0 +1,120 @@
+//! The durable truth: everything that was acknowledged is here, and nothing else is true.
+//!
+//! The trait is what the line needs, not what a database offers: each method that writes is one transaction, durable
+//! when it returns. No method relies on memory of this process, so that several nodes can share one store: work is
+//! claimed by [`Store::lease`], and tickets are changed by compare-and-swap on their version.
+
+pub mod sqlite;
+mod types;
+
+pub use types::*;
+
+use crate::number::Number;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot write now (disk full, reopening, stopping); nothing was stored. Try again later.
+    #[error("the store cannot write now: {0}")]
+    Unavailable(String),
+    /// It failed in a way that trying again will not mend.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// What came back from a store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// The durable truth.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- accept ---
+
+    /// Stores `messages` with a receipt number each, all or none; recognises redeliveries.
+    async fn accept(&self, messages: Vec<NewMessage>) -> Result<Vec<Accepted>>;
+
+    /// Counts messages that were received and rejected, `(day, channel, hotline, count)` each.
+    async fn count_rejected(&self, rejected: Vec<(u32, String, String, u64)>) -> Result<()>;
+
+    // --- assemble … issue ---
+
+    /// Messages that make no ticket yet, in the order of their acceptance, from `after` (exclusive).
+    async fn pending(&self, after: MessageId, limit: usize) -> Result<Vec<Message>>;
+
+    /// How many messages wait for their ticket, and since when the oldest.
+    async fn backlog(&self) -> Result<Backlog>;
+
+    /// Stores what became of messages: tickets with their events, or quarantine.
+    async fn issue(&self, outcomes: Vec<Outcome>) -> Result<()>;
+
+    /// Messages in quarantine, newest first.
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>>;
+
+    /// Puts quarantined messages back into the line: one, or all. Says how many.
+    async fn release(&self, message: Option<MessageId>) -> Result<usize>;
+
+    // --- tickets ---
+
+    /// One ticket.
+    async fn ticket(&self, number: Number) -> Result<Option<TicketRow>>;
+
+    /// Tickets, newest first.
+    async fn tickets(&self, query: TicketQuery) -> Result<Vec<TicketRow>>;
+
+    /// What the store knows of `number`: its ticket, or that its message is still in the line.
+    async fn known(&self, number: Number) -> Result<Known>;
+
+    /// Replaces a ticket if it still has `version`, and appends the events; false if it has changed meanwhile.
+    /// With `update`, a core's update id is remembered in the same transaction.
+    async fn change_ticket(&self, change: TicketChange) -> Result<Changed>;
+
+    // --- the event log ---
+
+    /// Events after `cursor`, in order.
+    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>>;
+
+    /// The newest event's sequence; 0 if there is none.
+    async fn last_event(&self) -> Result<Sequence>;
+
+    // --- destinations ---
+
+    /// How far a destination has come; the default for one never seen.
+    async fn progress(&self, destination: &str) -> Result<Progress>;
+
+    /// Remembers how far a destination has come.
+    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()>;
+
+    /// Moves an event to the dead letters of its destination (again, if a replay failed).
+    async fn bury(&self, letter: DeadLetter) -> Result<()>;
+
+    /// A dead letter's replay was delivered.
+    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()>;
+
+    /// Dead letters, newest first; of one destination or all, in one state or all.
+    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>>;
+
+    /// Marks dead letters to be sent again: one, those of a destination, or all. Says how many.
+    async fn requeue(&self, which: Requeue) -> Result<usize>;
+
+    /// The events of a destination's dead letters that are to be sent again.
+    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>>;
+
+    // --- what can be seen ---
+
+    /// What became of what was received on a local day (`YYYYMMDD`).
+    async fn tallies(&self, day: u32) -> Result<Vec<Tally>>;
+
+    /// Whether it can write, and its size.
+    fn health(&self) -> Health;
+
+    // --- several nodes ---
+
+    /// Claims or renews `resource` for `holder`; `None` if another holds it. The fence grows with each new holder.
+    async fn lease(&self, resource: &str, holder: &str, now: Timestamp, ttl: Duration) -> Result<Option<u64>>;
+
+    /// Writes what is waiting, and closes.
+    async fn close(&self) -> Result<()>;
+}

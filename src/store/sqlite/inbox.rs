@@ -1,0 +1,265 @@
+//! Messages: accepted, waiting, in quarantine, counted.
+
+use crate::{
+    number::Number,
+    store::{Accepted, Backlog, Message, MessageId, NewMessage, Quarantined, Tally},
+};
+use bytes::Bytes;
+use jiesu_connector::{DeliveryKey, OnOtherContent, Raw, digest};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
+
+/// Bytes of messages read at once, so that a few giants do not fill the memory.
+const READ_BYTES: usize = 16 << 20;
+
+pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+    Ok(Timestamp::from_millisecond(row.get(column)?).unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
+pub(super) fn accept(connection: &Connection, messages: &[NewMessage]) -> rusqlite::Result<Vec<Accepted>> {
+    // Refused before anything is written: the transaction is shared with others.
+    for message in messages {
+        for key in &message.incoming.keys {
+            if key.on_other_content == OnOtherContent::Refuse
+                && let Found::OtherContent = find(connection, message, key)?
+            {
+                return Ok(vec![Accepted::OtherContent]);
+            }
+        }
+    }
+    messages.iter().map(|message| accept_one(connection, message)).collect()
+}
+
+enum Found {
+    Nothing,
+    OtherContent,
+    Same(i64),
+}
+
+fn name_of(message: &NewMessage, key: &DeliveryKey) -> [u8; 16] {
+    digest([message.channel.as_bytes(), key.scope.as_bytes(), key.value.as_bytes()])
+}
+
+fn find(connection: &Connection, message: &NewMessage, key: &DeliveryKey) -> rusqlite::Result<Found> {
+    let name = name_of(message, key);
+    let mut statement = connection.prepare_cached("SELECT content, message FROM delivery_key WHERE name = ?1")?;
+    let mut rows = statement.query([&name[..]])?;
+    let mut found = Found::Nothing;
+    while let Some(row) = rows.next()? {
+        if row.get_ref(0)?.as_blob()? == message.incoming.digest {
+            return Ok(Found::Same(row.get(1)?));
+        }
+        found = Found::OtherContent;
+    }
+    Ok(found)
+}
+
+fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result<Accepted> {
+    let mut reused_key = false;
+    for key in &message.incoming.keys {
+        match find(connection, message, key)? {
+            Found::Same(first) => return redelivery(connection, message, first),
+            Found::OtherContent => reused_key = true,
+            Found::Nothing => {}
+        }
+    }
+    let raw = &message.incoming.raw;
+    let meta = serde_json::to_string(&raw.meta).unwrap_or_default();
+    let next: i64 =
+        connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM message")?.query_row([], |row| row.get(0))?;
+    let sequence = connection
+        .prepare_cached(
+            "INSERT INTO counter (day, last, first) VALUES (?1, 1, ?2)
+             ON CONFLICT (day) DO UPDATE SET last = last + 1 RETURNING last",
+        )?
+        .query_row(params![message.day, next], |row| row.get(0))?;
+    let number = Number { day: message.day, sequence };
+    connection
+        .prepare_cached(
+            "INSERT INTO message (id, number, channel, hotline, received_at, sender, media_type, meta, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            next,
+            number.to_key(),
+            &*message.channel,
+            &*message.hotline,
+            message.received_at.as_millisecond(),
+            message.incoming.sender,
+            raw.media_type,
+            meta,
+            &raw.body[..],
+        ])?;
+    connection.prepare_cached("INSERT INTO pending VALUES (?1, ?2)")?.execute(params![next, number.to_key()])?;
+    for key in &message.incoming.keys {
+        connection.prepare_cached("INSERT OR IGNORE INTO delivery_key VALUES (?1, ?2, ?3)")?.execute(params![
+            name_of(message, key),
+            message.incoming.digest,
+            next
+        ])?;
+    }
+    Ok(Accepted::New { number, reused_key })
+}
+
+/// The first receipt again.
+fn redelivery(connection: &Connection, message: &NewMessage, first: i64) -> rusqlite::Result<Accepted> {
+    let sql = "SELECT message.number, message.received_at, code_hash FROM message
+               LEFT JOIN ticket ON ticket.number = message.number WHERE id = ?1";
+    let accepted = connection.prepare_cached(sql)?.query_row([first], |row| {
+        Ok(Accepted::Redelivery {
+            number: Number::from_key(row.get(0)?),
+            received_at: time(row, "received_at")?,
+            code_hash: row.get(2)?,
+        })
+    })?;
+    count(connection, message.day, &message.channel, &message.hotline, Counter::Redelivery, 1)?;
+    Ok(accepted)
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Counter {
+    Ticketed,
+    Redelivery,
+    /// Refused: no message was kept.
+    Refused,
+    /// Kept, but neither a ticket nor part of one.
+    Noted,
+}
+
+pub(super) fn count(
+    connection: &Connection,
+    day: u32,
+    channel: &str,
+    hotline: &str,
+    counter: Counter,
+    by: u64,
+) -> rusqlite::Result<()> {
+    let column = match counter {
+        Counter::Ticketed => "ticketed",
+        Counter::Redelivery => "redelivery",
+        Counter::Refused => "refused",
+        Counter::Noted => "noted",
+    };
+    let sql = format!(
+        "INSERT INTO tally (day, channel, hotline, {column}) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (day, channel, hotline) DO UPDATE SET {column} = {column} + excluded.{column}"
+    );
+    connection.prepare_cached(&sql)?.execute(params![day, channel, hotline, by as i64]).map(drop)
+}
+
+pub(super) fn count_rejected(connection: &Connection, rejected: &[(u32, String, String, u64)]) -> rusqlite::Result<()> {
+    rejected
+        .iter()
+        .try_for_each(|(day, channel, hotline, by)| count(connection, *day, channel, hotline, Counter::Refused, *by))
+}
+
+pub(super) fn pending(connection: &Connection, after: MessageId, limit: usize) -> rusqlite::Result<Vec<Message>> {
+    let sql = "SELECT message.* FROM pending JOIN message ON message.id = pending.message
+               WHERE pending.message > ?1 ORDER BY pending.message LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![after.0, limit as i64])?;
+    let (mut messages, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let message = read(row)?;
+        bytes += message.raw.body.len();
+        messages.push(message);
+        if bytes >= READ_BYTES {
+            break;
+        }
+    }
+    Ok(messages)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let meta: BTreeMap<String, String> = serde_json::from_str(row.get_ref("meta")?.as_str()?).unwrap_or_default();
+    let body = Bytes::copy_from_slice(row.get_ref("body")?.as_blob()?);
+    Ok(Message {
+        id: MessageId(row.get("id")?),
+        number: Number::from_key(row.get("number")?),
+        channel: row.get("channel")?,
+        hotline: row.get("hotline")?,
+        received_at: time(row, "received_at")?,
+        sender: row.get("sender")?,
+        raw: Raw { media_type: row.get("media_type")?, meta, body },
+    })
+}
+
+pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
+    let messages: i64 = connection.query_row("SELECT count(*) FROM pending", [], |row| row.get(0))?;
+    let sql = "SELECT received_at FROM pending JOIN message ON id = message ORDER BY pending.message LIMIT 1";
+    let oldest = connection.query_row(sql, [], |row| time(row, "received_at")).optional()?;
+    Ok(Backlog { messages: messages as u64, oldest })
+}
+
+pub(super) fn quarantined(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Quarantined>> {
+    let sql = "SELECT quarantine.*, channel FROM quarantine JOIN message ON id = quarantine.message
+               ORDER BY quarantine.message DESC LIMIT ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([limit as i64], |row| {
+        Ok(Quarantined {
+            message: MessageId(row.get("message")?),
+            number: Number::from_key(row.get("number")?),
+            channel: row.get("channel")?,
+            reason: row.get("reason")?,
+            at: time(row, "at")?,
+        })
+    })?;
+    rows.collect()
+}
+
+pub(super) fn release(connection: &Connection, message: Option<MessageId>) -> rusqlite::Result<usize> {
+    let which = message.map(|message| message.0);
+    connection.execute(
+        "INSERT OR IGNORE INTO pending SELECT message, number FROM quarantine WHERE ?1 IS NULL OR message = ?1",
+        [which],
+    )?;
+    connection.execute("DELETE FROM quarantine WHERE ?1 IS NULL OR message = ?1", [which])
+}
+
+/// Received is counted from the messages, pending from those without an outcome; the rest was counted with the
+/// outcome, in its own transaction. That the sums agree is therefore a finding, not a definition.
+pub(super) fn tallies(connection: &Connection, day: u32) -> rusqlite::Result<Vec<Tally>> {
+    let mut rows: BTreeMap<(String, String), Tally> = BTreeMap::new();
+    let mut add = |sql: &str, set: fn(&mut Tally, &Row<'_>) -> rusqlite::Result<()>| -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut found = statement.query([day])?;
+        while let Some(row) = found.next()? {
+            let (channel, hotline): (String, String) = (row.get("channel")?, row.get("hotline")?);
+            let tally = rows.entry((channel.clone(), hotline.clone())).or_default();
+            (tally.channel, tally.hotline) = (channel, hotline);
+            set(tally, row)?;
+        }
+        Ok(())
+    };
+    add(
+        // The next day's first message may have been written just before this day's last.
+        "SELECT channel, hotline, count(*) AS n FROM message
+         WHERE id >= (SELECT first FROM counter WHERE day = ?1)
+           AND id < coalesce((SELECT first FROM counter WHERE day > ?1 ORDER BY day LIMIT 1 OFFSET 1), 1 << 62)
+           AND number / 10000000000 = ?1
+         GROUP BY channel, hotline",
+        |tally, row| {
+            tally.received += row.get::<_, i64>("n")? as u64;
+            Ok(())
+        },
+    )?;
+    add(
+        "SELECT channel, hotline, count(*) AS n FROM
+           (SELECT message, number FROM pending UNION ALL SELECT message, number FROM quarantine) AS open
+         JOIN message ON id = open.message WHERE open.number / 10000000000 = ?1 GROUP BY channel, hotline",
+        |tally, row| {
+            tally.pending = row.get::<_, i64>("n")? as u64;
+            Ok(())
+        },
+    )?;
+    add("SELECT * FROM tally WHERE day = ?1", |tally, row| {
+        let get = |column: &str| row.get::<_, i64>(column).map(|count| count as u64);
+        (tally.ticketed, tally.supplement, tally.repeat) = (get("ticketed")?, get("supplement")?, get("repeat")?);
+        (tally.redelivery, tally.rejected) = (get("redelivery")?, get("refused")? + get("noted")?);
+        // These two leave no message of their own behind.
+        tally.received += tally.redelivery + get("refused")?;
+        Ok(())
+    })?;
+    Ok(rows.into_values().collect())
+}

@@ -1,0 +1,233 @@
+//! The store in one SQLite file: the embedded default.
+//!
+//! One writer thread commits whatever is waiting together; readers see the last commit (WAL). One process a file.
+
+mod inbox;
+mod keeper;
+mod log;
+mod open;
+mod reader;
+mod schema;
+mod tickets;
+mod writer;
+
+pub use open::{OpenError, lock_is_free};
+
+use super::{
+    Accepted, Backlog, Changed, DeadLetter, DeadQuery, Health, Known, Message, MessageId, NewMessage, Outcome,
+    Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
+};
+use crate::number::Number;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// What the store's threads share.
+struct Sqlite {
+    path: PathBuf,
+    trouble: Mutex<Option<String>>,
+    troubled: AtomicBool,
+    /// Too little room left for new messages; what is in the line may still use it.
+    low_space: AtomicBool,
+    /// The checkpoint failed: the writer opens its handle anew.
+    suspect: AtomicBool,
+    /// The log is large and copied: the writer may begin it anew.
+    restart_log: AtomicBool,
+    stopping: AtomicBool,
+}
+
+impl Sqlite {
+    fn set_trouble(&self, trouble: Option<String>) {
+        self.troubled.store(trouble.is_some(), Ordering::Relaxed);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// A transaction went through: whatever the trouble was, it is over.
+    fn note_written(&self) {
+        if self.troubled.load(Ordering::Relaxed) {
+            tracing::warn!("the store can write again");
+            self.set_trouble(None);
+        }
+    }
+}
+
+/// The store in one SQLite file.
+pub struct SqliteStore {
+    shared: Arc<Sqlite>,
+    writer: Mutex<Option<Arc<writer::Writer>>>,
+    readers: reader::Readers,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    // Held as long as the store is open.
+    _lock: open::Lock,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it; checks it first, and says in the log what it found.
+    ///
+    /// # Errors
+    /// [`OpenError`]: another process has it, it is newer than this program, it is no store of ours, or the disk fails.
+    pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
+        let (lock, connection) = open::open(path)?;
+        let shared = Arc::new(Sqlite {
+            path: path.to_owned(),
+            trouble: Mutex::new(None),
+            troubled: AtomicBool::new(false),
+            low_space: AtomicBool::new(false),
+            suspect: AtomicBool::new(false),
+            restart_log: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        });
+        let (writer, thread) = writer::Writer::start(shared.clone(), connection)?;
+        let writer = Arc::new(writer);
+        let keeper = keeper::start(shared.clone(), Arc::downgrade(&writer))?;
+        Ok(Self {
+            readers: reader::Readers::new(path.to_owned()),
+            shared,
+            writer: Mutex::new(Some(writer)),
+            threads: Mutex::new(vec![keeper, thread]),
+            _lock: lock,
+        })
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match writer {
+            Some(writer) => writer.run(work).await,
+            None => Err(super::StoreError::Unavailable("the store is closed".into())),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn accept(&self, messages: Vec<NewMessage>) -> Result<Vec<Accepted>> {
+        if self.shared.low_space.load(Ordering::Relaxed) {
+            return Err(super::StoreError::Unavailable("the disk is nearly full".into()));
+        }
+        self.write(move |connection| inbox::accept(connection, &messages)).await
+    }
+
+    async fn count_rejected(&self, rejected: Vec<(u32, String, String, u64)>) -> Result<()> {
+        self.write(move |connection| inbox::count_rejected(connection, &rejected)).await
+    }
+
+    async fn pending(&self, after: MessageId, limit: usize) -> Result<Vec<Message>> {
+        self.readers.read(move |connection| inbox::pending(connection, after, limit)).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        self.readers.read(inbox::backlog).await
+    }
+
+    async fn issue(&self, mut outcomes: Vec<Outcome>) -> Result<()> {
+        self.write(move |connection| tickets::issue(connection, &mut outcomes)).await
+    }
+
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>> {
+        self.readers.read(move |connection| inbox::quarantined(connection, limit)).await
+    }
+
+    async fn release(&self, message: Option<MessageId>) -> Result<usize> {
+        self.write(move |connection| inbox::release(connection, message)).await
+    }
+
+    async fn ticket(&self, number: Number) -> Result<Option<TicketRow>> {
+        self.readers.read(move |connection| tickets::ticket(connection, number)).await
+    }
+
+    async fn tickets(&self, query: TicketQuery) -> Result<Vec<TicketRow>> {
+        self.readers.read(move |connection| tickets::search(connection, &query)).await
+    }
+
+    async fn known(&self, number: Number) -> Result<Known> {
+        self.readers.read(move |connection| tickets::known(connection, number)).await
+    }
+
+    async fn change_ticket(&self, mut change: TicketChange) -> Result<Changed> {
+        self.write(move |connection| tickets::change(connection, &mut change)).await
+    }
+
+    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
+        self.readers.read(move |connection| log::events(connection, cursor, limit)).await
+    }
+
+    async fn last_event(&self) -> Result<Sequence> {
+        self.readers.read(log::last).await
+    }
+
+    async fn progress(&self, destination: &str) -> Result<Progress> {
+        let name = destination.to_owned();
+        self.readers.read(move |connection| log::progress(connection, &name)).await
+    }
+
+    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()> {
+        let name = destination.to_owned();
+        self.write(move |connection| log::save_progress(connection, &name, &progress)).await
+    }
+
+    async fn bury(&self, letter: DeadLetter) -> Result<()> {
+        self.write(move |connection| log::bury(connection, &letter)).await
+    }
+
+    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()> {
+        let name = destination.to_owned();
+        self.write(move |connection| log::exhume(connection, &name, sequence)).await
+    }
+
+    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>> {
+        self.readers.read(move |connection| log::dead_letters(connection, &query)).await
+    }
+
+    async fn requeue(&self, which: Requeue) -> Result<usize> {
+        self.write(move |connection| log::requeue(connection, &which)).await
+    }
+
+    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>> {
+        let name = destination.to_owned();
+        self.readers.read(move |connection| log::requeued(connection, &name, limit)).await
+    }
+
+    async fn tallies(&self, day: u32) -> Result<Vec<Tally>> {
+        self.readers.read(move |connection| inbox::tallies(connection, day)).await
+    }
+
+    fn health(&self) -> Health {
+        let mut trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if trouble.is_none() && self.shared.low_space.load(Ordering::Relaxed) {
+            trouble = Some("the disk is nearly full".into());
+        }
+        let bytes = |suffix: &str| {
+            std::fs::metadata(open::beside(&self.shared.path, suffix)).map_or(0, |metadata| metadata.len())
+        };
+        Health { trouble, bytes: bytes("") + bytes("-wal") }
+    }
+
+    async fn lease(&self, resource: &str, holder: &str, now: Timestamp, ttl: Duration) -> Result<Option<u64>> {
+        let (resource, holder) = (resource.to_owned(), holder.to_owned());
+        self.write(move |connection| log::lease(connection, &resource, &holder, now, ttl)).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        // The queue closes with its last sender; the writer then finishes what is in it.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.readers.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join)).await;
+        match joined {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(super::StoreError::Failed("a thread of the store panicked".into())),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+-- Every message as received, in the order of acceptance. Never updated, so that a large body is written once.
+CREATE TABLE message (
+    id          INTEGER PRIMARY KEY,
+    number      INTEGER NOT NULL,      -- day * 10^10 + sequence
+    channel     TEXT NOT NULL,
+    hotline     TEXT NOT NULL,
+    received_at INTEGER NOT NULL,      -- milliseconds since 1970
+    sender      TEXT,
+    media_type  TEXT NOT NULL,
+    meta        TEXT NOT NULL,         -- JSON object of strings
+    body        BLOB NOT NULL
+) STRICT;
+
+-- Messages that have no outcome yet. Small: what is issued leaves it.
+CREATE TABLE pending (
+    message INTEGER PRIMARY KEY,
+    number  INTEGER NOT NULL
+) STRICT;
+
+-- Messages that no parser understands.
+CREATE TABLE quarantine (
+    message INTEGER PRIMARY KEY,
+    number  INTEGER NOT NULL,
+    reason  TEXT NOT NULL,
+    at      INTEGER NOT NULL
+) STRICT;
+
+-- Names under which a message could be sent again: a digest of (channel, scope, name), and of its content.
+CREATE TABLE delivery_key (
+    name    BLOB NOT NULL,
+    content BLOB NOT NULL,
+    message INTEGER NOT NULL,
+    PRIMARY KEY (name, content)
+) STRICT, WITHOUT ROWID;
+
+-- The last sequence of each local day's numbers, and where the day's messages begin.
+CREATE TABLE counter (
+    day   INTEGER PRIMARY KEY,
+    last  INTEGER NOT NULL,
+    first INTEGER NOT NULL
+) STRICT;
+
+-- What became of what was received. What was received in the first place is counted from the messages themselves.
+CREATE TABLE tally (
+    day        INTEGER NOT NULL,
+    channel    TEXT NOT NULL,
+    hotline    TEXT NOT NULL,
+    ticketed   INTEGER NOT NULL DEFAULT 0,
+    supplement INTEGER NOT NULL DEFAULT 0,
+    repeat     INTEGER NOT NULL DEFAULT 0,
+    redelivery INTEGER NOT NULL DEFAULT 0,
+    refused    INTEGER NOT NULL DEFAULT 0,   -- rejected, nothing kept
+    noted      INTEGER NOT NULL DEFAULT 0,   -- rejected, but kept: of no use to a ticket
+    PRIMARY KEY (day, channel, hotline)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ticket (
+    number      INTEGER PRIMARY KEY,
+    version     INTEGER NOT NULL,
+    code_hash   BLOB NOT NULL,
+    channel     TEXT NOT NULL,
+    hotline     TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    appellant   TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    document    TEXT NOT NULL
+) STRICT;
+
+-- What the core has told us, so that it can say so twice.
+CREATE TABLE core_update (
+    number  INTEGER NOT NULL,
+    id      TEXT NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (number, id)
+) STRICT, WITHOUT ROWID;
+
+-- The log that the core, the subscribers and the feed read, each at its own cursor.
+CREATE TABLE event (
+    sequence INTEGER PRIMARY KEY,
+    id       TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    number   INTEGER NOT NULL,
+    body     BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE destination (
+    name   TEXT PRIMARY KEY,
+    cursor INTEGER NOT NULL,
+    ahead  TEXT NOT NULL            -- JSON array of [first, last]
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dead_letter (
+    destination TEXT NOT NULL,
+    sequence    INTEGER NOT NULL,
+    reason      TEXT NOT NULL,
+    attempts    INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('dead', 'queued', 'delivered')),
+    PRIMARY KEY (destination, sequence)
+) STRICT, WITHOUT ROWID;
+
+-- Work that one node at a time does.
+CREATE TABLE lease (
+    resource TEXT PRIMARY KEY,
+    holder   TEXT NOT NULL,
+    fence    INTEGER NOT NULL,
+    until    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

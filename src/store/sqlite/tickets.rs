@@ -1,0 +1,157 @@
+//! Tickets, and the events that tell of them, in one transaction.
+
+use super::{
+    inbox::{self, Counter},
+    log,
+};
+use crate::{
+    number::Number,
+    store::{Changed, Known, MessageId, Outcome, TicketChange, TicketQuery, TicketRow},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
+use std::collections::BTreeMap;
+
+pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqlite::Result<()> {
+    let mut ticketed: BTreeMap<(u32, String, String), u64> = BTreeMap::new();
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Ticket { message, ticket, events } => {
+                if !take(connection, *message)? {
+                    continue;
+                }
+                connection
+                    .prepare_cached("INSERT INTO ticket VALUES (?1, 1, ?2, ?3, ?4, ?5, 'accepted', ?6, ?7, ?8)")?
+                    .execute(params![
+                        ticket.number.to_key(),
+                        ticket.code_hash,
+                        ticket.channel,
+                        ticket.hotline,
+                        ticket.kind,
+                        ticket.appellant,
+                        ticket.received_at.as_millisecond(),
+                        ticket.document,
+                    ])?;
+                log::append(connection, events)?;
+                let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
+                *ticketed.entry(row).or_default() += 1;
+            }
+            Outcome::Noted { message } => {
+                if take(connection, *message)? {
+                    let (number, channel, hotline) = origin(connection, *message)?;
+                    inbox::count(connection, number.day, &channel, &hotline, Counter::Noted, 1)?;
+                }
+            }
+            Outcome::Quarantine { message, reason, at } => {
+                connection
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO quarantine
+                         SELECT message, number, ?2, ?3 FROM pending WHERE message = ?1",
+                    )?
+                    .execute(params![message.0, *reason, at.as_millisecond()])?;
+                take(connection, *message)?;
+            }
+        }
+    }
+    ticketed.into_iter().try_for_each(|((day, channel, hotline), by)| {
+        inbox::count(connection, day, &channel, &hotline, Counter::Ticketed, by)
+    })
+}
+
+/// Takes a message out of the line; false if it has its outcome already.
+fn take(connection: &Connection, message: MessageId) -> rusqlite::Result<bool> {
+    Ok(connection.prepare_cached("DELETE FROM pending WHERE message = ?1")?.execute([message.0])? == 1)
+}
+
+fn origin(connection: &Connection, message: MessageId) -> rusqlite::Result<(Number, String, String)> {
+    let sql = "SELECT number, channel, hotline FROM message WHERE id = ?1";
+    connection
+        .prepare_cached(sql)?
+        .query_row([message.0], |row| Ok((Number::from_key(row.get(0)?), row.get(1)?, row.get(2)?)))
+}
+
+const COLUMNS: &str = "number, version, code_hash, status, document";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<TicketRow> {
+    Ok(TicketRow {
+        number: Number::from_key(row.get(0)?),
+        version: row.get(1)?,
+        code_hash: row.get(2)?,
+        status: row.get(3)?,
+        document: row.get(4)?,
+    })
+}
+
+pub(super) fn ticket(connection: &Connection, number: Number) -> rusqlite::Result<Option<TicketRow>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM ticket WHERE number = ?1"))?
+        .query_row([number.to_key()], read)
+        .optional()
+}
+
+pub(super) fn known(connection: &Connection, number: Number) -> rusqlite::Result<Known> {
+    if let Some(ticket) = ticket(connection, number)? {
+        return Ok(Known::Ticket(Box::new(ticket)));
+    }
+    let sql = "SELECT received_at FROM message WHERE id IN
+                 (SELECT message FROM pending WHERE number = ?1
+                  UNION ALL SELECT message FROM quarantine WHERE number = ?1)";
+    let received_at = connection
+        .prepare_cached(sql)?
+        .query_row([number.to_key()], |row| inbox::time(row, "received_at"))
+        .optional()?;
+    Ok(received_at.map_or(Known::Nothing, |received_at| Known::InTheLine { received_at }))
+}
+
+pub(super) fn search(connection: &Connection, query: &TicketQuery) -> rusqlite::Result<Vec<TicketRow>> {
+    let mut conditions = vec!["1".to_owned()];
+    let mut values: Vec<Value> = Vec::new();
+    let mut add = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            values.push(value);
+            conditions.push(condition.replace('?', &format!("?{}", values.len())));
+        }
+    };
+    let text = |text: &Option<String>| text.clone().map(Value::from);
+    let first = |day: u32| Number { day, sequence: 0 }.to_key();
+    add("number < ?", query.before.map(|number| number.to_key().into()));
+    add("number >= ?", query.day.map(|day| first(day).into()));
+    add("number < ?", query.day.map(|day| first(day + 1).into()));
+    add("channel = ?", text(&query.channel));
+    add("hotline = ?", text(&query.hotline));
+    add("status = ?", text(&query.status));
+    add("kind = ?", text(&query.kind));
+    add("appellant = ?", text(&query.appellant));
+    add("instr(document, ?) > 0", query.words.clone().map(Value::from));
+    let conditions = conditions.join(" AND ");
+    let sql = format!("SELECT {COLUMNS} FROM ticket WHERE {conditions} ORDER BY number DESC LIMIT {}", query.limit);
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map(rusqlite::params_from_iter(values), read)?;
+    rows.collect()
+}
+
+pub(super) fn change(connection: &Connection, change: &mut TicketChange) -> rusqlite::Result<Changed> {
+    let number = change.number.to_key();
+    if let Some((id, content)) = &change.update {
+        let sql = "SELECT content FROM core_update WHERE number = ?1 AND id = ?2";
+        let before: Option<Vec<u8>> =
+            connection.prepare_cached(sql)?.query_row(params![number, id], |row| row.get(0)).optional()?;
+        match before {
+            Some(before) if before == content => return Ok(Changed::Before),
+            Some(_) => return Ok(Changed::BeforeWithOtherContent),
+            None => {}
+        }
+    }
+    let sql = "UPDATE ticket SET version = version + 1, status = ?3, document = ?4 WHERE number = ?1 AND version = ?2";
+    let changed =
+        connection.prepare_cached(sql)?.execute(params![number, change.version, change.status, change.document])?;
+    if changed == 0 {
+        return Ok(Changed::Stale);
+    }
+    if let Some((id, content)) = &change.update {
+        connection
+            .prepare_cached("INSERT INTO core_update VALUES (?1, ?2, ?3)")?
+            .execute(params![number, id, content])?;
+    }
+    log::append(connection, &mut change.events)?;
+    Ok(Changed::Done)
+}

@@ -1,0 +1,237 @@
+//! The one writer: a thread that commits whatever is waiting together (group commit).
+//!
+//! A disk does some hundred fsyncs a second; a flood brings thousands of messages. While one commit waits for the
+//! disk, the next batch gathers in the queue, so the batch grows with the load and nobody waits for a timer.
+
+use super::{Sqlite, open};
+use crate::store::{Result, StoreError};
+use rusqlite::{Connection, ErrorCode};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Jobs in the queue at most; beyond it callers wait.
+const QUEUE: usize = 2048;
+/// Jobs in one transaction at most, so that nobody waits for a giant.
+const BATCH: usize = 512;
+/// Between attempts to reopen a handle that failed.
+const REOPEN: Duration = Duration::from_secs(1);
+
+/// Work for the writer's transaction.
+///
+/// It may run twice (alone, when the batch that it was in could not be committed), so it must not depend on its first
+/// run; and it must decide what can be refused before it writes.
+trait Job: Send {
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    fn finish(self: Box<Self>, outcome: Result<()>);
+}
+
+struct Task<T, F> {
+    work: F,
+    value: Option<T>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<T, F> {
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.value = Some((self.work)(connection)?);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<()>) {
+        let missing = || StoreError::Failed("the transaction did not run".into());
+        // The caller may have gone away: what it asked for is done all the same.
+        let Self { value, reply, .. } = *self;
+        let _ = reply.send(outcome.and_then(|()| value.ok_or_else(missing)));
+    }
+}
+
+/// The way to the writer.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Starts the thread with an open connection.
+    pub(super) fn start(
+        shared: Arc<Sqlite>,
+        connection: Connection,
+    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new().name("store-writer".into());
+        let handle =
+            thread.spawn(move || Thread { shared, connection: Some(connection), failed_at: None }.work(jobs))?;
+        Ok((Self { queue }, handle))
+    }
+
+    /// Runs `work` in the next transaction; it is durable when this returns.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let closed = || StoreError::Unavailable("the store is closed".into());
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(Box::new(Task { work, value: None, reply })).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+struct Thread {
+    shared: Arc<Sqlite>,
+    connection: Option<Connection>,
+    failed_at: Option<Instant>,
+}
+
+impl Thread {
+    fn work(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            if jobs.blocking_recv_many(&mut batch, BATCH) == 0 {
+                break;
+            }
+            match self.connection() {
+                Ok(_) => self.commit(&mut batch),
+                Err(error) => batch.drain(..).for_each(|job| job.finish(Err(error.clone()))),
+            }
+            self.tidy();
+        }
+        if let Some(connection) = self.connection.take() {
+            // All of the log into the file, so that the file alone is the store when nobody runs.
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = connection.close();
+        }
+    }
+
+    /// The open handle; a failed one is opened anew, at most once a second.
+    fn connection(&mut self) -> Result<&Connection> {
+        if self.connection.is_none() {
+            let since = self.failed_at.map_or(REOPEN, |at| at.elapsed());
+            if since < REOPEN {
+                return Err(StoreError::Unavailable("the store is being reopened".into()));
+            }
+            self.failed_at = Some(Instant::now());
+            let connection = open::reopen(&self.shared.path)
+                .map_err(|error| StoreError::Unavailable(format!("the store cannot be reopened: {error}")))?;
+            tracing::warn!("the store is open again");
+            self.shared.set_trouble(None);
+            self.connection = Some(connection);
+        }
+        self.connection.as_ref().ok_or_else(|| StoreError::Unavailable("the store is closed".into()))
+    }
+
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        let Some(connection) = &self.connection else { return };
+        let started = Instant::now();
+        metrics::histogram!("jiesu_store_batch_jobs").record(batch.len() as f64);
+        let outcome = transaction(connection, batch);
+        metrics::histogram!("jiesu_store_commit_seconds").record(started.elapsed().as_secs_f64());
+        match outcome {
+            Ok(()) => {
+                self.shared.note_written();
+                batch.drain(..).for_each(|job| job.finish(Ok(())));
+            }
+            Err(error) => match Trouble::of(&error) {
+                Trouble::Handle => {
+                    let error = self.give_up(&error);
+                    batch.drain(..).for_each(|job| job.finish(Err(error.clone())));
+                }
+                Trouble::Full => {
+                    self.shared.set_trouble(Some(format!("the disk is full: {error}")));
+                    let error = StoreError::Unavailable("the disk is full".into());
+                    batch.drain(..).for_each(|job| job.finish(Err(error.clone())));
+                }
+                // One of them is at fault: each alone, so that it takes nobody with it.
+                Trouble::Statement => self.one_by_one(batch),
+            },
+        }
+    }
+
+    fn one_by_one(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        for mut job in batch.drain(..) {
+            let Some(connection) = &self.connection else {
+                job.finish(Err(StoreError::Unavailable("the store is being reopened".into())));
+                continue;
+            };
+            let outcome = transaction(connection, std::slice::from_mut(&mut job));
+            job.finish(match outcome {
+                Ok(()) => Ok(()),
+                Err(error) => Err(match Trouble::of(&error) {
+                    Trouble::Handle => self.give_up(&error),
+                    Trouble::Full => StoreError::Unavailable("the disk is full".into()),
+                    Trouble::Statement => {
+                        tracing::error!(%error, "a store job failed");
+                        StoreError::Failed(error.to_string())
+                    }
+                }),
+            });
+        }
+    }
+
+    /// After a failed write or fsync nobody knows what the disk holds: this handle is never used again.
+    fn give_up(&mut self, error: &rusqlite::Error) -> StoreError {
+        tracing::error!(alarm = true, %error, "STORE FAILURE: nothing is acknowledged until the store is open again");
+        metrics::counter!("jiesu_store_failures_total").increment(1);
+        self.shared.set_trouble(Some(error.to_string()));
+        self.failed_at = Some(Instant::now());
+        self.connection = None;
+        StoreError::Unavailable(error.to_string())
+    }
+
+    /// Between transactions: what only the writer can do to the log.
+    fn tidy(&mut self) {
+        if self.shared.suspect.swap(false, Ordering::Relaxed) && self.connection.is_some() {
+            let error = open::failure(rusqlite::ffi::SQLITE_IOERR, "the checkpoint failed");
+            self.give_up(&error);
+        }
+        if self.shared.restart_log.swap(false, Ordering::Relaxed)
+            && let Some(connection) = &self.connection
+        {
+            // Readers are quick, so this does not wait long; if one is in the way, the next round does it.
+            let _ = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+        }
+    }
+}
+
+fn transaction(connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let done = batch.iter_mut().try_for_each(|job| job.run(connection));
+    let done = done.and_then(|()| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
+    if done.is_err() && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    done
+}
+
+/// What a failure means for the handle.
+enum Trouble {
+    Handle,
+    Full,
+    Statement,
+}
+
+impl Trouble {
+    fn of(error: &rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Handle,
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::Handle,
+            _ => Self::Statement,
+        }
+    }
+}
+
+impl Writer {
+    /// Makes the writer try an empty transaction; for a keeper that sees trouble. Does not wait.
+    pub(super) fn probe(&self) {
+        let (reply, _) = oneshot::channel();
+        let work = |connection: &Connection| {
+            connection.query_row("SELECT 1", [], |_| Ok(()))?;
+            // Touches a page, so that a full or failing disk is noticed.
+            connection.pragma_update(None, "user_version", super::schema::version())
+        };
+        let _ = self.queue.try_send(Box::new(Task { work, value: None, reply }));
+    }
+}

@@ -1,0 +1,362 @@
+//! What goes into the store and comes out of it.
+
+use crate::number::Number;
+use bytes::Bytes;
+use jiesu_connector::{Incoming, Raw};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::{fmt, sync::Arc};
+
+/// A message's place in the order of acceptance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct MessageId(pub i64);
+
+/// An event's place in the log; 0 is before the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Sequence(pub i64);
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A message to store.
+#[derive(Clone)]
+pub struct NewMessage {
+    /// The channel's id.
+    pub channel: Arc<str>,
+    /// The hotline it is for.
+    pub hotline: Arc<str>,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The local day of that, `YYYYMMDD`.
+    pub day: u32,
+    /// The message.
+    pub incoming: Incoming,
+}
+
+/// What the store made of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// Stored, under a new number.
+    New {
+        /// Its number.
+        number: Number,
+        /// The sender used a delivery key again, with other content.
+        reused_key: bool,
+    },
+    /// Known already.
+    Redelivery {
+        /// The number of the first delivery.
+        number: Number,
+        /// When that was received.
+        received_at: Timestamp,
+        /// What was kept of its code, once there is a ticket.
+        code_hash: Option<Vec<u8>>,
+    },
+    /// A key that must not be used again was, with other content; none of the messages was stored.
+    OtherContent,
+}
+
+/// A stored message.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Its place in the order of acceptance.
+    pub id: MessageId,
+    /// The number on its receipt.
+    pub number: Number,
+    /// The channel's id.
+    pub channel: String,
+    /// The hotline it is for.
+    pub hotline: String,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// Who sent it, in the channel's own terms.
+    pub sender: Option<String>,
+    /// The bytes.
+    pub raw: Raw,
+}
+
+/// What waits for its ticket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many messages.
+    pub messages: u64,
+    /// Since when the oldest waits.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// A ticket of its own.
+    Ticket {
+        /// The message.
+        message: MessageId,
+        /// The ticket.
+        ticket: Box<NewTicket>,
+        /// Its events.
+        events: Vec<NewEvent>,
+    },
+    /// Kept, but no ticket: an event of the channel itself.
+    Noted {
+        /// The message.
+        message: MessageId,
+    },
+    /// No parser understands it: visible and replayable.
+    Quarantine {
+        /// The message.
+        message: MessageId,
+        /// Why.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A message in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The message.
+    pub message: MessageId,
+    /// The number on its receipt.
+    pub number: Number,
+    /// The channel's id.
+    pub channel: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// A ticket to store.
+#[derive(Debug, Clone)]
+pub struct NewTicket {
+    /// Its number.
+    pub number: Number,
+    /// What is kept of the status code.
+    pub code_hash: [u8; 16],
+    /// The channel's id.
+    pub channel: String,
+    /// The hotline's code.
+    pub hotline: String,
+    /// Its kind, as in the ticket.
+    pub kind: &'static str,
+    /// The citizen's key.
+    pub appellant: String,
+    /// When the message was received.
+    pub received_at: Timestamp,
+    /// The ticket as JSON.
+    pub document: String,
+}
+
+/// An event to append: a complete CloudEvent, but for its sequence.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// The event's id.
+    pub id: String,
+    /// Its type.
+    pub kind: &'static str,
+    /// The ticket.
+    pub number: Number,
+    /// The body, with sixteen zeros where the sequence belongs.
+    pub body: Vec<u8>,
+    /// Where those zeros begin.
+    pub sequence_at: usize,
+}
+
+/// An event in the log.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Its id: the `webhook-id`.
+    pub id: String,
+    /// Its type.
+    pub kind: String,
+    /// The ticket.
+    pub number: Number,
+    /// The body, byte for byte as it is delivered to whom may see all of it.
+    pub body: Bytes,
+}
+
+/// A ticket in the store.
+#[derive(Debug, Clone)]
+pub struct TicketRow {
+    /// Its number.
+    pub number: Number,
+    /// Grows with each change.
+    pub version: i64,
+    /// What is kept of the status code.
+    pub code_hash: Vec<u8>,
+    /// Its status.
+    pub status: String,
+    /// The ticket as JSON.
+    pub document: String,
+}
+
+/// What the store knows of a number.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// Nothing.
+    Nothing,
+    /// Its message is still in the line.
+    InTheLine {
+        /// When it was received.
+        received_at: Timestamp,
+    },
+    /// Its ticket.
+    Ticket(Box<TicketRow>),
+}
+
+/// Which tickets.
+#[derive(Debug, Clone, Default)]
+pub struct TicketQuery {
+    /// Numbers below this one: for paging.
+    pub before: Option<Number>,
+    /// In this channel.
+    pub channel: Option<String>,
+    /// For this hotline.
+    pub hotline: Option<String>,
+    /// With this status.
+    pub status: Option<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// Of this citizen.
+    pub appellant: Option<String>,
+    /// With these words.
+    pub words: Option<String>,
+    /// On this local day.
+    pub day: Option<u32>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A change of a ticket.
+#[derive(Debug, Clone)]
+pub struct TicketChange {
+    /// The ticket.
+    pub number: Number,
+    /// The version that was read.
+    pub version: i64,
+    /// Its new status.
+    pub status: String,
+    /// The ticket as JSON.
+    pub document: String,
+    /// The events of the change.
+    pub events: Vec<NewEvent>,
+    /// The core's own id of the update, and the digest of its content: makes it idempotent.
+    pub update: Option<(String, [u8; 16])>,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// Done.
+    Done,
+    /// This update was done before.
+    Before,
+    /// An update of this id with other content was done before.
+    BeforeWithOtherContent,
+    /// The ticket has changed since it was read.
+    Stale,
+}
+
+/// How far a destination has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Every event up to here is done with.
+    pub cursor: Sequence,
+    /// Events beyond the cursor that are done with, as ranges `first..=last`, ascending.
+    pub ahead: Vec<(i64, i64)>,
+}
+
+/// An event that a destination would not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The destination's name.
+    pub destination: String,
+    /// The event.
+    pub sequence: Sequence,
+    /// The event's id.
+    pub event: String,
+    /// The event's type.
+    pub kind: String,
+    /// The ticket.
+    pub number: Number,
+    /// Why, with the destination's own answer.
+    pub reason: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it died (last).
+    pub at: Timestamp,
+    /// Where it stands.
+    pub state: DeadState,
+}
+
+/// Where a dead letter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeadState {
+    /// Waits for a person.
+    Dead,
+    /// To be sent again.
+    Queued,
+    /// A replay was delivered.
+    Delivered,
+}
+
+/// Which dead letters.
+#[derive(Debug, Clone, Default)]
+pub struct DeadQuery {
+    /// Of this destination.
+    pub destination: Option<String>,
+    /// In this state.
+    pub state: Option<DeadState>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Which dead letters to send again.
+#[derive(Debug, Clone)]
+pub enum Requeue {
+    /// One.
+    One(String, Sequence),
+    /// Those of a destination.
+    Of(String),
+    /// All.
+    All,
+}
+
+/// What became of what was received, per channel and hotline, on one local day.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// The channel.
+    pub channel: String,
+    /// The hotline.
+    pub hotline: String,
+    /// Messages received.
+    pub received: u64,
+    /// Made a ticket.
+    pub ticketed: u64,
+    /// Added to a ticket.
+    pub supplement: u64,
+    /// Repeats of a matter.
+    pub repeat: u64,
+    /// The same delivery again.
+    pub redelivery: u64,
+    /// Refused with a reason.
+    pub rejected: u64,
+    /// Still in the line, or in quarantine: counted from the messages themselves.
+    pub pending: u64,
+}
+
+/// How the store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Why it cannot write, if it cannot.
+    pub trouble: Option<String>,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
