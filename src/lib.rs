@@ -1,3 +1,19 @@
 //! Jiesu.
+pub mod admin;
+pub mod assembly;
+pub mod channels;
+pub mod config;
+pub mod delivery;
+pub mod event;
+pub mod files;
+pub mod intake;
+pub mod issue;
 pub mod number;
+pub mod public;
+pub mod registry;
+pub mod repeats;
+pub mod server;
+pub mod standin;
 pub mod store;
+pub mod ticket;
+pub mod triage;

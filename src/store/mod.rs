@@ -107,6 +107,18 @@ pub trait Store: Send + Sync + 'static {
     /// What became of what was received on a local day (`YYYYMMDD`).
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>>;
 
+    /// Writes to the audit trail: `who` did `action` to these tickets.
+    async fn audit(&self, at: Timestamp, who: &str, action: &str, numbers: Vec<Number>) -> Result<()>;
+
+    /// The audit trail, newest first.
+    async fn audit_trail(&self, limit: usize) -> Result<Vec<AuditEntry>>;
+
+    /// Remembers that an operator has stopped a channel, or started it again.
+    async fn pause_channel(&self, channel: &str, paused: bool) -> Result<()>;
+
+    /// The channels that an operator has stopped.
+    async fn paused_channels(&self) -> Result<Vec<String>>;
+
     /// Whether it can write, and its size.
     fn health(&self) -> Health;
 

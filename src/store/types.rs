@@ -352,6 +352,27 @@ pub struct Tally {
     pub pending: u64,
 }
 
+impl Tally {
+    /// Everything received has become something, or still waits.
+    pub fn balanced(&self) -> bool {
+        let became = [self.ticketed, self.supplement, self.repeat, self.redelivery, self.rejected, self.pending];
+        self.received == became.iter().sum::<u64>()
+    }
+}
+
+/// Who looked at whose data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// From which address.
+    pub who: String,
+    /// What was done.
+    pub action: String,
+    /// To which ticket.
+    pub number: Number,
+}
+
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {

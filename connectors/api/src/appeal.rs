@@ -35,7 +35,8 @@ pub struct Appeal {
 }
 
 /// What a message asks of the gateway itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Intent {
     /// Take up a matter, or add to one.
     #[default]
@@ -196,6 +197,25 @@ pub enum PartType {
     File,
     Menu,
     Call,
+}
+
+impl Part {
+    /// Words.
+    pub fn text(words: impl Into<String>) -> Self {
+        Self { kind: PartType::Text, text: Some(words.into()), attachment: None }
+    }
+}
+
+impl PartType {
+    /// What an attachment of `media_type` is.
+    pub fn of_media(media_type: &str) -> Self {
+        match media_type.split('/').next() {
+            Some(kind) if kind.eq_ignore_ascii_case("image") => Self::Image,
+            Some(kind) if kind.eq_ignore_ascii_case("audio") => Self::Voice,
+            Some(kind) if kind.eq_ignore_ascii_case("video") => Self::Video,
+            _ => Self::File,
+        }
+    }
 }
 
 #[cfg(test)]

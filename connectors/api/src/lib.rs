@@ -13,10 +13,13 @@
 mod appeal;
 mod incoming;
 mod outbound;
+mod posted;
 mod problem;
 mod pull;
 mod push;
+mod sample;
 mod secret;
+mod shown;
 mod submission;
 
 pub use appeal::{
@@ -24,9 +27,11 @@ pub use appeal::{
 };
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Raw, Receipt, Refusal, digest};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply};
+pub use posted::{IDEMPOTENCY_KEY, idempotency_key, one_receipt, read_posted, receipt_answer, status_url};
 pub use problem::{FieldFault, Problem};
 pub use pull::{Batch, Door, Listener, Lost, Session, Source, Stream};
 pub use push::{Accept, Answer, Callers, Reception, Rejection, Request, Response, Webhook};
+pub use sample::{Sample, SampleError};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
 pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
 

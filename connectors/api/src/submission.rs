@@ -1,6 +1,6 @@
 //! The appeal as JSON: what partners post, web pages submit, and maps of foreign formats yield.
 
-use crate::{Appeal, Appellant, Attachment, FieldFault, Kind, Location, Payload, digest};
+use crate::{Appeal, Appellant, Attachment, FieldFault, Intent, Kind, Location, Part, PartType, Payload, digest};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -77,7 +77,8 @@ impl Submission {
             // Read again, slowly, to learn the field: only bad bodies pay for it.
             let mut json = serde_json::Deserializer::from_slice(body);
             match serde_path_to_error::deserialize::<_, Self>(&mut json) {
-                Err(at) if at.path().iter().len() > 0 => {
+                // "?": between two fields, where the body ends too early.
+                Err(at) if at.path().iter().len() > 0 && !at.path().to_string().ends_with('?') => {
                     FieldFault { field: at.path().to_string(), detail: at.inner().to_string() }
                 }
                 _ => FieldFault { field: "body".into(), detail: error.to_string() },
@@ -140,7 +141,7 @@ impl Submission {
         faults.0
     }
 
-    /// The appeal in it.
+    /// The appeal in it; its transcript is the words, then each file.
     ///
     /// # Errors
     /// Every fault of the fields.
@@ -149,23 +150,29 @@ impl Submission {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let attachments = self.attachments.unwrap_or_default().into_iter().map(|file| Attachment {
-            payload: Payload::Inline(file.bytes().unwrap_or_default().into()),
-            name: file.name,
-            media_type: file.media_type.unwrap_or_else(|| "application/octet-stream".into()),
+        let content = self.content.unwrap_or_default();
+        let mut transcript = vec![Part::text(content.as_str())];
+        let files = self.attachments.unwrap_or_default().into_iter().enumerate();
+        let attachments = files.map(|(index, file)| {
+            let payload = Payload::Inline(file.bytes().unwrap_or_default().into());
+            let media_type = file.media_type.unwrap_or_else(|| "application/octet-stream".into());
+            transcript.push(Part { kind: PartType::of_media(&media_type), text: None, attachment: Some(index) });
+            Attachment { name: file.name, media_type, payload }
         });
+        let attachments = attachments.collect();
         Ok(Appeal {
             kind: self.kind,
             title: self.title,
-            content: self.content.unwrap_or_default(),
+            content,
             demand: self.demand,
             appellant: self.appellant.unwrap_or_default(),
             location: self.location.unwrap_or_default(),
             occurred_at: self.occurred_at,
             hotline: self.hotline,
             publish: self.publish.unwrap_or_default(),
-            attachments: attachments.collect(),
-            ..Appeal::default()
+            attachments,
+            transcript,
+            intent: Intent::Appeal,
         })
     }
 }
@@ -229,6 +236,7 @@ mod tests {
         assert_eq!(fields(r#"{"content":"a","appellant":{"fone":"1"}}"#), ["appellant.fone"]);
         assert_eq!(fields(r#"{"content":"a","title":"\ud800"}"#), ["title"]);
         assert_eq!(fields("not json"), ["body"]);
+        assert_eq!(fields(r#"{"content":"a""#), ["body"]);
         assert_eq!(fields(&"[".repeat(100_000)), ["body"]);
     }
 

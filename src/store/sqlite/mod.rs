@@ -2,6 +2,7 @@
 //!
 //! One writer thread commits whatever is waiting together; readers see the last commit (WAL). One process a file.
 
+mod desk;
 mod inbox;
 mod keeper;
 mod log;
@@ -11,10 +12,11 @@ mod schema;
 mod tickets;
 mod writer;
 
+pub(crate) use open::make_directory;
 pub use open::{OpenError, lock_is_free};
 
 use super::{
-    Accepted, Backlog, Changed, DeadLetter, DeadQuery, Health, Known, Message, MessageId, NewMessage, Outcome,
+    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, Health, Known, Message, MessageId, NewMessage, Outcome,
     Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
@@ -200,6 +202,24 @@ impl Store for SqliteStore {
 
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>> {
         self.readers.read(move |connection| inbox::tallies(connection, day)).await
+    }
+
+    async fn audit(&self, at: Timestamp, who: &str, action: &str, numbers: Vec<Number>) -> Result<()> {
+        let (who, action) = (who.to_owned(), action.to_owned());
+        self.write(move |connection| desk::audit(connection, at, &who, &action, &numbers)).await
+    }
+
+    async fn audit_trail(&self, limit: usize) -> Result<Vec<AuditEntry>> {
+        self.readers.read(move |connection| desk::audit_trail(connection, limit)).await
+    }
+
+    async fn pause_channel(&self, channel: &str, paused: bool) -> Result<()> {
+        let channel = channel.to_owned();
+        self.write(move |connection| desk::pause(connection, &channel, paused)).await
+    }
+
+    async fn paused_channels(&self) -> Result<Vec<String>> {
+        self.readers.read(desk::paused).await
     }
 
     fn health(&self) -> Health {

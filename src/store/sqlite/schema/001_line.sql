@@ -100,6 +100,20 @@ CREATE TABLE dead_letter (
     PRIMARY KEY (destination, sequence)
 ) STRICT, WITHOUT ROWID;
 
+-- Who looked at whose data.
+CREATE TABLE audit (
+    id     INTEGER PRIMARY KEY,
+    at     INTEGER NOT NULL,
+    who    TEXT NOT NULL,
+    action TEXT NOT NULL,
+    number INTEGER NOT NULL
+) STRICT;
+
+-- Channels that an operator has stopped.
+CREATE TABLE paused_channel (
+    id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- Work that one node at a time does.
 CREATE TABLE lease (
     resource TEXT PRIMARY KEY,

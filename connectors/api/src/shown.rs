@@ -1,0 +1,49 @@
+//! An appeal as JSON, for people: what `jiesu try` prints, and golden files hold.
+
+use crate::{Appeal, Attachment, Intent, Payload};
+use serde_json::{Map, Value, json};
+
+impl Appeal {
+    /// The fields of the `api` body as they would enter the ticket, `transcript`, and the attachments' names, media
+    /// types and sizes instead of their bytes.
+    pub fn to_json(&self) -> Value {
+        let mut shown = Map::new();
+        if self.intent != Intent::Appeal {
+            shown.insert("intent".into(), json!(self.intent));
+        }
+        let transcript = self.transcript.iter();
+        let rest = json!({
+            "kind": self.kind,
+            "title": self.title,
+            "content": self.content,
+            "demand": self.demand,
+            "appellant": self.appellant,
+            "location": self.location,
+            "hotline": self.hotline,
+            "occurred_at": self.occurred_at,
+            "publish": self.publish,
+            "attachments": self.attachments.iter().map(Attachment::to_json).collect::<Vec<_>>(),
+            "transcript": transcript
+                .map(|part| json!({ "type": part.kind, "text": part.text, "attachment": part.attachment }))
+                .collect::<Vec<_>>(),
+        });
+        if let Value::Object(rest) = rest {
+            shown.extend(rest);
+        }
+        Value::Object(shown)
+    }
+}
+
+impl Attachment {
+    fn to_json(&self) -> Value {
+        let mut shown = json!({ "name": self.name, "media_type": self.media_type });
+        match &self.payload {
+            Payload::Inline(bytes) => shown["bytes"] = json!(bytes.len()),
+            Payload::Remote(media) => {
+                shown["bytes"] = Value::Null;
+                shown["media"] = json!(media);
+            }
+        }
+        shown
+    }
+}

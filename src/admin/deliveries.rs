@@ -1,0 +1,157 @@
+//! Destinations and their dead letters.
+
+use super::{Admin, answer, failed, not_found, query::Parameters};
+use crate::{
+    delivery::Command,
+    server::read_body,
+    store::{DeadLetter, DeadQuery, DeadState, Requeue, Sequence},
+    ticket,
+};
+use axum::{
+    extract::{Path, RawQuery, Request, State},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use jiesu_connector::{FieldFault, Problem};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// `GET deliveries?state=dead&destination=NAME`.
+pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Response {
+    let query = match read(query.as_deref()) {
+        Ok(query) => query,
+        Err(response) => return *response,
+    };
+    match admin.store.dead_letters(query).await {
+        Ok(letters) => {
+            let shown: Vec<Value> = letters.iter().map(|letter| show(&admin, letter)).collect();
+            axum::Json(json!({ "deliveries": shown })).into_response()
+        }
+        Err(error) => failed(error),
+    }
+}
+
+fn read(query: Option<&str>) -> Result<DeadQuery, Box<Response>> {
+    let parameters = Parameters::read(query, &["state", "destination", "limit"])?;
+    let state = match parameters.text("state").as_deref() {
+        None => None,
+        Some("dead") => Some(DeadState::Dead),
+        Some("queued") => Some(DeadState::Queued),
+        Some("delivered") => Some(DeadState::Delivered),
+        Some(_) => {
+            let detail = "must be dead, queued (a retry is under way) or delivered (a retry succeeded)".into();
+            return Err(Box::new(answer(Problem::fields(vec![FieldFault { field: "state".into(), detail }]))));
+        }
+    };
+    Ok(DeadQuery { destination: parameters.text("destination"), state, limit: parameters.limit(100, 1000)? })
+}
+
+fn show(admin: &Admin, letter: &DeadLetter) -> Value {
+    json!({
+        "id": format!("{}.{}", letter.destination, letter.sequence),
+        "destination": letter.destination,
+        "event": letter.event,
+        "type": letter.kind,
+        "subject": letter.number.to_string(),
+        "sequence": format!("{:016}", letter.sequence.0),
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "at": ticket::rfc3339(letter.at, &admin.zone),
+        "state": letter.state,
+    })
+}
+
+/// `POST deliveries/{id}/retry`.
+pub(super) async fn retry(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
+    let parsed = id.rsplit_once('.').and_then(|(name, sequence)| Some((name, sequence.parse().ok()?)));
+    let Some((name, sequence)) = parsed else { return not_found("there is no such delivery: an id looks like core.1234") };
+    requeue(&admin, Requeue::One(name.to_owned(), Sequence(sequence)), true).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    #[serde(default)]
+    destination: Option<String>,
+}
+
+/// `POST deliveries/retry`: all dead letters, or those of `{"destination": NAME}`.
+pub(super) async fn retry_all(State(admin): State<Arc<Admin>>, request: Request) -> Response {
+    let body = match read_body(request.into_body(), 4096).await {
+        Ok(body) if body.is_empty() => return requeue(&admin, Requeue::All, false).await,
+        Ok(body) => body,
+        Err(problem) => return answer(problem),
+    };
+    match serde_json::from_slice::<Which>(&body) {
+        Ok(Which { destination: Some(name) }) if !admin.destinations.contains_key(&name) => unknown(&admin, &name),
+        Ok(Which { destination: Some(name) }) => requeue(&admin, Requeue::Of(name), false).await,
+        Ok(Which { destination: None }) => requeue(&admin, Requeue::All, false).await,
+        Err(error) => answer(Problem::new(StatusCode::BAD_REQUEST, error.to_string())),
+    }
+}
+
+async fn requeue(admin: &Admin, which: Requeue, one: bool) -> Response {
+    match admin.store.requeue(which).await {
+        Ok(0) if one => not_found("there is no such dead letter, or its retry was delivered already"),
+        Ok(count) => {
+            for worker in admin.destinations.values() {
+                worker.command(Command::Requeued).await;
+            }
+            (StatusCode::ACCEPTED, axum::Json(json!({ "requeued": count }))).into_response()
+        }
+        Err(error) => failed(error),
+    }
+}
+
+/// `GET destinations`: how far each has come.
+pub(super) async fn destinations(State(admin): State<Arc<Admin>>) -> Response {
+    let newest = *admin.issued.borrow();
+    let shown: Vec<Value> = admin
+        .destinations
+        .iter()
+        .map(|(name, worker)| {
+            let status = worker.status();
+            json!({
+                "name": name,
+                "up": status.up,
+                "since": ticket::rfc3339(status.since, &admin.zone),
+                "cursor": status.cursor.to_string(),
+                "behind": (newest.0 - status.cursor.0).max(0),
+                "in_flight": status.in_flight,
+                "last_error": status.last_error,
+            })
+        })
+        .collect();
+    axum::Json(json!({ "destinations": shown, "newest": newest.to_string() })).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rewind {
+    after: Value,
+}
+
+/// `POST destinations/{name}/rewind` with `{"after": CURSOR}`: everything after it goes to this destination again.
+pub(super) async fn rewind(State(admin): State<Arc<Admin>>, Path(name): Path<String>, request: Request) -> Response {
+    let Some(worker) = admin.destinations.get(&name) else { return unknown(&admin, &name) };
+    let body = match read_body(request.into_body(), 4096).await {
+        Ok(body) => body,
+        Err(problem) => return answer(problem),
+    };
+    let after = serde_json::from_slice::<Rewind>(&body).ok().and_then(|rewind| match rewind.after {
+        Value::String(text) => text.parse::<i64>().ok(),
+        value => value.as_i64(),
+    });
+    let Some(after) = after.filter(|after| *after >= 0) else {
+        let detail = "must be a cursor: 0, or the next of a page of the feed".into();
+        return answer(Problem::fields(vec![FieldFault { field: "after".into(), detail }]));
+    };
+    worker.command(Command::Rewind { after: Sequence(after) }).await;
+    (StatusCode::ACCEPTED, axum::Json(json!({ "destination": name, "after": after.to_string() }))).into_response()
+}
+
+fn unknown(admin: &Admin, name: &str) -> Response {
+    let known: Vec<&str> = admin.destinations.keys().map(String::as_str).collect();
+    not_found(format!("there is no destination {name:?}; known: {}", known.join(", ")))
+}

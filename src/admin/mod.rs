@@ -1,0 +1,117 @@
+//! The operators' listener: console, admin API, health and metrics.
+
+mod audit;
+mod channels;
+mod console;
+mod deliveries;
+mod feed;
+mod guard;
+mod health;
+mod query;
+mod quarantine;
+mod tickets;
+
+use crate::{
+    channels::Channels,
+    delivery::Worker,
+    files::Files,
+    intake::Intake,
+    number::ReceiptKey,
+    server::problem::{Http, with_fallbacks},
+    store::{Sequence, Store, StoreError},
+};
+use axum::{
+    Router, middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http::StatusCode;
+use jiesu_connector::{Problem, Secret};
+use jiff::tz::TimeZone;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+/// What the operators' routes need.
+pub struct Admin {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The one door, for the counts of what it rejected.
+    pub intake: Arc<Intake>,
+    /// The channels.
+    pub channels: Arc<Channels>,
+    /// The destinations' workers, by name.
+    pub destinations: BTreeMap<String, Worker>,
+    /// Attachments.
+    pub files: Files,
+    /// For links.
+    pub key: ReceiptKey,
+    /// The public address, for links.
+    pub public_url: String,
+    /// The city's time.
+    pub zone: TimeZone,
+    /// Told of messages that go back into the line.
+    pub arrived: Arc<Notify>,
+    /// Tells of new events.
+    pub issued: watch::Receiver<Sequence>,
+    /// When the issuer last completed a round.
+    pub issuer_alive_at: Arc<AtomicI64>,
+    /// The metrics.
+    pub metrics: PrometheusHandle,
+    /// The operators' token.
+    pub token: Option<Secret>,
+    /// It listens on a loopback address.
+    pub loopback: bool,
+    /// The gateway stops.
+    pub stop: CancellationToken,
+}
+
+/// The routes.
+pub fn routes(admin: Arc<Admin>) -> Router {
+    let api = Router::new()
+        .route("/tickets", get(tickets::list))
+        .route("/tickets/{number}", get(tickets::one))
+        .route("/events", get(feed::page))
+        .route("/events/stream", get(feed::stream))
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/retry", post(deliveries::retry_all))
+        .route("/deliveries/{id}/retry", post(deliveries::retry))
+        .route("/destinations", get(deliveries::destinations))
+        .route("/destinations/{name}/rewind", post(deliveries::rewind))
+        .route("/channels", get(channels::list))
+        .route("/channels/{id}/pause", post(channels::pause))
+        .route("/channels/{id}/resume", post(channels::resume))
+        .route("/reconciliation", get(channels::reconciliation))
+        .route("/quarantine", get(quarantine::list))
+        .route("/quarantine/release", post(quarantine::release_all))
+        .route("/quarantine/{message}/release", post(quarantine::release))
+        .route("/audit", get(audit::list));
+    let router = Router::new()
+        .route("/", get(console::page))
+        .route("/console.js", get(console::script))
+        .route("/console.css", get(console::style))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .nest("/api/v1", api);
+    with_fallbacks(router)
+        .layer(middleware::from_fn_with_state(admin.clone(), guard::check))
+        .with_state(admin)
+}
+
+fn answer(problem: Problem) -> Response {
+    Http(problem).into_response()
+}
+
+fn not_found(detail: impl Into<String>) -> Response {
+    answer(Problem::new(StatusCode::NOT_FOUND, detail))
+}
+
+fn failed(error: StoreError) -> Response {
+    answer(Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry(Duration::from_secs(2)))
+}

@@ -1,0 +1,97 @@
+//! The configured channels (受理渠道), each with its connector's parts.
+
+use jiesu_connector::{Inbound, Parts};
+use metrics::Counter;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+/// One configured channel.
+pub struct Channel {
+    /// Its id: the last segment of its path, and its label.
+    pub id: Arc<str>,
+    /// Its connector's name.
+    pub kind: &'static str,
+    /// The hotline of what comes in here, unless the message names another.
+    pub hotline: Arc<str>,
+    /// What its connector built.
+    pub parts: Parts,
+    /// An operator has stopped it.
+    pub paused: AtomicBool,
+    /// When something last came in, milliseconds since 1970; 0 for never.
+    pub last_received: AtomicI64,
+    /// Its counters.
+    pub meters: Meters,
+}
+
+impl Channel {
+    /// A channel that is not paused.
+    pub fn new(id: &str, kind: &'static str, hotline: &str, parts: Parts) -> Self {
+        Self {
+            id: id.into(),
+            kind,
+            hotline: hotline.into(),
+            parts,
+            paused: AtomicBool::new(false),
+            last_received: AtomicI64::new(0),
+            meters: Meters::new(id),
+        }
+    }
+
+    /// How messages come in, in one word.
+    pub fn direction(&self) -> &'static str {
+        match self.parts.inbound {
+            Inbound::Push(_) => "push",
+            Inbound::Pull(_) => "pull",
+            Inbound::Listen(_) => "listen",
+        }
+    }
+
+    /// Whether an operator has stopped it.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+}
+
+/// Handles of a channel's counters, looked up once.
+pub struct Meters {
+    /// Messages stored.
+    pub accepted: Counter,
+    /// The same delivery again.
+    pub redeliveries: Counter,
+    /// The same delivery key with other content, stored as new.
+    pub reused_keys: Counter,
+    /// The same idempotency key with other content, refused.
+    pub conflicts: Counter,
+    /// Not stored, because the store could not.
+    pub unavailable: Counter,
+    /// Not from whom it claims.
+    pub unauthenticated: Counter,
+    /// Beyond a limit.
+    pub limited: Counter,
+}
+
+impl Meters {
+    fn new(id: &str) -> Self {
+        let counter = |outcome: &'static str| {
+            let channel = id.to_owned();
+            metrics::counter!("jiesu_received_total", "channel" => channel, "outcome" => outcome)
+        };
+        Self {
+            accepted: counter("accepted"),
+            redeliveries: counter("redelivery"),
+            reused_keys: metrics::counter!("jiesu_reused_keys_total", "channel" => id.to_owned()),
+            conflicts: counter("conflict"),
+            unavailable: counter("unavailable"),
+            unauthenticated: counter("unauthenticated"),
+            limited: counter("limited"),
+        }
+    }
+}
+
+/// All channels, by id.
+pub type Channels = BTreeMap<Arc<str>, Arc<Channel>>;

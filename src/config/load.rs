@@ -1,0 +1,294 @@
+//! Reads a configuration: TOML, types, channels, secrets, and what must agree with what.
+
+use super::{
+    ChannelConfig, Config, Fault, Hotlines, Subscriber, SystemSecrets,
+    channels::{COMMON_KEYS, Common},
+    check,
+    faults::{Report, below, quoted},
+    typed::typed,
+    values::clip,
+    walk,
+};
+use crate::registry::Registry;
+use jiesu_connector::{BuildError, Parts, Secret, Setup};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, fmt, fs::File, io::Read, path::Path};
+
+/// The longest file, in bytes.
+const MAX_FILE: u64 = 4 << 20;
+
+/// A configuration without a fault, and what was made of it.
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The secrets behind its references.
+    pub secrets: Resolved,
+    /// The channels' parts, by id: built, nothing opened.
+    pub parts: BTreeMap<String, Parts>,
+    /// The register of hotlines.
+    pub hotlines: Hotlines,
+    /// What is allowed and yet unwise, one line each.
+    pub warnings: Vec<Fault>,
+    file: String,
+}
+
+impl Loaded {
+    /// Builds the channels again, now that the public address is known: with `listen` on port 0 and no `public_url`
+    /// it is not before the port is bound. See [`Server::public_url`](super::Server::public_url).
+    ///
+    /// # Errors
+    /// Every fault that a connector finds, as in [`load`]: a secret may have gone meanwhile.
+    pub fn rebuild(&mut self, registry: &Registry, public_url: &str) -> Result<(), Vec<Fault>> {
+        let mut report = Report::new(self.file.clone());
+        let secrets = SystemSecrets::default();
+        for (id, channel) in &self.config.channels {
+            let Some(registration) = registry.get(&channel.kind) else { continue };
+            let setup = Setup { channel: id, public_url, secrets: &secrets };
+            match (registration.build)(channel.settings.clone(), &setup) {
+                Ok(parts) => _ = self.parts.insert(id.clone(), parts),
+                Err(errors) => refused(id, errors, &mut report),
+            }
+        }
+        if report.faults.is_empty() { Ok(()) } else { Err(report.faults) }
+    }
+}
+
+/// A connector's faults, under the channel's key.
+fn refused(id: &str, errors: Vec<BuildError>, report: &mut Report) {
+    let key = format!("channels.{}", quoted(id));
+    for error in errors {
+        let name = if error.key.is_empty() { key.clone() } else { below(&key, &error.key) };
+        report.fault(name, error.what);
+    }
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("config", &self.config).field("warnings", &self.warnings).finish_non_exhaustive()
+    }
+}
+
+/// The values behind the configuration's references.
+#[derive(Debug, Clone, Default)]
+pub struct Resolved {
+    /// `admin.token`.
+    pub admin_token: Option<Secret>,
+    /// `store.key`.
+    pub store_key: Option<Secret>,
+    /// `repeats.url`, unless it is `memory:`.
+    pub repeats_url: Option<Secret>,
+    /// `core.secret`: a valid Standard Webhooks secret, see [`webhook_key`](super::webhook_key).
+    pub core_secret: Option<Secret>,
+    /// `core.token`.
+    pub core_token: Option<Secret>,
+    /// `subscribers[].secret` by the subscriber's name: valid Standard Webhooks secrets.
+    pub subscriber_secrets: BTreeMap<String, Secret>,
+}
+
+/// Loads the configuration in `path`, for the connectors of `registry`.
+///
+/// # Errors
+/// Every fault found.
+pub fn load(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
+    let mut report = Report::new(path.display().to_string());
+    let mut document =
+        match read_file(path).map_err(|what| vec![(String::new(), what)]).and_then(|text| read_toml(&text)) {
+            Ok(document) => document,
+            Err(faults) => {
+                faults.into_iter().for_each(|(key, what)| report.fault(key, what));
+                return Err(report.faults);
+            }
+        };
+    let secrets = SystemSecrets::default();
+    let subscribers = document.as_object_mut().and_then(|document| document.shift_remove("subscribers"));
+    let channels = document.as_object_mut().and_then(|document| document.shift_remove("channels"));
+
+    let (config, faults) = typed::<Config>(document, &["subscribers", "channels"]);
+    faults.into_iter().for_each(|(key, what)| report.fault(key, what));
+    let mut config = config.unwrap_or_default();
+    let hotlines = load_hotlines(path, &config, &mut report);
+    let subscribers = read_subscribers(subscribers, &mut report);
+    let resolved = check::all(&config, &subscribers, &secrets, &mut report);
+    config.subscribers = subscribers.into_iter().map(|(_, subscriber)| subscriber).collect();
+
+    let mut parts = BTreeMap::new();
+    let public_url = config.server.public_url(config.server.listen);
+    for (id, table) in read_channels(channels, &mut report) {
+        let setup = Setup { channel: &id, public_url: &public_url, secrets: &secrets };
+        if let Some((channel, built)) = read_channel(&id, table, registry, &setup, &mut report) {
+            check::channel(&id, &channel, &hotlines, &secrets, &mut report);
+            config.channels.insert(id.clone(), channel);
+            parts.extend(built.map(|built| (id, built)));
+        }
+    }
+    check::ports(&config, &parts, &mut report);
+
+    if report.faults.is_empty() {
+        if config.channels.is_empty() {
+            report.warning("channels", "no channel: nobody can send anything; add a table such as [channels.form]");
+        }
+        let file = path.display().to_string();
+        Ok(Loaded { config, secrets: resolved, parts, hotlines, warnings: report.warnings, file })
+    } else {
+        Err(report.faults)
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read ({error}); it must be a readable TOML file"))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(format!("longer than {MAX_FILE} bytes; it must be a TOML file of a sensible length"));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| format!("no UTF-8 from byte {} on; save it as UTF-8", error.utf8_error().valid_up_to()))
+}
+
+/// Reads TOML; faults are lines and columns, and what is wrong there.
+pub(super) fn read_toml(text: &str) -> Result<Value, Vec<(String, String)>> {
+    let place = |span: Option<std::ops::Range<usize>>| {
+        let before = text.get(..span.map_or(0, |span| span.start)).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        format!("line {line}, column {column}")
+    };
+    let (_, mut errors) = toml::de::DeTable::parse_recoverable(text);
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
+    let mut faults: Vec<(String, String)> = errors
+        .iter()
+        .map(|error| (place(error.span()), format!("no TOML: {}; see https://toml.io", error.message())))
+        .collect();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    match toml::from_str::<toml::Table>(text) {
+        Ok(table) => Ok(Value::Object(table.into_iter().map(|(key, value)| (key, json(value))).collect())),
+        Err(error) => {
+            faults.push((place(error.span()), format!("no TOML: {}; see https://toml.io", error.message())));
+            Err(faults)
+        }
+    }
+}
+
+/// TOML in terms of JSON; a date becomes its text.
+fn json(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => serde_json::Number::from_f64(number).map_or(Value::Null, Value::Number),
+        toml::Value::Boolean(truth) => truth.into(),
+        toml::Value::Datetime(time) => time.to_string().into(),
+        toml::Value::Array(items) => items.into_iter().map(json).collect(),
+        toml::Value::Table(table) => Value::Object(table.into_iter().map(|(key, value)| (key, json(value))).collect()),
+    }
+}
+
+/// Each with its index in the file, for naming it.
+fn read_subscribers(value: Option<Value>, report: &mut Report) -> Vec<(usize, Subscriber)> {
+    let items = match value {
+        None => return Vec::new(),
+        Some(Value::Array(items)) => items,
+        Some(_) => {
+            report.fault("subscribers", "no array of tables; write [[subscribers]] before each");
+            return Vec::new();
+        }
+    };
+    let mut subscribers = Vec::new();
+    for (index, item) in items.into_iter().enumerate() {
+        let (subscriber, faults) = typed::<Subscriber>(item, &[]);
+        let table = format!("subscribers[{index}]");
+        faults.into_iter().for_each(|(key, what)| report.fault(below(&table, &key), what));
+        subscribers.extend(subscriber.map(|subscriber| (index, subscriber)));
+    }
+    subscribers
+}
+
+fn read_channels(value: Option<Value>, report: &mut Report) -> Vec<(String, Map<String, Value>)> {
+    let mut channels = Vec::new();
+    let tables = match value {
+        None => return channels,
+        Some(Value::Object(tables)) => tables,
+        Some(_) => {
+            report.fault("channels", "no table; write [channels.ID] before each channel");
+            return channels;
+        }
+    };
+    for (id, table) in tables {
+        let key = format!("channels.{}", quoted(&id));
+        let mut letters = id.bytes();
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let good = letters.next().is_some_and(plain) && letters.all(|byte| plain(byte) || b"_-".contains(&byte));
+        if !good || id.len() > 64 {
+            report.fault(
+                key.as_str(),
+                "no channel id; it must be 1 to 64 of a-z, 0-9, `_` and `-`, and begin with a letter or digit",
+            );
+        }
+        match table {
+            Value::Object(table) => channels.push((id, table)),
+            _ => report.fault(key, "no table; write [channels.ID] before each channel"),
+        }
+    }
+    channels
+}
+
+/// The common keys, then the connector's own. The parts are missing where the connector found a fault.
+fn read_channel(
+    id: &str,
+    mut table: Map<String, Value>,
+    registry: &Registry,
+    setup: &Setup<'_>,
+    report: &mut Report,
+) -> Option<(ChannelConfig, Option<Parts>)> {
+    let key = format!("channels.{}", quoted(id));
+    let common: Map<String, Value> = COMMON_KEYS.iter().filter_map(|name| table.shift_remove_entry(*name)).collect();
+    let known = registry.names();
+    if !common.contains_key("type") {
+        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+        report.fault(format!("{key}.type"), format!("missing; it must be one of the known types: {known}"));
+        return None;
+    }
+    let (common, faults) = typed::<Common>(Value::Object(common), &[]);
+    faults.into_iter().for_each(|(name, what)| report.fault(below(&key, &name), what));
+    let Common { kind, hotline, assembly } = common?;
+    let Some(registration) = registry.get(&kind) else {
+        report.fault(format!("{key}.type"), walk::unknown("type", &clip(&kind), &known));
+        return None;
+    };
+    let settings = Value::Object(table);
+    let parts = match (registration.build)(settings.clone(), setup) {
+        Ok(parts) => Some(parts),
+        Err(errors) => {
+            refused(id, errors, report);
+            None
+        }
+    };
+    Some((ChannelConfig { kind, hotline, assembly, settings }, parts))
+}
+
+/// The file that is named, else the one beside the configuration, else the built-in register.
+fn load_hotlines(path: &Path, config: &Config, report: &mut Report) -> Hotlines {
+    let beside = path.parent().unwrap_or(Path::new(""));
+    let file = match &config.policy.hotlines {
+        Some(named) => beside.join(named),
+        None => beside.join("hotlines.toml"),
+    };
+    if config.policy.hotlines.is_none() && !file.exists() {
+        return Hotlines::built_in();
+    }
+    match read_file(&file) {
+        Ok(text) => Hotlines::parse(&text).unwrap_or_else(|faults| {
+            // These are another file's faults.
+            let mut other = Report::new(file.display().to_string());
+            faults.into_iter().for_each(|(key, what)| other.fault(key, what));
+            report.faults.append(&mut other.faults);
+            Hotlines::built_in()
+        }),
+        Err(what) => {
+            report.fault("policy.hotlines", format!("{} {what}", file.display()));
+            Hotlines::built_in()
+        }
+    }
+}

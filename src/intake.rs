@@ -1,0 +1,157 @@
+//! The one door: every appeal of every channel is accepted (受理) here, and nowhere else.
+
+use crate::{
+    channels::Channel,
+    number::{ReceiptKey, day_key},
+    store::{Accepted, NewMessage, Store, StoreError},
+};
+use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Receipt, Refusal, digest};
+use jiff::{Timestamp, tz::TimeZone};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// After this a caller is told to come again, though the write may still go through: channels wait for about five
+/// seconds (WeChat), and an answer that comes too late is no answer.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The one door.
+pub struct Intake {
+    store: Arc<dyn Store>,
+    key: ReceiptKey,
+    zone: TimeZone,
+    under_way: Mutex<HashSet<[u8; 16]>>,
+    rejected: Mutex<HashMap<(u32, String, String), u64>>,
+    arrived: Arc<Notify>,
+}
+
+impl Intake {
+    /// A door to `store`; `arrived` is told of each new message.
+    pub fn new(store: Arc<dyn Store>, key: ReceiptKey, zone: TimeZone, arrived: Arc<Notify>) -> Self {
+        Self { store, key, zone, under_way: Mutex::default(), rejected: Mutex::default(), arrived }
+    }
+
+    /// Stores messages of `channel` together; on return they are on disk.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing was stored, or (after a time-out) nobody knows yet.
+    pub async fn accept(&self, channel: &Channel, messages: Vec<Incoming>) -> Result<Vec<Receipt>, Refusal> {
+        let _under_way = self.begin(channel, &messages)?;
+        let now = Timestamp::now();
+        let day = self.day(now);
+        let hotline = |named: &Option<String>| named.as_deref().map_or_else(|| channel.hotline.clone(), Arc::from);
+        let new = messages.into_iter().map(|incoming| NewMessage {
+            channel: channel.id.clone(),
+            hotline: hotline(&incoming.hotline),
+            received_at: now,
+            day,
+            incoming,
+        });
+        let outcome = tokio::time::timeout(PATIENCE, self.store.accept(new.collect())).await;
+        let unavailable = Refusal::Unavailable { retry_after: Duration::from_secs(5) };
+        let accepted = match outcome {
+            Ok(Ok(accepted)) => accepted,
+            Ok(Err(StoreError::Unavailable(_) | StoreError::Failed(_))) | Err(_) => {
+                channel.meters.unavailable.increment(1);
+                return Err(unavailable);
+            }
+        };
+        let receipts = accepted.into_iter().map(|accepted| self.receipt(channel, accepted, now));
+        let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
+        self.arrived.notify_one();
+        Ok(receipts)
+    }
+
+    fn receipt(&self, channel: &Channel, accepted: Accepted, now: Timestamp) -> Result<Receipt, Refusal> {
+        match accepted {
+            Accepted::New { number, reused_key } => {
+                channel.meters.accepted.increment(1);
+                if reused_key {
+                    channel.meters.reused_keys.increment(1);
+                    tracing::warn!(
+                        channel = &*channel.id,
+                        number = %number,
+                        "a delivery key came again with other content: taken as a new appeal"
+                    );
+                }
+                let code = Some(self.key.code(number));
+                Ok(Receipt { number: number.to_string(), code, redelivery: false, received_at: now })
+            }
+            Accepted::Redelivery { number, received_at, code_hash } => {
+                channel.meters.redeliveries.increment(1);
+                // With another key the same code cannot be made again, and a wrong one must not be given.
+                let known = code_hash.is_none_or(|hash| hash == self.key.code_hash(number));
+                let code = known.then(|| self.key.code(number));
+                Ok(Receipt { number: number.to_string(), code, redelivery: true, received_at })
+            }
+            Accepted::OtherContent => {
+                channel.meters.conflicts.increment(1);
+                Err(Refusal::OtherContent)
+            }
+        }
+    }
+
+    /// Marks keys that must not be used twice at once; the mark goes with the guard. Only a courtesy: that a key is
+    /// not taken twice is the store's doing.
+    fn begin(&self, channel: &Channel, messages: &[Incoming]) -> Result<UnderWay<'_>, Refusal> {
+        let strict = |key: &&DeliveryKey| key.on_other_content == OnOtherContent::Refuse;
+        let keys = messages.iter().flat_map(|message| &message.keys).filter(strict);
+        let names: Vec<_> =
+            keys.map(|key| digest([channel.id.as_bytes(), key.scope.as_bytes(), key.value.as_bytes()])).collect();
+        if !names.is_empty() {
+            let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            if names.iter().any(|name| under_way.contains(name)) {
+                return Err(Refusal::UnderWay);
+            }
+            under_way.extend(&names);
+        }
+        Ok(UnderWay { intake: self, names })
+    }
+
+    /// The local day of `at`.
+    pub fn day(&self, at: Timestamp) -> u32 {
+        day_key(at.to_zoned(self.zone.clone()).date())
+    }
+
+    /// Counts a message that was received and rejected; written with the next [`Intake::flush`].
+    pub fn rejected(&self, channel: &Channel, reason: &'static str) {
+        metrics::counter!("jiesu_rejected_total", "channel" => channel.id.to_string(), "reason" => reason).increment(1);
+        let row = (self.day(Timestamp::now()), channel.id.to_string(), channel.hotline.to_string());
+        *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(row).or_default() += 1;
+    }
+
+    /// Writes the counts of what was rejected.
+    ///
+    /// # Errors
+    /// The store cannot write; the counts are kept for the next time.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let counts = std::mem::take(&mut *self.rejected.lock().unwrap_or_else(PoisonError::into_inner));
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let rows = counts.iter().map(|((day, channel, hotline), n)| (*day, channel.clone(), hotline.clone(), *n));
+        let written = self.store.count_rejected(rows.collect()).await;
+        if written.is_err() {
+            let mut rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.into_iter().for_each(|(row, n)| *rejected.entry(row).or_default() += n);
+        }
+        written
+    }
+}
+
+struct UnderWay<'a> {
+    intake: &'a Intake,
+    names: Vec<[u8; 16]>,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.names.is_empty() {
+            let mut under_way = self.intake.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            self.names.iter().for_each(|name| drop(under_way.remove(name)));
+        }
+    }
+}

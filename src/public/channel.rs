@@ -1,0 +1,128 @@
+//! `/channels/{id}`: a request of a channel, from the socket through the one door and back.
+
+use super::{Public, answer, not_found};
+use crate::{
+    channels::Channel,
+    server::{Peer, limits::too_many, problem::Http, read_body},
+};
+use axum::{
+    extract::{Extension, Request, State},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use http_body::Body;
+use jiesu_connector::{Accept, Callers, Inbound, Problem, Reception, Refusal, Rejection, Webhook};
+use jiff::Timestamp;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+/// Bodies from this size on are looked at away from the async threads.
+const LARGE: usize = 256 << 10;
+/// How long a request waits for its share of the memory for bodies.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(5);
+
+pub(super) async fn serve(
+    State(public): State<Arc<Public>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    request: Request,
+) -> Response {
+    let rest = request.uri().path().strip_prefix("/channels/").unwrap_or_default();
+    let id = rest.split('/').next().unwrap_or_default();
+    let below = rest.get(id.len()..).unwrap_or_default().to_owned();
+    let Some(channel) = public.channels.get(id).cloned() else { return not_found("there is no such channel") };
+    let Inbound::Push(webhook) = &channel.parts.inbound else {
+        return not_found("this channel does not come in over HTTP");
+    };
+    if webhook.callers() == Callers::Public
+        && let Err(wait) = public.per_address.check_address(peer)
+    {
+        channel.meters.limited.increment(1);
+        return answer(too_many(wait));
+    }
+    if channel.is_paused() {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "this channel is paused; try again later");
+        return answer(problem.retry(Duration::from_secs(60)));
+    }
+    let (head, body) = request.into_parts();
+    let kib = body.size_hint().upper().unwrap_or(public.max_body).min(public.max_body).div_ceil(1024).max(1);
+    let room = public.body_budget.clone().acquire_many_owned(u32::try_from(kib).unwrap_or(u32::MAX));
+    let Ok(Ok(_room)) = tokio::time::timeout(WAIT_FOR_ROOM, room).await else {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once; try again");
+        return answer(problem.retry(Duration::from_secs(2)));
+    };
+    let body = match read_body(body, public.max_body).await {
+        Ok(body) => body,
+        Err(problem) => {
+            public.intake.rejected(&channel, "body");
+            return answer(problem);
+        }
+    };
+    let request = jiesu_connector::Request {
+        method: head.method,
+        path: below,
+        query: head.uri.query().map(str::to_owned),
+        headers: head.headers,
+        body,
+        peer,
+    };
+    let reception = match request.body.len() {
+        LARGE.. => {
+            let channel = channel.clone();
+            tokio::task::spawn_blocking(move || receive(&channel, &request)).await.unwrap_or(None)
+        }
+        _ => receive(&channel, &request),
+    };
+    match reception {
+        Some(Ok(Reception::Answer(response))) => Http(response).into_response(),
+        Some(Ok(Reception::Accept(accept))) => take(&public, &channel, accept).await,
+        Some(Err(Rejection::Malformed { reason, response })) => {
+            public.intake.rejected(&channel, reason);
+            Http(response).into_response()
+        }
+        Some(Err(Rejection::Unauthenticated(response))) => {
+            channel.meters.unauthenticated.increment(1);
+            // A platform's callers are limited only when they are not who they claim to be.
+            match webhook_callers(&channel) {
+                Callers::Platform => match public.per_address.check_address(peer) {
+                    Ok(()) => Http(response).into_response(),
+                    Err(wait) => answer(too_many(wait)),
+                },
+                Callers::Public => Http(response).into_response(),
+            }
+        }
+        None => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel failed; it has been reported")),
+    }
+}
+
+fn webhook_callers(channel: &Channel) -> Callers {
+    match &channel.parts.inbound {
+        Inbound::Push(webhook) => webhook.callers(),
+        _ => Callers::Public,
+    }
+}
+
+/// `None` after a panic, or for a channel that is not called.
+fn receive(channel: &Channel, request: &jiesu_connector::Request) -> Option<Result<Reception, Rejection>> {
+    let Inbound::Push(webhook) = &channel.parts.inbound else { return None };
+    let webhook: &dyn Webhook = webhook.as_ref();
+    let receive = std::panic::AssertUnwindSafe(|| webhook.receive(request, Timestamp::now()));
+    std::panic::catch_unwind(receive).ok()
+}
+
+async fn take(public: &Public, channel: &Channel, accept: Accept) -> Response {
+    if let Some(caller) = &accept.caller
+        && let Err(wait) = public.per_key.check_key(caller)
+    {
+        channel.meters.limited.increment(1);
+        return answer(too_many(wait));
+    }
+    channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
+    let outcome = public.intake.accept(channel, accept.messages).await;
+    if let Err(Refusal::OtherContent | Refusal::UnderWay) = &outcome {
+        public.intake.rejected(channel, "conflict");
+    }
+    let response = (accept.answer)(outcome.as_deref().map_err(|refusal| *refusal));
+    Http(response).into_response()
+}

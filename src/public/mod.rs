@@ -1,0 +1,110 @@
+//! The public listener: channels, status look-up, attachments, and the core's callback.
+
+mod channel;
+mod file;
+mod status;
+mod tries;
+mod update;
+
+use crate::{
+    channels::Channels,
+    config::Hotlines,
+    event::Events,
+    files::Files,
+    intake::Intake,
+    number::ReceiptKey,
+    server::{limits::Limiter, problem::with_fallbacks},
+    store::{Sequence, Store},
+};
+use axum::{
+    Router,
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
+    routing::{any, get, post},
+};
+use http::StatusCode;
+use jiesu_connector::{Problem, Secret};
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+
+/// KiB of request bodies held in memory at a time, over all connections.
+const BODY_BUDGET_KIB: usize = 256 << 10;
+
+/// What the public routes need.
+pub struct Public {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The one door.
+    pub intake: Arc<Intake>,
+    /// The channels.
+    pub channels: Arc<Channels>,
+    /// The register of hotlines.
+    pub hotlines: Arc<Hotlines>,
+    /// Attachments.
+    pub files: Files,
+    /// For codes and links.
+    pub key: ReceiptKey,
+    /// Makes events.
+    pub events: Events,
+    /// Tells of new events.
+    pub issued: watch::Sender<Sequence>,
+    /// The city's time.
+    pub zone: TimeZone,
+    /// The bearer token of the core's callbacks; without one they are refused.
+    pub core_token: Option<Secret>,
+    /// The largest request body, in bytes.
+    pub max_body: u64,
+    /// Each client address.
+    pub per_address: Limiter,
+    /// Each api key.
+    pub per_key: Limiter,
+    /// Bodies in memory.
+    pub body_budget: Arc<Semaphore>,
+    /// Wrong codes, per number.
+    pub tries: tries::Tries,
+}
+
+impl Public {
+    /// The budget for bodies.
+    pub fn body_budget() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(BODY_BUDGET_KIB))
+    }
+}
+
+/// The tries at status codes.
+pub use tries::Tries;
+
+/// The routes.
+pub fn routes(public: Arc<Public>) -> Router {
+    let router = Router::new()
+        .route("/", get(home))
+        .route("/channels/{id}", any(channel::serve))
+        .route("/channels/{id}/{*rest}", any(channel::serve))
+        .route("/status", get(status::page).post(status::form))
+        .route("/api/v1/status", post(status::json))
+        .route("/api/v1/tickets/{number}/updates", post(update::serve))
+        .route("/files/{number}/{file}", get(file::serve));
+    with_fallbacks(router).with_state(public)
+}
+
+/// The first form page, if there is one.
+async fn home(State(public): State<Arc<Public>>) -> Response {
+    match public.channels.values().find(|channel| channel.kind == "web") {
+        Some(channel) => Redirect::to(&format!("/channels/{}", channel.id)).into_response(),
+        None => not_found("there is no form page here"),
+    }
+}
+
+fn answer(problem: Problem) -> Response {
+    crate::server::problem::Http(problem).into_response()
+}
+
+fn not_found(detail: &str) -> Response {
+    answer(Problem::new(StatusCode::NOT_FOUND, detail))
+}
+
+fn unavailable() -> Response {
+    let detail = "the gateway cannot reach its store now; try again";
+    answer(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry(std::time::Duration::from_secs(5)))
+}

@@ -1,0 +1,189 @@
+//! `POST /api/v1/tickets/{number}/updates`: the core says where a ticket stands, and answers the citizen.
+
+use super::{Public, answer, not_found, unavailable};
+use crate::{
+    event::kind,
+    number::Number,
+    server::{Peer, limits::too_many, read_body},
+    store::{Changed, TicketChange, TicketRow},
+    ticket,
+};
+use axum::{
+    extract::{Extension, Path, Request, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiesu_connector::{FieldFault, Problem, digest};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const MAX_BODY: u64 = 1 << 20;
+/// Attempts at a change that others keep overtaking.
+const ROUNDS: usize = 16;
+
+/// Where a ticket stands, as the core says it.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Accepted,
+    Dispatched,
+    InProgress,
+    Returned,
+    Replied,
+    Closed,
+    Reopened,
+}
+
+/// The core's word.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Update {
+    id: String,
+    status: Option<Status>,
+    unit: Option<String>,
+    at: Option<String>,
+    reply: Option<Reply>,
+    ask_rating: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Reply {
+    text: String,
+    public: Option<bool>,
+}
+
+fn read(body: &[u8]) -> Result<Update, Vec<FieldFault>> {
+    let fault = |field: &str, detail: String| vec![FieldFault { field: field.into(), detail }];
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let update: Update = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        fault(if path == "." { "body" } else { &path }, error.inner().to_string())
+    })?;
+    json.end().map_err(|error| fault("body", error.to_string()))?;
+    if update.id.is_empty() || update.id.len() > 200 {
+        return Err(fault("id", "must be 1 to 200 bytes: the core's own, unique name of this update".into()));
+    }
+    if update.at.as_ref().is_some_and(|at| at.parse::<Timestamp>().is_err()) {
+        return Err(fault("at", "is no RFC 3339 time with offset, as 2026-11-22T08:00:00+08:00".into()));
+    }
+    if update.status.is_none() && update.reply.is_none() && update.ask_rating.is_none() {
+        return Err(fault("status", "is missing: an update has a status, a reply, or both".into()));
+    }
+    if update.reply.as_ref().is_some_and(|reply| reply.text.trim().is_empty() || reply.text.contains('\0')) {
+        return Err(fault("reply.text", "is empty or contains U+0000: give the words for the citizen".into()));
+    }
+    Ok(update)
+}
+
+pub(super) async fn serve(
+    State(public): State<Arc<Public>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    Path(number): Path<String>,
+    request: Request,
+) -> Response {
+    if !authorized(&public, request.headers()) {
+        if let Err(wait) = public.per_address.check_address(peer) {
+            return answer(too_many(wait));
+        }
+        let mut response =
+            answer(Problem::new(StatusCode::UNAUTHORIZED, "the bearer token is missing or is not core.token"));
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        return response;
+    }
+    let body = match read_body(request.into_body(), MAX_BODY).await {
+        Ok(body) => body,
+        Err(problem) => return answer(problem),
+    };
+    let update = match read(&body) {
+        Ok(update) => update,
+        Err(faults) => return answer(Problem::fields(faults)),
+    };
+    let Ok(number) = number.parse::<Number>() else { return not_found("there is no ticket of this number") };
+    let content = digest([serde_json::to_vec(&update).unwrap_or_default().as_slice()]);
+    for _ in 0..ROUNDS {
+        let row = match public.store.ticket(number).await {
+            Ok(Some(row)) => row,
+            Ok(None) => return not_found("there is no ticket of this number"),
+            Err(_) => return unavailable(),
+        };
+        let change = apply(&public, number, &row, &update, content);
+        match public.store.change_ticket(change).await {
+            Ok(Changed::Done) => {
+                if let Ok(newest) = public.store.last_event().await {
+                    public.issued.send_replace(newest);
+                }
+                metrics::counter!("jiesu_core_updates_total").increment(1);
+                return axum::Json(json!({ "number": number.to_string() })).into_response();
+            }
+            Ok(Changed::Before) => return axum::Json(json!({ "number": number.to_string() })).into_response(),
+            Ok(Changed::BeforeWithOtherContent) => {
+                let detail = "an update with this id and other content was stored before: give each update its own id";
+                return answer(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+            }
+            Ok(Changed::Stale) => {}
+            Err(_) => return unavailable(),
+        }
+    }
+    unavailable()
+}
+
+fn authorized(public: &Public, headers: &HeaderMap) -> bool {
+    let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let token = given.split_at_checked(7).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
+    match (&public.core_token, token) {
+        (Some(expected), Some((_, token))) => expected.matches(token),
+        _ => false,
+    }
+}
+
+fn apply(public: &Public, number: Number, row: &TicketRow, update: &Update, content: [u8; 16]) -> TicketChange {
+    let mut ticket: Value = serde_json::from_str(&row.document).unwrap_or_default();
+    let now = ticket::rfc3339(Timestamp::now(), &public.zone);
+    let mut change = serde_json::Map::new();
+    let mut set = |ticket: &mut Value, field: &str, new: Value| {
+        let old = ticket[field].take();
+        if old != new {
+            change.insert(field.to_owned(), json!({ "old": old, "new": new }));
+        }
+        ticket[field] = new;
+    };
+    if let Some(status) = update.status {
+        set(&mut ticket, "status", json!(status));
+    }
+    if let Some(unit) = &update.unit {
+        set(&mut ticket, "unit", json!(unit));
+    }
+    if let Some(reply) = &update.reply {
+        let mut replies = ticket["replies"].as_array().cloned().unwrap_or_default();
+        replies.push(json!({
+            "id": format!("rp_{}", replies.len() + 1),
+            "at": update.at.as_deref().unwrap_or(&now),
+            "text": reply.text,
+            "public": reply.public.unwrap_or(false),
+            "channel": ticket["channel"]["id"],
+            // These channels have no way to the citizen but the look-up, where the reply is from now on.
+            "state": "delivered",
+            "reason": "shown at the status look-up",
+        }));
+        set(&mut ticket, "replies", Value::Array(replies));
+    }
+    if let Some(ask) = update.ask_rating {
+        set(&mut ticket, "ask_rating", json!(ask));
+    }
+    // An update that changes nothing is remembered all the same, but there is nothing to tell.
+    let events = match change.is_empty() {
+        true => Vec::new(),
+        false => vec![public.events.event(kind::UPDATED, number, &now, &ticket, &change)],
+    };
+    TicketChange {
+        number,
+        version: row.version,
+        status: ticket["status"].as_str().unwrap_or(&row.status).to_owned(),
+        document: ticket.to_string(),
+        events,
+        update: Some((update.id.clone(), content)),
+    }
+}

@@ -1,0 +1,191 @@
+//! The ticket (工单), `jiesu.ticket/1`: what every channel's appeals become.
+
+use jiesu_connector::{Kind, Location, PartType};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+
+/// The version of the format.
+pub const SCHEMA: &str = "jiesu.ticket/1";
+
+/// A new ticket, as it is stored, delivered and shown.
+#[derive(Debug, Serialize)]
+pub struct Ticket<'a> {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// The number on the receipt.
+    pub number: String,
+    /// The hotline it is for.
+    pub hotline: HotlineRef<'a>,
+    /// The channel it came by.
+    pub channel: ChannelRef<'a>,
+    /// When its first message was received.
+    pub received_at: String,
+    /// When the matter happened, as the citizen said.
+    pub occurred_at: Option<String>,
+    /// What kind of matter it is.
+    pub kind: Kind,
+    /// What it is about; null until triage has a proposal.
+    pub category: Option<Category>,
+    /// A title: the citizen's, or the first words.
+    pub title: String,
+    /// All words of the citizen, in order.
+    pub content: String,
+    /// What the citizen asks to be done (办理要求).
+    pub demand: Option<String>,
+    /// Who speaks (诉求人).
+    pub appellant: AppellantRef,
+    /// Where it is.
+    pub location: Location,
+    /// Photos, recordings, files.
+    pub attachments: Vec<StoredFile>,
+    /// The messages as the citizen sent them.
+    pub transcript: Vec<Piece>,
+    /// How soon.
+    pub priority: Priority,
+    /// What to look out for.
+    pub flags: Vec<String>,
+    /// Deadlines; null until triage has a policy.
+    pub due: Option<()>,
+    /// The earlier ticket that this repeats; null where there is none.
+    pub repeat: Option<()>,
+    /// The incident that this belongs to; null where there is none.
+    pub incident: Option<()>,
+    /// Where it stands.
+    pub status: &'static str,
+    /// The citizen agreed to have it published.
+    pub publish: bool,
+    /// What was answered.
+    pub replies: Vec<()>,
+}
+
+/// A hotline in a ticket.
+#[derive(Debug, Serialize)]
+pub struct HotlineRef<'a> {
+    /// As `12319`.
+    pub code: &'a str,
+    /// As `城管热线`; the code again where the register does not have it.
+    pub name: &'a str,
+    /// `absorbed`, `parallel` or `subcentre`.
+    pub mode: &'static str,
+}
+
+/// A channel in a ticket.
+#[derive(Debug, Serialize)]
+pub struct ChannelRef<'a> {
+    /// Its id in the configuration.
+    pub id: &'a str,
+    /// Its connector.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+/// What it is about.
+#[derive(Debug, Serialize)]
+pub struct Category {
+    /// As in the categories of the city.
+    pub code: String,
+    /// As in the categories of the city.
+    pub name: String,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// Who says so.
+    pub by: &'static str,
+}
+
+/// Who speaks, in a ticket.
+#[derive(Debug, Serialize)]
+pub struct AppellantRef {
+    /// The same for one citizen, whatever the channel; says nothing about them.
+    pub key: String,
+    /// Name.
+    pub name: Option<String>,
+    /// Phone number, as given.
+    pub phone: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// WeChat openid.
+    pub wechat_openid: Option<String>,
+    /// Does not want to be known.
+    pub anonymous: bool,
+    /// Wants to be known to the centre only.
+    pub confidential: bool,
+}
+
+/// A file of a ticket.
+#[derive(Debug, Clone, Serialize)]
+pub struct StoredFile {
+    /// Unique in the ticket.
+    pub id: String,
+    /// File name, as given.
+    pub name: Option<String>,
+    /// Media type, as claimed.
+    pub media_type: String,
+    /// Size in bytes; null while the channel still has it.
+    pub bytes: Option<u64>,
+    /// SHA-256 in hexadecimal; null while the channel still has it.
+    pub sha256: Option<String>,
+    /// Where to get it: signed, expiring; null while the channel still has it.
+    pub url: Option<String>,
+}
+
+/// A message of a ticket.
+#[derive(Debug, Serialize)]
+pub struct Piece {
+    /// Unique in the ticket.
+    pub id: String,
+    /// When it was received.
+    pub at: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: PartType,
+    /// Its words.
+    pub text: Option<String>,
+    /// The id of its file.
+    pub attachment: Option<String>,
+}
+
+/// How soon.
+#[derive(Debug, Serialize)]
+pub struct Priority {
+    /// 1 (at once) to 4.
+    pub level: u8,
+    /// Why.
+    pub reason: String,
+}
+
+/// `at` in `zone`, RFC 3339 with milliseconds and offset.
+pub fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S.%3f%:z").to_string()
+}
+
+/// A title out of the citizen's words: the first sentence, at most 30 characters, without control characters.
+pub fn title_of(content: &str) -> String {
+    let stop = |letter: char| matches!(letter, '。' | '！' | '？' | '!' | '?' | '\n' | '\r' | '；' | ';');
+    let first = content.trim().split(stop).map(str::trim).find(|part| !part.is_empty()).unwrap_or("（无文字）");
+    let mut letters = first.chars().filter(|letter| !letter.is_control());
+    let mut title: String = letters.by_ref().take(30).collect();
+    if letters.next().is_some() {
+        title.pop();
+        title.push('…');
+    }
+    title
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_the_first_sentence_cut_at_thirty_characters() {
+        assert_eq!(title_of("  嘉州大道路灯坏了三天。晚上很黑。"), "嘉州大道路灯坏了三天");
+        assert_eq!(title_of(&"很".repeat(31)).chars().count(), 30);
+        assert_eq!(title_of("？！"), "（无文字）");
+    }
+
+    #[test]
+    fn times_carry_milliseconds_and_the_offset_of_the_city() {
+        let at: Timestamp = "2026-11-22T00:00:01.123456Z".parse().expect("a time");
+        let zone = TimeZone::get("Asia/Shanghai").expect("the zone");
+        assert_eq!(rfc3339(at, &zone), "2026-11-22T08:00:01.123+08:00");
+    }
+}
