@@ -15,7 +15,10 @@ use crate::{
 use jiesu_connector::{Appellant, Kind, PartType, Payload};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
-    sync::{Arc, atomic::{AtomicI64, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::{Notify, watch};
@@ -163,7 +166,10 @@ impl Issuer {
             occurred_at: appeal.occurred_at,
             kind: proposal.kind,
             category: None,
-            title: appeal.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| ticket::title_of(&appeal.content)),
+            title: appeal
+                .title
+                .filter(|title| !title.trim().is_empty())
+                .unwrap_or_else(|| ticket::title_of(&appeal.content)),
             content: appeal.content,
             demand: appeal.demand,
             appellant,

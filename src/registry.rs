@@ -16,9 +16,7 @@ pub struct Registry(
 impl Registry {
     /// Every connector of this build, one line each.
     pub fn standard() -> Self {
-        Self(vec![
-            // Registration::of::<jiesu_partner::Partner>(),
-        ])
+        Self(vec![Registration::of::<jiesu_partner::Partner>(), Registration::of::<jiesu_web::Web>()])
     }
 
     /// The connector of this name.

@@ -2,10 +2,7 @@
 //! one when the API does.
 
 use crate::server::pages::harden;
-use axum::{
-    body::Body,
-    response::Response,
-};
+use axum::{body::Body, response::Response};
 use http::{HeaderValue, header};
 
 fn asset(media_type: &'static str, text: &'static str) -> Response {

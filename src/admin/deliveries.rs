@@ -2,9 +2,8 @@
 
 use super::{Admin, answer, failed, not_found, query::Parameters};
 use crate::{
-    delivery::Command,
     server::read_body,
-    store::{DeadLetter, DeadQuery, DeadState, Requeue, Sequence},
+    store::{DeadLetter, DeadQuery, DeadState, Requeue, Sequence, StoreError},
     ticket,
 };
 use axum::{
@@ -65,7 +64,9 @@ fn show(admin: &Admin, letter: &DeadLetter) -> Value {
 /// `POST deliveries/{id}/retry`.
 pub(super) async fn retry(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
     let parsed = id.rsplit_once('.').and_then(|(name, sequence)| Some((name, sequence.parse().ok()?)));
-    let Some((name, sequence)) = parsed else { return not_found("there is no such delivery: an id looks like core.1234") };
+    let Some((name, sequence)) = parsed else {
+        return not_found("there is no such delivery: an id looks like core.1234");
+    };
     requeue(&admin, Requeue::One(name.to_owned(), Sequence(sequence)), true).await
 }
 
@@ -96,7 +97,8 @@ async fn requeue(admin: &Admin, which: Requeue, one: bool) -> Response {
         Ok(0) if one => not_found("there is no such dead letter, or its retry was delivered already"),
         Ok(count) => {
             for worker in admin.destinations.values() {
-                worker.command(Command::Requeued).await;
+                // One that has stopped finds them at its next start.
+                let _ = worker.requeued().await;
             }
             (StatusCode::ACCEPTED, axum::Json(json!({ "requeued": count }))).into_response()
         }
@@ -117,7 +119,7 @@ pub(super) async fn destinations(State(admin): State<Arc<Admin>>) -> Response {
                 "up": status.up,
                 "since": ticket::rfc3339(status.since, &admin.zone),
                 "cursor": status.cursor.to_string(),
-                "behind": (newest.0 - status.cursor.0).max(0),
+                "behind": status.behind,
                 "in_flight": status.in_flight,
                 "last_error": status.last_error,
             })
@@ -147,8 +149,11 @@ pub(super) async fn rewind(State(admin): State<Arc<Admin>>, Path(name): Path<Str
         let detail = "must be a cursor: 0, or the next of a page of the feed".into();
         return answer(Problem::fields(vec![FieldFault { field: "after".into(), detail }]));
     };
-    worker.command(Command::Rewind { after: Sequence(after) }).await;
-    (StatusCode::ACCEPTED, axum::Json(json!({ "destination": name, "after": after.to_string() }))).into_response()
+    match worker.rewind(Sequence(after)).await {
+        Ok(cursor) => (StatusCode::ACCEPTED, axum::Json(json!({ "destination": name, "after": cursor.to_string() })))
+            .into_response(),
+        Err(stopped) => failed(StoreError::Unavailable(stopped.to_string())),
+    }
 }
 
 fn unknown(admin: &Admin, name: &str) -> Response {

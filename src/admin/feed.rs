@@ -63,7 +63,9 @@ async fn wait_for_news(admin: &Admin, issued: &mut watch::Receiver<Sequence>, af
 
 fn read(query: Option<&str>) -> Result<(Sequence, usize, Duration), Box<Response>> {
     let parameters = Parameters::read(query, &["after", "limit", "wait"])?;
-    let after = parameters.get::<u64>("after", CURSOR)?.map_or(Sequence(0), |after| Sequence(i64::try_from(after).unwrap_or(i64::MAX)));
+    let after = parameters
+        .get::<u64>("after", CURSOR)?
+        .map_or(Sequence(0), |after| Sequence(i64::try_from(after).unwrap_or(i64::MAX)));
     let wait = parameters.get::<u64>("wait", "a number of seconds")?.unwrap_or(0).min(LONGEST_WAIT);
     Ok((after, parameters.limit(100, PAGE)?, Duration::from_secs(wait)))
 }
@@ -76,22 +78,14 @@ struct Tail {
 }
 
 /// `GET events/stream`: the same as Server-Sent Events; `Last-Event-ID` resumes.
-pub(super) async fn stream(
-    State(admin): State<Arc<Admin>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
+pub(super) async fn stream(State(admin): State<Arc<Admin>>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let after = match read(query.as_deref()) {
         Ok((after, _, _)) => after,
         Err(response) => return *response,
     };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.trim().parse().ok());
-    let tail = Tail {
-        issued: admin.issued.clone(),
-        admin,
-        cursor: last.map_or(after, Sequence),
-        ready: VecDeque::new(),
-    };
+    let tail =
+        Tail { issued: admin.issued.clone(), admin, cursor: last.map_or(after, Sequence), ready: VecDeque::new() };
     Sse::new(stream::unfold(tail, next)).keep_alive(KeepAlive::default()).into_response()
 }
 

@@ -7,13 +7,13 @@ mod deliveries;
 mod feed;
 mod guard;
 mod health;
-mod query;
 mod quarantine;
+mod query;
 mod tickets;
 
 use crate::{
     channels::Channels,
-    delivery::Worker,
+    delivery::Handle,
     files::Files,
     intake::Intake,
     number::ReceiptKey,
@@ -46,7 +46,7 @@ pub struct Admin {
     /// The channels.
     pub channels: Arc<Channels>,
     /// The destinations' workers, by name.
-    pub destinations: BTreeMap<String, Worker>,
+    pub destinations: BTreeMap<String, Handle>,
     /// Attachments.
     pub files: Files,
     /// For links.
@@ -99,9 +99,7 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .nest("/api/v1", api);
-    with_fallbacks(router)
-        .layer(middleware::from_fn_with_state(admin.clone(), guard::check))
-        .with_state(admin)
+    with_fallbacks(router).layer(middleware::from_fn_with_state(admin.clone(), guard::check)).with_state(admin)
 }
 
 fn answer(problem: Problem) -> Response {

@@ -69,7 +69,10 @@ pub(super) async fn one(
     Path(number): Path<String>,
 ) -> Response {
     let Ok(number) = number.parse::<Number>() else {
-        return answer(Problem::new(StatusCode::NOT_FOUND, "there is no such ticket: one looks like 20261122-000123-4"));
+        return answer(Problem::new(
+            StatusCode::NOT_FOUND,
+            "there is no such ticket: one looks like 20261122-000123-4",
+        ));
     };
     let row = match admin.store.ticket(number).await {
         Ok(Some(row)) => row,

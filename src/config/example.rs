@@ -189,6 +189,9 @@ fn sample(root: &Value, schema: &Value, depth: usize) -> Value {
         return sample(root, variant, depth + 1);
     }
     if let Some(reference) = schema.get("$ref") {
+        if reference.as_str().is_some_and(|name| name.ends_with("SecretRef")) {
+            return "env:NAME".into();
+        }
         return sample(root, resolve(root, reference), depth + 1);
     }
     let kind = match &schema["type"] {

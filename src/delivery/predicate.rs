@@ -20,8 +20,8 @@ use jaq_json::{Num, Val};
 use serde_json::Value;
 use std::{fmt, sync::Arc};
 
-/// The longest filter, in bytes.
-const MAX_FILTER: usize = 1024;
+/// The longest filter, in bytes: parsing, compiling and running recurse as deep as a filter is nested.
+const MAX_FILTER: usize = 256;
 /// The longest body that is looked at; a longer one does not hold.
 const MAX_BODY: usize = 256 * 1024;
 
@@ -292,6 +292,20 @@ mod tests {
         for filter in ["", "  ", ".code ==", "nonsense", "$x", "import \"a\" as a; .", &".".repeat(2000)] {
             assert!(Predicate::compile(filter).is_err(), "{filter}");
         }
+    }
+
+    #[test]
+    fn a_filter_nested_to_its_full_length_overflows_nothing() {
+        for (open, close) in
+            [("(", ")"), ("[", "]"), ("{a:", "}"), ("-", ""), ("try ", ""), (".|", ""), (".+", ""), ("not|", "")]
+        {
+            let depth = MAX_FILTER / (open.len() + close.len()) - 1;
+            let filter = format!("{}.{}", open.repeat(depth), close.repeat(depth));
+            if let Ok(predicate) = Predicate::compile(&filter) {
+                predicate.holds(b"1");
+            }
+        }
+        assert!(Predicate::compile(&"(".repeat(MAX_FILTER)).is_err());
     }
 
     #[test]

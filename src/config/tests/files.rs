@@ -53,8 +53,13 @@ fn the_example_is_without_a_fault_but_for_its_secrets() {
         assert!(loaded.config.core.is_some() && loaded.config.channels.is_empty());
     }
     let full = example(&desks());
-    for option in ["#token = \"env:JIESU_ADMIN_TOKEN\"", "listen = \"127.0.0.1:8080\"", "#[channels.api]", "#where = {"]
-    {
+    for option in [
+        "#token = \"env:JIESU_ADMIN_TOKEN\"",
+        "listen = \"127.0.0.1:8080\"",
+        "#[channels.api]",
+        "#where = {",
+        "token = \"env:NAME\"",
+    ] {
         assert!(full.contains(option), "{option} in {full}");
     }
 }

@@ -13,9 +13,9 @@ pub(super) fn audit(
 ) -> rusqlite::Result<()> {
     let mut statement =
         connection.prepare_cached("INSERT INTO audit (at, who, action, number) VALUES (?1, ?2, ?3, ?4)")?;
-    numbers.iter().try_for_each(|number| {
-        statement.execute(params![at.as_millisecond(), who, action, number.to_key()]).map(drop)
-    })
+    numbers
+        .iter()
+        .try_for_each(|number| statement.execute(params![at.as_millisecond(), who, action, number.to_key()]).map(drop))
 }
 
 pub(super) fn audit_trail(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<AuditEntry>> {

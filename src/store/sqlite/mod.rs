@@ -13,11 +13,12 @@ mod tickets;
 mod writer;
 
 pub(crate) use open::make_directory;
-pub use open::{OpenError, lock_is_free};
+pub use open::{OpenError, inspect, lock_is_free};
 
 use super::{
-    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, Health, Known, Message, MessageId, NewMessage, Outcome,
-    Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
+    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, Health, Known, Message, MessageId, NewMessage,
+    Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery,
+    TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;

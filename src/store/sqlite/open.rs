@@ -147,10 +147,17 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Looks at the header without touching anything.
-fn inspect(path: &Path) -> Result<(), OpenError> {
+/// Looks at the header of the file, if there is one, without touching anything.
+///
+/// # Errors
+/// [`OpenError::Newer`] and [`OpenError::Foreign`], or the file cannot be read.
+pub fn inspect(path: &Path) -> Result<(), OpenError> {
     let mut header = [0; 100];
-    let read = File::open(path)?.read(&mut header)?;
+    let read = match File::open(path) {
+        Ok(mut file) => file.read(&mut header)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     if read < header.len() || !header.starts_with(b"SQLite format 3\0") {
         return Ok(());
     }

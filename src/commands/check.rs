@@ -1,0 +1,82 @@
+//! `jiesu check`: the configuration, and with `--connect` everything that it names.
+
+use super::load;
+use jiesu::{config::Loaded, store::sqlite};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
+
+/// One log-in, at most.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "config/gateway.toml")]
+    config: PathBuf,
+    /// Also logs in to every channel, store and core; sends and consumes nothing.
+    #[arg(long)]
+    connect: bool,
+}
+
+#[allow(clippy::print_stdout)] // A command's answer.
+pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let loaded = match load(&arguments.config) {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let mut faults = 0;
+    if arguments.connect {
+        let file = arguments.config.display();
+        let mut report = |key: &str, outcome: Result<(), String>| match outcome {
+            Ok(()) => println!("{key}: ok"),
+            Err(what) => {
+                faults += 1;
+                eprintln!("{file}: {key}: {what}");
+            }
+        };
+        report("store.url", store(&loaded));
+        if let Some(core) = &loaded.config.core {
+            report("core.url", reach(core.url.url()).await);
+        }
+        for (index, subscriber) in loaded.config.subscribers.iter().enumerate() {
+            report(&format!("subscribers[{index}].url"), reach(subscriber.url.url()).await);
+        }
+        for (id, parts) in &loaded.parts {
+            if let Some(probe) = &parts.probe {
+                let late = || Err(format!("no answer within {} s", PATIENCE.as_secs()));
+                let outcome = timeout(PATIENCE, probe.probe()).await.unwrap_or_else(|_| late());
+                report(&format!("channels.{id}"), outcome);
+            }
+        }
+    }
+    if faults > 0 {
+        return Ok(ExitCode::from(2));
+    }
+    println!("{}: ok", arguments.config.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file can be opened, or made, and is ours; a gateway that runs on it proves as much.
+fn store(loaded: &Loaded) -> Result<(), String> {
+    let path = loaded.config.store.url.path();
+    sqlite::inspect(path).map_err(|error| format!("{error}"))
+}
+
+/// A connection can be made; nothing is sent over it.
+async fn reach(url: &reqwest::Url) -> Result<(), String> {
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return Err("has no host".into());
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match timeout(PATIENCE, TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(format!("cannot connect to {host} port {port}: {error}; is it running and reachable?")),
+        Err(_) => Err(format!(
+            "no answer from {host} port {port} within {} s; does a firewall stand between?",
+            PATIENCE.as_secs()
+        )),
+    }
+}

@@ -1,0 +1,89 @@
+//! `jiesu replay`: through the gateway that runs on the store, or on the store itself if none does.
+
+use super::load;
+use anyhow::{Context, bail};
+use jiesu::{
+    config::Loaded,
+    store::{Progress, Requeue, Sequence, Store, sqlite},
+};
+use serde_json::{Value, json};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Sends dead letters again: all, or those of one destination.
+    #[arg(long, conflicts_with = "after", required_unless_present = "after")]
+    dead: bool,
+    /// `core`, or a subscriber's name.
+    #[arg(long, value_name = "NAME")]
+    destination: Option<String>,
+    /// Rewinds the destination: everything after this cursor (0: from the beginning) goes to it again.
+    #[arg(long, value_name = "CURSOR", requires = "destination")]
+    after: Option<u64>,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "config/gateway.toml")]
+    config: PathBuf,
+}
+
+#[allow(clippy::print_stdout)] // A command's answer.
+pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let loaded = match load(&arguments.config) {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    if let Some(name) = &arguments.destination {
+        let mut known: Vec<&str> = loaded.config.core.iter().map(|_| "core").collect();
+        known.extend(loaded.config.subscribers.iter().map(|subscriber| subscriber.name.as_str()));
+        if !known.contains(&name.as_str()) {
+            bail!("there is no destination {name:?}; known: {}", known.join(", "));
+        }
+    }
+    let said = match sqlite::lock_is_free(loaded.config.store.url.path()) {
+        true => on_the_store(&loaded, &arguments).await?,
+        false => through_the_gateway(&loaded, &arguments).await?,
+    };
+    println!("{said}");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn on_the_store(loaded: &Loaded, arguments: &Arguments) -> anyhow::Result<String> {
+    let store = sqlite::SqliteStore::open(loaded.config.store.url.path())?;
+    let said = match (&arguments.destination, arguments.after) {
+        (Some(name), Some(after)) => {
+            let now = store.progress(name).await?.cursor;
+            let cursor = Sequence(i64::try_from(after)?.min(now.0));
+            store.save_progress(name, Progress { cursor, ahead: Vec::new() }).await?;
+            format!("{name} begins again after {cursor} when the gateway starts")
+        }
+        (destination, _) => {
+            let which = destination.clone().map_or(Requeue::All, Requeue::Of);
+            let count = store.requeue(which).await?;
+            format!("{count} dead letters go out again when the gateway starts")
+        }
+    };
+    store.close().await?;
+    Ok(said)
+}
+
+async fn through_the_gateway(loaded: &Loaded, arguments: &Arguments) -> anyhow::Result<String> {
+    let (path, body) = match (&arguments.destination, arguments.after) {
+        (Some(name), Some(after)) => (format!("destinations/{name}/rewind"), json!({ "after": after })),
+        (destination, _) => ("deliveries/retry".to_owned(), json!({ "destination": destination })),
+    };
+    let url = format!("http://{}/api/v1/{path}", loaded.config.admin.listen);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+    let mut request = client.post(&url).json(&body);
+    if let Some(token) = &loaded.secrets.admin_token {
+        request = request.bearer_auth(token.expose());
+    }
+    let running = "a gateway runs on this store, but its admin listener does not answer";
+    let answer = jiesu::delivery::send(request).await.with_context(|| format!("{running} at {url}"))?;
+    let status = answer.status();
+    let text = answer.text().await.with_context(|| running)?;
+    let said: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    if !status.is_success() {
+        bail!("the gateway refuses: {status} {said}");
+    }
+    Ok(format!("the running gateway has taken it: {said}"))
+}

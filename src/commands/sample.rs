@@ -1,0 +1,91 @@
+//! `jiesu try`: one stored sample through a channel, touching nothing.
+
+use super::load;
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use jiesu_connector::{Inbound, Raw, Reception, Rejection, Response, Sample};
+use jiff::Timestamp;
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The channel's id in the configuration.
+    channel: String,
+    /// The sample: `.http` (a request with its head), or the bare message (`.json`, `.xml`, `.eml`; `.pdu` in hex).
+    sample: PathBuf,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "config/gateway.toml")]
+    config: PathBuf,
+}
+
+#[allow(clippy::print_stdout)] // A command's answer.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let loaded = match load(&arguments.config) {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    let Some(parts) = loaded.parts.get(&arguments.channel) else {
+        let known: Vec<&str> = loaded.parts.keys().map(String::as_str).collect();
+        bail!(
+            "there is no channel {:?} in {}; known: {}",
+            arguments.channel,
+            arguments.config.display(),
+            known.join(", ")
+        );
+    };
+    let name = arguments.sample.display();
+    let file = Bytes::from(std::fs::read(&arguments.sample).with_context(|| format!("{name} cannot be read"))?);
+    let extension = arguments.sample.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let raws = match extension {
+        "http" => {
+            let sample = Sample::parse(&file).with_context(|| name.to_string())?;
+            let Inbound::Push(webhook) = &parts.inbound else {
+                bail!("channel {:?} does not come in over HTTP; give it a bare message", arguments.channel);
+            };
+            match webhook.receive(&sample.request, Timestamp::now()) {
+                Ok(Reception::Accept(accept)) => accept.messages.into_iter().map(|message| message.raw).collect(),
+                Ok(Reception::Answer(answer)) => {
+                    println!("{}", shown(&answer));
+                    return Ok(ExitCode::SUCCESS);
+                }
+                Err(Rejection::Unauthenticated(answer)) => {
+                    bail!("the channel refuses it, not authentic: {}", shown(&answer))
+                }
+                Err(Rejection::Malformed { reason, response }) => {
+                    bail!("the channel refuses it ({reason}): {}", shown(&response))
+                }
+            }
+        }
+        other => vec![bare(other, file)?],
+    };
+    for raw in raws {
+        let appeal = parts.parser.parse(&raw).with_context(|| format!("{name} makes no appeal"))?;
+        println!("{:#}", appeal.to_json());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bare(extension: &str, file: Bytes) -> anyhow::Result<Raw> {
+    let (media_type, body) = match extension {
+        "json" => ("application/json", file),
+        "xml" => ("text/xml", file),
+        "eml" => ("message/rfc822", file),
+        "pdu" => ("application/octet-stream", unhex(&file).context("a .pdu sample is hexadecimal digits")?),
+        other => bail!("a sample ends in .http, .json, .xml, .eml or .pdu, not in .{other}"),
+    };
+    Ok(Raw { media_type: media_type.into(), meta: BTreeMap::new(), body })
+}
+
+fn unhex(text: &[u8]) -> Option<Bytes> {
+    let digits: Option<Vec<u8>> = text
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(|byte| char::from(*byte).to_digit(16).map(|digit| digit as u8))
+        .collect();
+    let digits = digits?;
+    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+fn shown(response: &Response) -> String {
+    format!("{} {}", response.status, String::from_utf8_lossy(&response.body))
+}

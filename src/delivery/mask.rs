@@ -1,0 +1,148 @@
+//! What a destination sees of an event: all of it, or with the citizen's contact data masked or left out.
+//!
+//! Only the appellant's object is written anew; every other byte stays as it is in the log, so that the same event
+//! is the same bytes each time it is sent.
+
+use super::destination::Contact;
+use bytes::Bytes;
+use jiesu_connector::{mask_name, mask_phone};
+use serde::Deserialize;
+use serde_json::{Map, Value, value::RawValue};
+
+/// The event cannot be read, so what it would show cannot be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the event is no JSON with a ticket, so its contact data cannot be masked")]
+pub struct Unreadable;
+
+/// The body as `contact` allows it. With [`Contact::Full`] the very same bytes.
+///
+/// # Errors
+/// [`Unreadable`]: it must not be sent.
+pub fn render(body: &Bytes, contact: Contact) -> Result<Bytes, Unreadable> {
+    if contact == Contact::Full {
+        return Ok(body.clone());
+    }
+    let text = std::str::from_utf8(body).map_err(|_| Unreadable)?;
+    let event: Event = serde_json::from_str(text).map_err(|_| Unreadable)?;
+    let Data { ticket, change } = event.data;
+    let mut pieces: Vec<(usize, &str, Value)> = Vec::with_capacity(2);
+    for (raw, twofold) in [(ticket.appellant, false), (change.and_then(|change| change.appellant), true)] {
+        let Some(raw) = raw else { continue };
+        let mut value: Value = serde_json::from_str(raw.get()).map_err(|_| Unreadable)?;
+        if twofold {
+            // A change of a field: { "old": …, "new": … }.
+            value.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(|side| conceal(side, contact));
+        } else {
+            conceal(&mut value, contact);
+        }
+        // The raw value is a slice of the text.
+        pieces.push((raw.get().as_ptr() as usize - text.as_ptr() as usize, raw.get(), value));
+    }
+    pieces.sort_by_key(|(at, ..)| *at);
+    let mut rendered = Vec::with_capacity(text.len());
+    let mut copied = 0;
+    for (at, raw, value) in pieces {
+        rendered.extend_from_slice(text[copied..at].as_bytes());
+        serde_json::to_writer(&mut rendered, &value).map_err(|_| Unreadable)?;
+        copied = at + raw.len();
+    }
+    rendered.extend_from_slice(text[copied..].as_bytes());
+    Ok(rendered.into())
+}
+
+fn conceal(appellant: &mut Value, contact: Contact) {
+    let Some(appellant) = appellant.as_object_mut() else { return };
+    let masks: [(&str, fn(&str) -> Option<String>); 4] = [
+        ("name", |name| Some(mask_name(name))),
+        ("phone", |phone| Some(mask_phone(phone))),
+        ("email", |email| Some(mask_email(email))),
+        // Nothing of an openid can be shown without showing whose it is.
+        ("wechat_openid", |_| None),
+    ];
+    for (field, mask) in masks {
+        let Some(value) = appellant.get_mut(field) else { continue };
+        let masked = value.as_str().filter(|_| contact == Contact::Masked).and_then(mask);
+        *value = masked.map_or(Value::Null, Value::String);
+    }
+}
+
+fn mask_email(email: &str) -> String {
+    match email.rsplit_once('@') {
+        Some((local, domain)) => format!("{}***@{domain}", local.chars().next().map(String::from).unwrap_or_default()),
+        None => "***".to_owned(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    data: Data<'a>,
+}
+
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    ticket: Part<'a>,
+    #[serde(borrow, default)]
+    change: Option<Part<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Part<'a> {
+    #[serde(borrow, default)]
+    appellant: Option<&'a RawValue>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = r#"{ "id":"ev_1", "data":{"ticket":{"appellant":{"key":"ap_1","name":"王小明","phone":"13800138000",
+        "email":"wang@example.com","wechat_openid":"oABC","anonymous":false},"location":{"lat":29.550}, "content":"\u566a声"},
+        "change":{"appellant":{"old":{"phone":null},"new":{"phone":"13800138000"}}} } }"#;
+
+    fn rendered(contact: Contact) -> String {
+        let body = Bytes::from_static(BODY.as_bytes());
+        let first = render(&body, contact).unwrap();
+        assert_eq!(first, render(&body, contact).unwrap(), "the same bytes each time");
+        String::from_utf8(first.into()).unwrap()
+    }
+
+    #[test]
+    fn full_is_the_stored_bytes_without_a_copy() {
+        let body = Bytes::from_static(BODY.as_bytes());
+        assert_eq!(render(&body, Contact::Full).unwrap().as_ptr(), body.as_ptr());
+        assert!(render(&Bytes::from_static(b"no json"), Contact::Full).is_ok());
+    }
+
+    #[test]
+    fn masked_shows_enough_to_recognise_and_changes_no_other_byte() {
+        let masked = rendered(Contact::Masked);
+        let expected = BODY
+            .replace("王小明", "王**")
+            .replace("13800138000", "138****8000")
+            .replace("wang@", "w***@")
+            .replace("\"oABC\"", "null")
+            .replace("\n        \"email", "\"email");
+        assert_eq!(masked, expected);
+    }
+
+    #[test]
+    fn none_shows_nothing_and_keeps_the_key() {
+        let body = rendered(Contact::None);
+        let event: Value = serde_json::from_str(&body).unwrap();
+        let expected = serde_json::json!({ "key": "ap_1", "name": null, "phone": null, "email": null,
+            "wechat_openid": null, "anonymous": false });
+        assert_eq!(event["data"]["ticket"]["appellant"], expected);
+        assert!(!body.contains("138"), "{body}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_sent_masked() {
+        for body in ["", "[]", r#"{"data":{}}"#, r#"{"data":{"ticket":{"appellant":{"name":"王"}"#] {
+            assert_eq!(render(&Bytes::from(body), Contact::Masked), Err(Unreadable), "{body}");
+        }
+        let without = Bytes::from_static(br#"{"data":{"ticket":{"appellant":null}}}"#);
+        assert_eq!(render(&without, Contact::Masked).unwrap(), without);
+    }
+}

@@ -1,0 +1,132 @@
+//! Deliver: every event, to the core and to each subscriber, at least once and in order per ticket (contract §5).
+//!
+//! One task per destination reads the event log from its own cursor, so that one destination's trouble is nobody
+//! else's. What the parts decide is pure and told the time: [`window`] which event may go next, [`health`] whether the
+//! destination may be tried, [`ledger`] what is done with, [`outcome`] what an answer means. The [`worker`] does the
+//! waiting, [`attempt`] the sending.
+
+pub mod attempt;
+mod calls;
+pub mod destination;
+pub mod filter;
+pub mod health;
+pub mod ledger;
+pub mod mask;
+pub mod outcome;
+pub mod predicate;
+pub mod signature;
+pub mod status;
+pub mod window;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use attempt::BadDestination;
+pub use destination::{Contact, Destination, Predicate, RetryPolicy, Success};
+pub use filter::Filter;
+pub use status::DestinationStatus;
+
+use crate::store::{Sequence, Store};
+use std::sync::Arc;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Commands that may wait for a worker.
+const COMMANDS: usize = 16;
+
+/// A destination's running task.
+#[derive(Debug)]
+pub struct Worker {
+    /// Ends within 6 s of `stop`: 4 for what is under way, 2 for the last save.
+    pub join: JoinHandle<()>,
+    /// To watch and command it.
+    pub handle: Handle,
+}
+
+/// Watches and commands a worker.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    shared: Arc<status::Shared>,
+}
+
+/// The worker has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the delivery to this destination has stopped")]
+pub struct Stopped;
+
+impl Handle {
+    /// How the destination is.
+    pub fn status(&self) -> DestinationStatus {
+        self.shared.status()
+    }
+
+    /// Sends everything after `after` again, to this destination only. Never goes forward. Answers with the cursor
+    /// once it is saved.
+    ///
+    /// # Errors
+    /// [`Stopped`]
+    pub async fn rewind(&self, after: Sequence) -> Result<Sequence, Stopped> {
+        let (done, saved) = oneshot::channel();
+        self.commands.send(Command::Rewind { after, done }).await.map_err(|_| Stopped)?;
+        saved.await.map_err(|_| Stopped)
+    }
+
+    /// Whether its task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    /// Dead letters were requeued in the store.
+    ///
+    /// # Errors
+    /// [`Stopped`]
+    pub async fn requeued(&self) -> Result<(), Stopped> {
+        self.commands.send(Command::Requeued).await.map_err(|_| Stopped)
+    }
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+enum Command {
+    /// Go back to `after`.
+    Rewind {
+        after: Sequence,
+        /// Told the cursor, once it is saved.
+        done: oneshot::Sender<Sequence>,
+    },
+    /// There are dead letters to send again.
+    Requeued,
+}
+
+/// Starts delivering to `destination`. `wake` holds the newest event's sequence and changes with it.
+///
+/// # Errors
+/// [`BadDestination`]: nothing was started.
+pub fn start(
+    store: Arc<dyn Store>,
+    destination: Destination,
+    wake: watch::Receiver<Sequence>,
+    stop: CancellationToken,
+) -> Result<Worker, BadDestination> {
+    let transport = attempt::Http::new(&destination)?;
+    Ok(start_with(store, destination, transport, health::PROBE_INTERVAL, wake, stop))
+}
+
+fn start_with(
+    store: Arc<dyn Store>,
+    destination: Destination,
+    transport: impl attempt::Transport,
+    probe_interval: std::time::Duration,
+    wake: watch::Receiver<Sequence>,
+    stop: CancellationToken,
+) -> Worker {
+    let (commands, orders) = mpsc::channel(COMMANDS);
+    let shared = Arc::new(status::Shared::new(&destination.name));
+    let delivery = worker::Delivery::new(store, destination, transport, probe_interval, Arc::clone(&shared));
+    Worker { join: tokio::spawn(delivery.run(orders, wake, stop)), handle: Handle { commands, shared } }
+}

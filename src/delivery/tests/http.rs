@@ -1,0 +1,175 @@
+use super::{
+    body,
+    fake::{Fake, PROBE, destination},
+    number,
+    sockets::{Receiver, Reply, status},
+    soon, until,
+};
+use crate::{
+    delivery::{
+        BadDestination, Destination, Success,
+        attempt::{Http, Transport},
+        health::PROBE_INTERVAL,
+        outcome::{FaultClass, Outcome},
+        signature::{Signed, SigningKey},
+        start, start_with,
+    },
+    store::Store,
+};
+use bytes::Bytes;
+use jiesu_connector::Secret;
+use jiff::Timestamp;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+fn at(receiver: &Receiver) -> Destination {
+    Destination { url: receiver.url(), timeout: Duration::from_millis(500), ..destination() }
+}
+
+async fn attempt(destination: &Destination) -> Outcome {
+    soon(Http::new(destination).unwrap().attempt("ev_1", Bytes::from_static(b"{}"))).await
+}
+
+fn class(outcome: Outcome) -> Option<FaultClass> {
+    if let Outcome::DestinationAtFault(fault) = outcome { Some(fault.class) } else { None }
+}
+
+#[tokio::test]
+async fn an_event_is_posted_verbatim_and_signed() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let receiver = Receiver::start(|_, _| status(204, "")).await;
+    let destination = Destination { secret: Some(Secret::new(SECRET)), ..at(&receiver) };
+    let http = Http::new(&destination).unwrap();
+    let sent = Bytes::from_static("{\"a\" : \"诉求\"}".as_bytes());
+    assert_eq!(soon(http.attempt("ev_1", sent.clone())).await, Outcome::Delivered);
+    let seen = receiver.seen().remove(0);
+    assert!(seen.head.starts_with("POST /events HTTP/1.1\r\n"), "{}", seen.head);
+    assert_eq!(seen.body, sent);
+    assert_eq!(seen.header("content-type"), Some("application/cloudevents+json"));
+    assert!(seen.header("user-agent").unwrap().starts_with("jiesu/"));
+    let header = |name| seen.header(name).unwrap();
+    let signed = Signed {
+        id: header("webhook-id"),
+        timestamp: header("webhook-timestamp"),
+        signatures: header("webhook-signature"),
+    };
+    assert_eq!(signed.id, "ev_1");
+    let key = SigningKey::new(&Secret::new(SECRET)).unwrap();
+    assert_eq!(key.verify(&signed, &sent, Timestamp::now().as_second()), Ok(()));
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let receiver = Receiver::start(|_, _| {
+        Reply::Send("HTTP/1.1 307 x\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n".into())
+    })
+    .await;
+    let found = class(attempt(&at(&receiver)).await);
+    assert_eq!(found, Some(FaultClass::Status(http::StatusCode::TEMPORARY_REDIRECT)));
+    assert_eq!(receiver.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn only_a_whole_answer_in_time_is_an_answer() {
+    for answer in [
+        "",
+        "HTTP/1.1 20",
+        "HTTP/1.1 200 x\r\ncontent-length: 10\r\n\r\nhalf",
+        "HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        "HTTP/1.1 422 x\r\ncontent-length: 10\r\n\r\nhalf",
+        "no http at all",
+    ] {
+        let receiver = Receiver::start(move |_, _| Reply::Break(answer.into())).await;
+        assert_eq!(class(attempt(&at(&receiver)).await), Some(FaultClass::Broken), "{answer}");
+    }
+    for answer in ["HTTP/1.1 200 x\r\n", "HTTP/1.1 200 x\r\ncontent-length: 10\r\n\r\nhalf"] {
+        let receiver = Receiver::start(move |_, _| Reply::Send(answer.into())).await;
+        assert_eq!(class(attempt(&at(&receiver)).await), Some(FaultClass::Timeout), "{answer}");
+    }
+    let receiver = Receiver::start(|_, _| Reply::Hang).await;
+    assert_eq!(class(attempt(&at(&receiver)).await), Some(FaultClass::Timeout));
+    let nobody = Destination { url: "http://127.0.0.1:1/".into(), ..destination() };
+    assert_eq!(class(attempt(&nobody).await), Some(FaultClass::Connect));
+}
+
+#[tokio::test]
+async fn a_predicate_reads_the_answer_up_to_its_limit() {
+    let success = Success::Predicate(Arc::new(|body: &[u8]| body.starts_with(br#"{"code":0}"#)));
+    for (answer, expected) in [
+        (r#"{"code":0}"#.to_owned(), None),
+        (r#"{"code":500}"#.to_owned(), Some(FaultClass::Denied)),
+        (format!("{{\"code\":0}}{}", " ".repeat(64 * 1024)), Some(FaultClass::TooLong)),
+    ] {
+        let receiver = Receiver::start(move |_, _| status(200, &answer)).await;
+        let destination = Destination { success: success.clone(), ..at(&receiver) };
+        assert_eq!(class(attempt(&destination).await), expected);
+    }
+    let receiver = Receiver::start(|_, _| status(200, &" ".repeat(1 << 20))).await;
+    assert_eq!(attempt(&at(&receiver)).await, Outcome::Delivered, "without a predicate any length will do");
+}
+
+#[test]
+fn a_destination_that_cannot_work_is_refused_with_its_key() {
+    let try_ = |url: &str, secret: Option<&str>| {
+        let destination = Destination { secret: secret.map(Secret::new), ..Destination::new("core", url) };
+        Http::new(&destination).unwrap_err()
+    };
+    for url in ["", "core:9000", "ftp://core/", "/events"] {
+        assert!(matches!(try_(url, None), BadDestination::Url), "{url}");
+    }
+    let error = try_("http://core/", Some("whsec_?"));
+    assert!(error.to_string().starts_with("secret: "), "{error}");
+    assert!(Http::new(&Destination::new("core", "https://core.example/")).is_ok());
+}
+
+#[tokio::test]
+async fn an_event_whose_answer_was_lost_is_sent_again_byte_for_byte() {
+    let receiver = Receiver::start(|place, _| match place {
+        0 => Reply::Break(String::new()),
+        1 => Reply::Break("HTTP/1.1 200 x\r\ncontent-length: 5\r\n\r\nok".into()),
+        _ => status(200, "ok"),
+    })
+    .await;
+    let store = Fake::new();
+    store.append([1]);
+    let stop = CancellationToken::new();
+    let http = Http::new(&at(&receiver)).unwrap();
+    let store_: Arc<dyn Store> = Arc::<Fake>::clone(&store);
+    let worker = start_with(store_, at(&receiver), http, PROBE, store.wake(), stop.clone());
+    until("three times", || receiver.seen().len() == 3).await;
+    for seen in receiver.seen() {
+        assert_eq!(seen.header("webhook-id"), Some("ev_1"));
+        assert_eq!(seen.body, body(1));
+    }
+    until("done", || worker.handle.status().behind == 0).await;
+    stop.cancel();
+    soon(worker.join).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_real_second_passes_between_probes_and_retry_after_is_waited_for() {
+    let receiver = Receiver::start(|place, _| match place {
+        0 => status(500, "out of order"),
+        1 => Reply::Send("HTTP/1.1 503 x\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n".into()),
+        _ => status(200, ""),
+    })
+    .await;
+    let store = Fake::new();
+    let stop = CancellationToken::new();
+    let mut destination = at(&receiver);
+    destination.retry.max = Duration::from_secs(10);
+    let store_: Arc<dyn Store> = Arc::<Fake>::clone(&store);
+    let worker = start(store_, destination, store.wake(), stop.clone()).unwrap();
+    let started = Instant::now();
+    store.append([1, 1, 1]);
+    until("the first", || receiver.seen().len() == 1).await;
+    until("the second", || receiver.seen().len() == 2).await;
+    assert!(started.elapsed() >= PROBE_INTERVAL);
+    until("the third", || receiver.seen().len() >= 3).await;
+    assert!(started.elapsed() >= PROBE_INTERVAL + Duration::from_secs(2));
+    until("done", || worker.handle.status().behind == 0).await;
+    assert_eq!(store.memory().events[0].number, number(1));
+    stop.cancel();
+    soon(worker.join).await.unwrap();
+}

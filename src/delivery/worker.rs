@@ -1,0 +1,475 @@
+//! The task of one destination: waits for whatever comes next, and lets the parts decide.
+
+use super::{
+    Command,
+    attempt::Transport,
+    calls::{Call, Called, Caller, pause},
+    destination::Destination,
+    health::{Health, Verdict},
+    ledger::Ledger,
+    mask::render,
+    outcome::{Fault, FaultClass, Outcome},
+    status::{Meters, Shared},
+    window::{Key, Window},
+};
+use crate::{
+    number::Number,
+    store::{DeadLetter, DeadState, Progress, Sequence, Store, StoredEvent},
+};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Events with bodies in memory, at least.
+const WINDOW: usize = 256;
+/// Replays in play, about.
+const REPLAYS: usize = 64;
+/// A message is tried so often at most, if it is at fault.
+const REFUSALS: u32 = 3;
+/// For what is under way when the worker is told to stop.
+const LAST_ATTEMPTS: Duration = Duration::from_secs(4);
+/// For the last save.
+const LAST_SAVE: Duration = Duration::from_secs(2);
+/// Attempts that are settled in one turn of the loop.
+const TURN: usize = 64;
+
+/// One destination's delivery.
+pub struct Delivery<T> {
+    caller: Caller,
+    destination: Destination,
+    transport: Arc<T>,
+    shared: Arc<Shared>,
+    meters: Meters,
+    jitter: RandomState,
+    window: Window,
+    ledger: Ledger,
+    health: Health,
+    /// Down, and said so.
+    reported: bool,
+    /// Replays in play, and those settled while the store is being asked for more.
+    replays: HashSet<Sequence>,
+    settled: Vec<Sequence>,
+    calls: FuturesUnordered<Call>,
+    newest: Sequence,
+    /// Counts the rewinds.
+    era: u32,
+    rewinds: Vec<(oneshot::Sender<Sequence>, Sequence)>,
+    doing: Doing,
+}
+
+/// What is under way, and what is due.
+#[derive(Default)]
+struct Doing {
+    /// Nothing more in the log, for now.
+    caught_up: bool,
+    reading: bool,
+    loading: bool,
+    /// There may be dead letters to send again.
+    replays_due: bool,
+    asking_replays: bool,
+    filing: usize,
+    unsaved: bool,
+    /// A save is under way; so many rewinds are answered with it.
+    saving: Option<usize>,
+    failed_saves: u32,
+    stopping: Option<Instant>,
+}
+
+/// An attempt about to start.
+struct Flight {
+    key: Key,
+    event: StoredEvent,
+    body: Bytes,
+}
+
+/// An attempt that has ended.
+struct Landed {
+    key: Key,
+    event: StoredEvent,
+    outcome: Outcome,
+    took: Duration,
+}
+
+async fn fly<T: Transport>(transport: Arc<T>, Flight { key, event, body }: Flight) -> Landed {
+    let started = Instant::now();
+    let outcome = transport.attempt(&event.id, body).await;
+    Landed { key, event, outcome, took: started.elapsed() }
+}
+
+impl<T: Transport> Delivery<T> {
+    /// A delivery that has not begun.
+    pub fn new(
+        store: Arc<dyn Store>,
+        destination: Destination,
+        transport: T,
+        probe_interval: Duration,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            caller: Caller { store, name: destination.name.as_str().into() },
+            transport: Arc::new(transport),
+            meters: Meters::new(&destination.name),
+            shared,
+            jitter: RandomState::new(),
+            window: Window::new(WINDOW.max(destination.concurrency * 4)),
+            ledger: Ledger::new(Progress::default()),
+            health: Health::new(destination.retry, probe_interval),
+            destination,
+            reported: false,
+            replays: HashSet::new(),
+            settled: Vec::new(),
+            calls: FuturesUnordered::new(),
+            newest: Sequence(0),
+            era: 0,
+            rewinds: Vec::new(),
+            doing: Doing { replays_due: true, ..Doing::default() },
+        }
+    }
+
+    /// Delivers until `stop`.
+    pub async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut wake: watch::Receiver<Sequence>,
+        stop: CancellationToken,
+    ) {
+        self.ledger = tokio::select! {
+            progress = self.caller.progress() => Ledger::new(progress),
+            () = stop.cancelled() => return,
+        };
+        let mut flights = FuturesUnordered::new();
+        let (mut commanded, mut waking) = (true, true);
+        while !self.is_over(flights.len()) {
+            while let Some(flight) = self.next_flight(flights.len()) {
+                flights.push(fly(Arc::clone(&self.transport), flight));
+            }
+            self.ask(&mut wake);
+            self.show(flights.len());
+            let alarm = self.alarm(flights.len());
+            tokio::select! {
+                biased;
+                () = stop.cancelled(), if self.doing.stopping.is_none() => {
+                    self.doing.stopping = Some(Instant::now() + LAST_ATTEMPTS);
+                }
+                command = commands.recv(), if commanded => match command {
+                    Some(command) => self.obey(command),
+                    None => commanded = false,
+                },
+                Some(called) = self.calls.next() => self.answered(called),
+                Some(landed) = flights.next() => {
+                    self.landed(landed);
+                    for _ in 1..TURN {
+                        let Some(Some(landed)) = flights.next().now_or_never() else { break };
+                        self.landed(landed);
+                    }
+                }
+                changed = wake.changed(), if waking => match changed {
+                    Ok(()) => self.doing.caught_up = false,
+                    Err(_) => waking = false,
+                },
+                () = sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() => {}
+            }
+        }
+        self.save_last().await;
+    }
+
+    fn is_over(&self, in_flight: usize) -> bool {
+        let Some(deadline) = self.doing.stopping else { return false };
+        (in_flight == 0 && self.doing.filing == 0) || deadline <= Instant::now()
+    }
+
+    /// The next attempt, if one may start.
+    fn next_flight(&mut self, in_flight: usize) -> Option<Flight> {
+        while self.doing.stopping.is_none() && in_flight < self.destination.concurrency {
+            let now = Instant::now();
+            self.window.wake_waiting(now);
+            if self.health.next_start(self.window.has_ready(), now)? > now {
+                return None;
+            }
+            let Some((key, event)) = self.window.next() else {
+                self.window.wake_suspended();
+                return None;
+            };
+            match render(&event.body, self.destination.contact) {
+                Ok(body) => {
+                    self.health.started(key);
+                    return Some(Flight { key, event, body });
+                }
+                Err(unreadable) => {
+                    self.window.landed(&event);
+                    self.bury(key, event, unreadable.to_string(), 0);
+                }
+            }
+        }
+        None
+    }
+
+    /// Asks the store for what is missing, and tells it what is new.
+    fn ask(&mut self, wake: &mut watch::Receiver<Sequence>) {
+        if self.doing.unsaved && self.doing.saving.is_none() {
+            self.doing.unsaved = false;
+            self.doing.saving = Some(self.rewinds.len());
+            self.calls.push(self.caller.save(self.ledger.progress(), pause(self.doing.failed_saves + 1)));
+        }
+        if self.doing.stopping.is_some() {
+            return;
+        }
+        if !self.doing.loading
+            && let Some((after, limit)) = self.window.next_load()
+        {
+            self.doing.loading = true;
+            self.calls.push(self.caller.load(self.era, after, limit));
+        }
+        if self.doing.replays_due && !self.doing.asking_replays && self.replays.len() < REPLAYS / 2 {
+            (self.doing.replays_due, self.doing.asking_replays) = (false, true);
+            self.calls.push(self.caller.replays(self.replays.len() + REPLAYS));
+        }
+        let room = self.window.room();
+        if !self.doing.caught_up && !self.doing.reading && room > 0 {
+            self.doing.reading = true;
+            // What comes from here on wakes us again.
+            self.newest = self.newest.max(*wake.borrow_and_update());
+            self.calls.push(self.caller.read(self.era, self.ledger.read_from(), room));
+        }
+    }
+
+    /// When to look again, though nothing happens.
+    fn alarm(&self, in_flight: usize) -> Option<Instant> {
+        if self.doing.stopping.is_some() {
+            return self.doing.stopping;
+        }
+        let ready = self.window.has_ready();
+        let may_start = (ready || self.window.has_suspended()) && in_flight < self.destination.concurrency;
+        let now = Instant::now();
+        let start = self.health.next_start(ready, now).filter(|at| may_start && *at > now);
+        self.window.next_wake().into_iter().chain(start).min()
+    }
+
+    fn answered(&mut self, called: Called) {
+        match called {
+            Called::Read { era, events } => {
+                self.doing.reading = false;
+                if era == self.era {
+                    // Fewer than were asked for may have been too many bytes for one read.
+                    self.doing.caught_up = events.is_empty();
+                    events.into_iter().for_each(|event| self.take(event));
+                }
+            }
+            Called::Loaded { era, after, events } => {
+                self.doing.loading = false;
+                if era == self.era
+                    && let Some((key, number)) = self.window.loaded(after, events)
+                {
+                    let (destination, sequence) = (&self.destination.name, key.sequence);
+                    tracing::error!(destination, %sequence, "an event is no longer in the log and cannot be delivered");
+                    self.finish(key, number);
+                }
+            }
+            Called::Replays { asked, events } => {
+                self.doing.asking_replays = false;
+                self.doing.replays_due |= events.len() >= asked;
+                for event in events {
+                    if !self.settled.contains(&event.sequence) && self.replays.insert(event.sequence) {
+                        self.window.admit(event, true);
+                    }
+                }
+                self.settled.clear();
+            }
+            Called::Filed { key, number } => {
+                self.doing.filing -= 1;
+                self.finish(key, number);
+            }
+            Called::Saved(saved) => self.saved(saved.err().map(|error| error.to_string())),
+        }
+    }
+
+    /// Takes an event from the log.
+    fn take(&mut self, event: StoredEvent) {
+        self.newest = self.newest.max(event.sequence);
+        if !self.ledger.read(event.sequence) {
+            return;
+        }
+        if self.destination.filter.wants(&event.kind, &event.body) {
+            self.ledger.open(event.sequence);
+            self.window.admit(event, false);
+        } else {
+            self.doing.unsaved = true;
+        }
+    }
+
+    /// The event is done with.
+    fn finish(&mut self, key: Key, number: Number) {
+        let counts = self.window.finish(number);
+        if key.replay {
+            self.replays.remove(&key.sequence);
+            if self.doing.asking_replays {
+                self.settled.push(key.sequence);
+            }
+        } else if counts {
+            self.ledger.close(key.sequence);
+            self.doing.unsaved = true;
+        }
+    }
+
+    fn landed(&mut self, Landed { key, event, outcome, took }: Landed) {
+        self.meters.attempt(&outcome, took);
+        let now = Instant::now();
+        let number = event.number;
+        if !matches!(outcome, Outcome::DestinationAtFault(_))
+            && let Some(down_for) = self.health.answered(now)
+        {
+            self.window.resume();
+            self.report_up(down_for);
+        }
+        let Some(tries) = self.window.landed(&event) else {
+            // Sent before a rewind: it will be sent again.
+            self.health.ended(key);
+            self.window.finish(number);
+            return;
+        };
+        tries.attempts += 1;
+        let first = *tries.first.get_or_insert(now);
+        match outcome {
+            Outcome::Delivered if key.replay => {
+                self.doing.filing += 1;
+                self.window.file(number);
+                self.calls.push(self.caller.exhume(key, number));
+            }
+            Outcome::Delivered => self.finish(key, number),
+            Outcome::MessageAtFault { reason } => {
+                tries.refusals += 1;
+                let (refusals, attempts) = (tries.refusals, tries.attempts);
+                if refusals >= REFUSALS {
+                    self.bury(key, event, reason, attempts);
+                } else {
+                    self.window.wait(number, now + self.destination.retry.delay(refusals, spread(&self.jitter)));
+                }
+            }
+            Outcome::DestinationAtFault(fault) => {
+                let was_up = self.health.is_up();
+                let verdict = self.health.failed(key, tries, &fault, now, spread(&self.jitter));
+                let attempts = tries.attempts;
+                self.report_fault(was_up, fault.class);
+                if now - first >= self.destination.retry.give_up {
+                    self.give_up(key, event, fault, attempts);
+                } else {
+                    match verdict {
+                        Verdict::Wait(at) => self.window.wait(number, at),
+                        Verdict::Suspend => self.window.suspend(number),
+                    }
+                }
+            }
+        }
+    }
+
+    fn give_up(&mut self, key: Key, event: StoredEvent, fault: Fault, attempts: u32) {
+        let give_up = self.destination.retry.give_up.as_secs();
+        self.bury(key, event, format!("not delivered within {give_up} s; last: {}", fault.reason), attempts);
+    }
+
+    fn bury(&mut self, key: Key, event: StoredEvent, reason: String, attempts: u32) {
+        self.meters.buried();
+        self.doing.filing += 1;
+        self.window.file(event.number);
+        let letter = DeadLetter {
+            destination: self.destination.name.clone(),
+            sequence: key.sequence,
+            event: event.id,
+            kind: event.kind,
+            number: event.number,
+            reason,
+            attempts,
+            at: Timestamp::now(),
+            state: DeadState::Dead,
+        };
+        self.calls.push(self.caller.bury(key, letter));
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Requeued => self.doing.replays_due = true,
+            Command::Rewind { after, done } => {
+                let cursor = self.ledger.rewind(after);
+                self.window.clear();
+                self.era += 1;
+                (self.doing.caught_up, self.doing.unsaved) = (false, true);
+                self.rewinds.push((done, cursor));
+            }
+        }
+    }
+
+    fn saved(&mut self, error: Option<String>) {
+        let rewinds = self.doing.saving.take().unwrap_or_default();
+        let destination = &self.destination.name;
+        if let Some(error) = error {
+            self.doing.unsaved = true;
+            self.doing.failed_saves += 1;
+            if self.doing.failed_saves == 1 {
+                tracing::warn!(destination, error, "progress cannot be saved; delivery goes on");
+            }
+            return;
+        }
+        if std::mem::take(&mut self.doing.failed_saves) > 0 {
+            tracing::info!(destination, "progress is saved again");
+        }
+        for (done, cursor) in self.rewinds.drain(..rewinds) {
+            // Whoever asked may have gone.
+            let _ = done.send(cursor);
+        }
+    }
+
+    async fn save_last(self) {
+        if self.doing.unsaved || self.doing.saving.is_some() {
+            let save = self.caller.store.save_progress(&self.caller.name, self.ledger.progress());
+            if !matches!(timeout(LAST_SAVE, save).await, Ok(Ok(()))) {
+                let destination = &self.destination.name;
+                tracing::warn!(destination, "the last progress could not be saved; some events will be sent again");
+            }
+        }
+    }
+
+    fn show(&self, in_flight: usize) {
+        let behind = self.ledger.behind(self.newest);
+        self.shared.moved(self.ledger.cursor(), in_flight, behind);
+        self.meters.lag(behind);
+    }
+
+    /// Says that it is down, once that is more than one event's failure.
+    fn report_fault(&mut self, was_up: bool, class: FaultClass) {
+        self.shared.failed(class);
+        if !was_up && !self.reported {
+            self.reported = true;
+            self.turned(false);
+            tracing::warn!(destination = self.destination.name, reason = %class, "destination down");
+        }
+    }
+
+    fn report_up(&mut self, down_for: Duration) {
+        if std::mem::take(&mut self.reported) {
+            self.turned(true);
+            let seconds = down_for.as_secs_f64();
+            tracing::info!(destination = self.destination.name, down_for = seconds, "destination up again");
+        }
+    }
+
+    fn turned(&self, up: bool) {
+        self.shared.turned(up);
+        self.meters.up(up);
+    }
+}
+
+/// A random number from 0 to 1; good enough for jitter.
+fn spread(state: &RandomState) -> f64 {
+    (state.hash_one(std::time::Instant::now()) >> 11) as f64 / (1u64 << 53) as f64
+}

@@ -1,0 +1,393 @@
+//! The gateway as a whole: opens the store, starts each step of the line, serves, and stops in good order.
+
+use crate::{
+    admin::{self, Admin},
+    channels::{Channel, Channels},
+    config::{ContactPolicy, Loaded, Success},
+    delivery::{self, Contact, Destination, Filter, RetryPolicy},
+    event::Events,
+    files::Files,
+    intake::Intake,
+    issue::Issuer,
+    number::ReceiptKey,
+    public::{self, Public, Tries},
+    registry::Registry,
+    server::{
+        self, Caps, Settings,
+        limits::{Limiter, RateSpec},
+    },
+    sources,
+    store::{
+        Store, StoreError,
+        sqlite::{OpenError, SqliteStore},
+    },
+};
+use jiff::Timestamp;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Between writes of the counts of what was rejected.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// The last save at the stop, at most.
+const LAST_WRITE: Duration = Duration::from_secs(2);
+
+/// Why the gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// An address cannot be listened on.
+    #[error("{key}: cannot listen on {address}: {error}")]
+    Listen {
+        /// The configuration's key.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("store.url: {0}")]
+    Open(#[from] OpenError),
+    /// The store's key cannot be read or made.
+    #[error("{path}: {error}")]
+    Key {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        error: io::Error,
+    },
+    /// The store failed at the start.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A destination cannot be delivered to.
+    #[error("{0}: {1}")]
+    Destination(String, delivery::BadDestination),
+    /// The channels cannot be built for the address that was bound.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Channels(Vec<crate::config::Fault>),
+}
+
+/// The recorder of the process's metrics; the first call installs it.
+fn recorder() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let install = || {
+        let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+        let jobs = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_jobs".into()), &jobs));
+        // The lists above are not empty, which is all that could be wrong with them.
+        let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
+        let handle = recorder.handle();
+        let _ = metrics::set_global_recorder(recorder);
+        handle
+    };
+    HANDLE.get_or_init(install).clone()
+}
+
+/// Runs the gateway until `stop`; then takes nothing new, finishes what is under way and returns.
+///
+/// # Errors
+/// [`RunError`], before anything was accepted.
+pub async fn run(mut loaded: Loaded, registry: &Registry, stop: CancellationToken) -> Result<(), RunError> {
+    let metrics = recorder();
+    // The second call finds the first one's provider, which is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = &loaded.config;
+    let public_listener = bind("server.listen", config.server.listen).await?;
+    let admin_listener = bind("admin.listen", config.admin.listen).await?;
+    let bound = |listener: &TcpListener, asked: SocketAddr| listener.local_addr().unwrap_or(asked);
+    let public_at = bound(&public_listener, config.server.listen);
+    let admin_at = bound(&admin_listener, config.admin.listen);
+    let public_url = config.server.public_url(public_at);
+    if config.server.listen.port() == 0 {
+        loaded.rebuild(registry, &public_url).map_err(RunError::Channels)?;
+    }
+
+    let path = loaded.config.store.url.path().to_owned();
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
+    let store: Arc<dyn Store> = match opened {
+        Ok(store) => Arc::new(store?),
+        Err(error) => return Err(StoreError::Failed(error.to_string()).into()),
+    };
+    let outcome = serve(
+        &mut loaded,
+        registry,
+        store.clone(),
+        metrics,
+        (public_listener, public_at),
+        (admin_listener, admin_at),
+        public_url,
+        stop,
+    )
+    .await;
+    store.close().await?;
+    outcome
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|error| RunError::Listen { key, address, error })
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn serve(
+    loaded: &mut Loaded,
+    registry: &Registry,
+    store: Arc<dyn Store>,
+    metrics: PrometheusHandle,
+    (public_listener, public_at): (TcpListener, SocketAddr),
+    (admin_listener, admin_at): (TcpListener, SocketAddr),
+    public_url: String,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    let key = receipt_key(loaded)?;
+    let channels = Arc::new(channels(loaded, registry));
+    for id in store.paused_channels().await? {
+        if let Some(channel) = channels.get(id.as_str()) {
+            channel.paused.store(true, Ordering::Relaxed);
+        }
+    }
+    let config = &loaded.config;
+    let zone = config.server.timezone.get().clone();
+    let events = Events { source: config.server.source() };
+    let files = Files::new(config.store.files.path().to_owned());
+    let hotlines = Arc::new(loaded.hotlines.clone());
+    let arrived = Arc::new(Notify::new());
+    let (issued, news) = watch::channel(store.last_event().await?);
+    let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
+    let intake = Arc::new(Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone()));
+
+    // The line behind the door stops a little later than the door, so that what came in last still moves on.
+    let line_stop = CancellationToken::new();
+    let mut line = JoinSet::new();
+    let issuer = Issuer {
+        store: store.clone(),
+        channels: channels.clone(),
+        hotlines: hotlines.clone(),
+        files: files.clone(),
+        key: key.clone(),
+        events: events.clone(),
+        public_url: public_url.clone(),
+        zone: zone.clone(),
+        arrived: arrived.clone(),
+        issued: issued.clone(),
+        alive_at: issuer_alive_at.clone(),
+    };
+    line.spawn(issuer.run(line_stop.clone()));
+    line.spawn(flush(intake.clone(), line_stop.clone()));
+    let mut destinations = BTreeMap::new();
+    for destination in destinations_of(loaded) {
+        let name = destination.name.clone();
+        let worker = delivery::start(store.clone(), destination, news.clone(), line_stop.clone())
+            .map_err(|error| RunError::Destination(name.clone(), error))?;
+        destinations.insert(name, worker);
+    }
+    let sources = sources::start(&channels, &intake, &store, &stop);
+
+    let public_state = Public {
+        store: store.clone(),
+        intake: intake.clone(),
+        channels: channels.clone(),
+        hotlines,
+        files: files.clone(),
+        key: key.clone(),
+        events,
+        issued,
+        zone: zone.clone(),
+        core_token: loaded.secrets.core_token.clone(),
+        max_body: config.server.max_body.bytes(),
+        per_address: Limiter::new(rate(&config.limits.per_address)),
+        per_key: Limiter::new(rate(&config.limits.per_key)),
+        body_budget: Public::body_budget(),
+        tries: Tries::default(),
+    };
+    let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
+        destinations.into_iter().map(|(name, worker)| ((name, worker.handle), worker.join)).unzip();
+    let admin_state = Admin {
+        store: store.clone(),
+        intake: intake.clone(),
+        channels,
+        destinations: handles,
+        files,
+        key,
+        public_url,
+        zone,
+        arrived,
+        issued: news,
+        issuer_alive_at,
+        metrics,
+        token: loaded.secrets.admin_token.clone(),
+        loopback: admin_at.ip().is_loopback(),
+        stop: stop.clone(),
+    };
+    let caps = Caps { connections: config.server.max_connections.get() as usize, ..Caps::default() };
+    let settings = |name| Settings { name, caps, proxies: proxies(loaded) };
+    let public_app = public::routes(Arc::new(public_state));
+    let admin_app = admin::routes(Arc::new(admin_state));
+    tracing::info!(listener = "public", "listening on {public_at}");
+    tracing::info!(listener = "admin", "listening on {admin_at}");
+    let admin_serving = tokio::spawn(server::serve(admin_listener, admin_app, settings("admin"), stop.clone()));
+    let public_serving = tokio::spawn(server::serve(public_listener, public_app, settings("public"), stop.clone()));
+
+    stop.cancelled().await;
+    tracing::info!("stopping: nothing new is taken, what is under way is finished");
+    // New deliveries stop at once; what is accepted meanwhile is on the disk and goes out after the next start.
+    line_stop.cancel();
+    let _ = public_serving.await;
+    let _ = admin_serving.await;
+    sources.finish().await;
+    for join in joins {
+        let _ = join.await;
+    }
+    while line.join_next().await.is_some() {}
+    let _ = tokio::time::timeout(LAST_WRITE, intake.flush()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn flush(intake: Arc<Intake>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(FLUSH_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => drop(intake.flush().await),
+        }
+    }
+}
+
+/// The key of the receipts: from the configuration, or from the file beside the database, made at the first start.
+pub fn receipt_key(loaded: &Loaded) -> Result<ReceiptKey, RunError> {
+    if let Some(secret) = &loaded.secrets.store_key {
+        return Ok(ReceiptKey::new(Sha256::digest(secret.expose().as_bytes()).into()));
+    }
+    let mut path = loaded.config.store.url.path().as_os_str().to_owned();
+    path.push(".key");
+    let path = Path::new(&path);
+    key_file(path).map_err(|error| RunError::Key { path: path.display().to_string(), error })
+}
+
+fn key_file(path: &Path) -> io::Result<ReceiptKey> {
+    match fs::read(path) {
+        Ok(bytes) => match <[u8; 32]>::try_from(bytes.as_slice()) {
+            Ok(key) => return Ok(ReceiptKey::new(key)),
+            Err(_) => {
+                let aside = path.with_extension("key.damaged");
+                tracing::error!(
+                    alarm = true,
+                    "the receipt key is damaged and was put aside as {}: earlier status codes do not work any more \
+                     until it is restored from a backup",
+                    aside.display()
+                );
+                fs::rename(path, aside)?;
+            }
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    write_key(path, &key)?;
+    Ok(ReceiptKey::new(key))
+}
+
+/// Readable by the owner only, and there after a power cut.
+fn write_key(path: &Path, key: &[u8]) -> io::Result<()> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let temporary = path.with_extension("key.new");
+    let mut file = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(key)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(directory)?.sync_all()
+}
+
+fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
+    let parts = std::mem::take(&mut loaded.parts);
+    let built = parts.into_iter().filter_map(|(id, parts)| {
+        let config = loaded.config.channels.get(&id)?;
+        let kind = registry.get(&config.kind)?.name;
+        let channel = Channel::new(&id, kind, &config.hotline, parts);
+        Some((channel.id.clone(), Arc::new(channel)))
+    });
+    built.collect()
+}
+
+fn destinations_of(loaded: &Loaded) -> Vec<Destination> {
+    let success = |success: &Success| match success {
+        Success::Status => delivery::Success::Status,
+        Success::Predicate(predicate) => {
+            let predicate = predicate.clone();
+            delivery::Success::Predicate(Arc::new(move |body| predicate.holds(body)))
+        }
+    };
+    let retry = |retry: &crate::config::Retry| RetryPolicy {
+        first: retry.first.get(),
+        max: retry.max.get(),
+        give_up: retry.give_up.get(),
+    };
+    let core = loaded.config.core.iter().map(|core| Destination {
+        secret: loaded.secrets.core_secret.clone(),
+        timeout: core.timeout.get(),
+        concurrency: core.concurrency.get().into(),
+        retry: retry(&core.retry),
+        success: success(&core.success),
+        ..Destination::new("core", core.url.url().as_str())
+    });
+    let globs = |globs: &Option<Vec<crate::config::Glob>>| {
+        globs.iter().flatten().map(ToString::to_string).collect::<Vec<String>>()
+    };
+    let subscribers = loaded.config.subscribers.iter().map(|subscriber| Destination {
+        secret: loaded.secrets.subscriber_secrets.get(&subscriber.name).cloned(),
+        timeout: subscriber.timeout.get(),
+        concurrency: subscriber.concurrency.get().into(),
+        retry: retry(&subscriber.retry),
+        success: success(&subscriber.success),
+        filter: Filter {
+            events: subscriber
+                .events
+                .as_ref()
+                .map(|events| events.iter().map(|event| event.as_str().to_owned()).collect()),
+            regions: globs(&subscriber.filter.regions),
+            categories: globs(&subscriber.filter.categories),
+            hotlines: globs(&subscriber.filter.hotlines),
+        },
+        contact: match subscriber.contact {
+            ContactPolicy::Full => Contact::Full,
+            ContactPolicy::Masked => Contact::Masked,
+            ContactPolicy::None => Contact::None,
+        },
+        ..Destination::new(&subscriber.name, subscriber.url.url().as_str())
+    });
+    core.chain(subscribers).collect()
+}
+
+fn rate(rate: &crate::config::Rate) -> Option<RateSpec> {
+    use crate::config::Rate;
+    match rate {
+        Rate::PerSecond(count) => Some(RateSpec { count: *count, per: Duration::from_secs(1) }),
+        Rate::PerMinute(count) => Some(RateSpec { count: *count, per: Duration::from_secs(60) }),
+        Rate::Off => None,
+    }
+}
+
+fn proxies(loaded: &Loaded) -> Vec<server::Cidr> {
+    let proxies = loaded.config.server.trusted_proxies.iter();
+    proxies.filter_map(|network| network.to_string().parse().ok()).collect()
+}

@@ -1,0 +1,237 @@
+//! Channels that do not call us over HTTP: sessions that we hold, and ports on which channels connect to us. The loops
+//! are here, once for all connectors: open, accept through the one door, acknowledge, back off, stop.
+
+use crate::{
+    channels::{Channel, Channels},
+    intake::Intake,
+    store::Store,
+};
+use async_trait::async_trait;
+use jiesu_connector::{Door, Inbound, Incoming, Listener, Lost, Receipt, Refusal, Session, Source};
+use jiff::Timestamp;
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Notify, Semaphore},
+    task::JoinSet,
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The first wait before a lost session is opened again; doubled each time, to [`LONGEST`].
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+/// A node that holds a session says so at this pace, and loses it to another after [`LEASE`].
+const RENEW: Duration = Duration::from_secs(5);
+const LEASE: Duration = Duration::from_secs(20);
+/// Connections to one listening channel at a time.
+const CONNECTIONS: usize = 256;
+/// How long taking leave may take.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// The running loops.
+pub struct Sources(JoinSet<()>);
+
+impl Sources {
+    /// Waits until all have stopped.
+    pub async fn finish(mut self) {
+        while self.0.join_next().await.is_some() {}
+    }
+}
+
+/// Starts a loop for each channel that needs one.
+pub fn start(channels: &Channels, intake: &Arc<Intake>, store: &Arc<dyn Store>, stop: &CancellationToken) -> Sources {
+    let mut tasks = JoinSet::new();
+    for channel in channels.values() {
+        let (channel, intake, store, stop) = (channel.clone(), intake.clone(), store.clone(), stop.clone());
+        match &channel.parts.inbound {
+            Inbound::Push(_) => {}
+            Inbound::Pull(_) => drop(tasks.spawn(async move { pull(&channel, &intake, store.as_ref(), stop).await })),
+            Inbound::Listen(_) => drop(tasks.spawn(async move { listen(channel, intake, stop).await })),
+        }
+    }
+    Sources(tasks)
+}
+
+/// Holds one session at a time, on one node at a time.
+async fn pull(channel: &Channel, intake: &Intake, store: &dyn Store, stop: CancellationToken) {
+    let Inbound::Pull(source) = &channel.parts.inbound else { return };
+    let holder = ulid::Ulid::new().to_string();
+    let resource = format!("channel/{}", channel.id);
+    let mut wait = FIRST;
+    while !stop.is_cancelled() {
+        let ours = !channel.is_paused()
+            && matches!(store.lease(&resource, &holder, Timestamp::now(), LEASE).await, Ok(Some(_)));
+        if !ours {
+            pause(&stop, RENEW).await;
+            continue;
+        }
+        let held = hold(channel, source.as_ref(), intake, store, (&resource, &holder), &stop, &mut wait).await;
+        if let Err(lost) = held {
+            metrics::counter!("jiesu_sessions_lost_total", "channel" => channel.id.to_string()).increment(1);
+            tracing::warn!(channel = &*channel.id, why = lost.why, "the channel's session is lost; it is opened again");
+            pause(&stop, lost.retry_after.unwrap_or(wait)).await;
+            wait = (wait * 2).min(LONGEST);
+        }
+    }
+}
+
+async fn pause(stop: &CancellationToken, wait: Duration) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = sleep(wait) => {}
+    }
+}
+
+/// One session, from its login to its end.
+async fn hold(
+    channel: &Channel,
+    source: &dyn Source,
+    intake: &Intake,
+    store: &dyn Store,
+    (resource, holder): (&str, &str),
+    stop: &CancellationToken,
+    wait: &mut Duration,
+) -> Result<(), Lost> {
+    let mut session: Box<dyn Session> = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        opened = source.open() => opened?,
+    };
+    let mut renew = tokio::time::interval(RENEW);
+    loop {
+        let batch = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            _ = renew.tick() => {
+                let lease = store.lease(resource, holder, Timestamp::now(), LEASE).await;
+                if channel.is_paused() || matches!(lease, Ok(None)) {
+                    break;
+                }
+                continue;
+            }
+            batch = session.next() => batch?,
+        };
+        channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
+        match intake.accept(channel, batch.messages).await {
+            Ok(receipts) => {
+                session.acknowledge(batch.id, &receipts).await?;
+                *wait = FIRST;
+            }
+            // Not acknowledged, so it comes again; with a new session, because this one counts it as given.
+            Err(refusal) => {
+                let _ = tokio::time::timeout(LEAVE, session.close()).await;
+                return Err(Lost { why: refusal.to_string(), retry_after: None });
+            }
+        }
+    }
+    let _ = tokio::time::timeout(LEAVE, session.close()).await;
+    Ok(())
+}
+
+/// The door, for one connection; counts who stands in it.
+struct Threshold {
+    channel: Arc<Channel>,
+    intake: Arc<Intake>,
+    inside: AtomicUsize,
+    left: Notify,
+}
+
+#[async_trait]
+impl Door for Threshold {
+    async fn accept(&self, messages: Vec<Incoming>) -> Result<Vec<Receipt>, Refusal> {
+        self.inside.fetch_add(1, Ordering::SeqCst);
+        self.channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
+        let outcome = self.intake.accept(&self.channel, messages).await;
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+        self.left.notify_one();
+        outcome
+    }
+}
+
+/// Takes connections, each a conversation of its own.
+async fn listen(channel: Arc<Channel>, intake: Arc<Intake>, stop: CancellationToken) {
+    let Inbound::Listen(listener) = &channel.parts.inbound else { return };
+    let port = loop {
+        match TcpListener::bind(listener.address()).await {
+            Ok(port) => break port,
+            Err(error) => {
+                tracing::error!(alarm = true, channel = &*channel.id, %error, "cannot listen on {}", listener.address());
+                pause(&stop, LONGEST).await;
+                if stop.is_cancelled() {
+                    return;
+                }
+            }
+        }
+    };
+    let address = port.local_addr().map_or_else(|_| listener.address().to_string(), |address| address.to_string());
+    tracing::info!(channel = &*channel.id, "the channel listens on {address}");
+    let seats = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut guests = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = guests.join_next(), if !guests.is_empty() => continue,
+            accepted = accept(&port, &seats), if !channel.is_paused() => accepted,
+            () = sleep(FIRST), if channel.is_paused() => continue,
+        };
+        match accepted {
+            Ok((stream, peer, seat)) => {
+                let (channel, intake, stop) = (channel.clone(), intake.clone(), stop.clone());
+                guests.spawn(async move {
+                    let _seat = seat;
+                    converse(channel, intake, stream, peer, stop).await;
+                });
+            }
+            Err(_) => pause(&stop, Duration::from_millis(100)).await,
+        }
+    }
+    drop(port);
+    while guests.join_next().await.is_some() {}
+}
+
+async fn accept(
+    port: &TcpListener,
+    seats: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let seat = seats.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = port.accept().await?;
+    Ok((stream, peer, seat))
+}
+
+/// Talks until the client leaves; at the stop, until nobody stands in the door.
+async fn converse(
+    channel: Arc<Channel>,
+    intake: Arc<Intake>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    stop: CancellationToken,
+) {
+    let Inbound::Listen(listener) = &channel.parts.inbound else { return };
+    let listener: &dyn Listener = listener.as_ref();
+    let door = Threshold { channel: channel.clone(), intake, inside: AtomicUsize::new(0), left: Notify::new() };
+    let talk = listener.talk(Box::new(stream), peer, &door);
+    tokio::pin!(talk);
+    tokio::select! {
+        _ = &mut talk => return,
+        () = stop.cancelled() => {}
+    }
+    if door.inside.load(Ordering::SeqCst) > 0 {
+        // The answer still has to be said, so the talk goes on until the door has given it and a moment longer.
+        let answered = async {
+            door.left.notified().await;
+            sleep(Duration::from_millis(200)).await;
+        };
+        tokio::select! {
+            _ = &mut talk => {}
+            () = answered => {}
+        }
+    }
+}
