@@ -52,7 +52,7 @@ impl Events {
         ticket: T,
         change: C,
     ) -> NewEvent {
-        let id = format!("ev_{}", Ulid::new());
+        let id = format!("ev_{}", Ulid::generate());
         let envelope = Envelope {
             specversion: "1.0",
             id: &id,

@@ -43,7 +43,7 @@ impl Files {
         }
         let directory = path.parent().unwrap_or(&self.directory);
         make_directory(directory)?;
-        let temporary = directory.join(format!(".{name}.{}", ulid::Ulid::new()));
+        let temporary = directory.join(format!(".{name}.{}", ulid::Ulid::generate()));
         let written = File::create(&temporary).and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()?;

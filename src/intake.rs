@@ -151,7 +151,7 @@ impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         if !self.names.is_empty() {
             let mut under_way = self.intake.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-            self.names.iter().for_each(|name| drop(under_way.remove(name)));
+            under_way.retain(|name| !self.names.contains(name));
         }
     }
 }

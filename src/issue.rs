@@ -5,7 +5,7 @@ use crate::{
     channels::{Channel, Channels},
     event::{Events, kind},
     files::{self, Files},
-    hotlines::Hotlines,
+    config::{Hotlines, Mode},
     number::ReceiptKey,
     repeats,
     store::{Message, MessageId, NewTicket, Outcome, Sequence, Store, StoreError},
@@ -159,7 +159,7 @@ impl Issuer {
             hotline: HotlineRef {
                 code,
                 name: hotline.map_or(code, |hotline| &hotline.name),
-                mode: hotline.map_or("absorbed", |hotline| hotline.mode.as_str()),
+                mode: hotline.map_or(Mode::Absorbed, |hotline| hotline.mode),
             },
             channel: ChannelRef { id: &channel.id, kind: channel.kind },
             received_at: at.clone(),

@@ -64,7 +64,7 @@ pub fn start(channels: &Channels, intake: &Arc<Intake>, store: &Arc<dyn Store>, 
 /// Holds one session at a time, on one node at a time.
 async fn pull(channel: &Channel, intake: &Intake, store: &dyn Store, stop: CancellationToken) {
     let Inbound::Pull(source) = &channel.parts.inbound else { return };
-    let holder = ulid::Ulid::new().to_string();
+    let holder = ulid::Ulid::generate().to_string();
     let resource = format!("channel/{}", channel.id);
     let mut wait = FIRST;
     while !stop.is_cancelled() {

@@ -1,5 +1,6 @@
 //! The ticket (工单), `jiesu.ticket/1`: what every channel's appeals become.
 
+use crate::config::Mode;
 use jiesu_connector::{Kind, Location, PartType};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
@@ -65,8 +66,8 @@ pub struct HotlineRef<'a> {
     pub code: &'a str,
     /// As `城管热线`; the code again where the register does not have it.
     pub name: &'a str,
-    /// `absorbed`, `parallel` or `subcentre`.
-    pub mode: &'static str,
+    /// How it came under 12345.
+    pub mode: Mode,
 }
 
 /// A channel in a ticket.

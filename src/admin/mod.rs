@@ -99,7 +99,8 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .nest("/api/v1", api);
-    with_fallbacks(router).layer(middleware::from_fn_with_state(admin.clone(), guard::check)).with_state(admin)
+    let guard = middleware::from_fn_with_state(admin.clone(), guard::check);
+    with_fallbacks(router.with_state(admin)).layer(guard)
 }
 
 fn answer(problem: Problem) -> Response {

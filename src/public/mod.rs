@@ -85,7 +85,7 @@ pub fn routes(public: Arc<Public>) -> Router {
         .route("/api/v1/status", post(status::json))
         .route("/api/v1/tickets/{number}/updates", post(update::serve))
         .route("/files/{number}/{file}", get(file::serve));
-    with_fallbacks(router).with_state(public)
+    with_fallbacks(router.with_state(public))
 }
 
 /// The first form page, if there is one.
