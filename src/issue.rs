@@ -3,9 +3,9 @@
 use crate::{
     assembly::{self, Matter},
     channels::{Channel, Channels},
+    config::{Hotlines, Mode},
     event::{Events, kind},
     files::{self, Files},
-    config::{Hotlines, Mode},
     number::ReceiptKey,
     repeats,
     store::{Message, MessageId, NewTicket, Outcome, Sequence, Store, StoreError},

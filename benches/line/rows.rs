@@ -164,8 +164,10 @@ pub fn idle(cores: &Cores) -> Result<(f64, f64)> {
 
 fn gateway(directory: &Path, core: Option<&str>, place: Place, cores: &Cores) -> Result<Server> {
     // Both ports are taken and let go again: the gateway gets addresses that are known beforehand.
-    let (public, admin) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-    let (public, admin) = (public.local_addr()?, admin.local_addr()?);
+    let (public, admin) = {
+        let (public, admin) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+        (public.local_addr()?, admin.local_addr()?)
+    };
     let at = directory.display();
     let mut config = format!(
         "[server]\nlisten = \"{public}\"\npublic_url = \"http://{public}\"\n\
