@@ -48,6 +48,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                     println!("{}", shown(&answer));
                     return Ok(ExitCode::SUCCESS);
                 }
+                Ok(Reception::LookUp(look_up)) => {
+                    println!(
+                        "{}",
+                        match &look_up.number {
+                            Some(number) =>
+                                format!("a citizen asks how far {number} is; the gateway answers from the store"),
+                            None =>
+                                "a citizen asks how far their matters are; the gateway answers from the store".into(),
+                        }
+                    );
+                    return Ok(ExitCode::SUCCESS);
+                }
                 Err(Rejection::Unauthenticated(answer)) => {
                     bail!("the channel refuses it, not authentic: {}", shown(&answer))
                 }

@@ -9,8 +9,10 @@ use std::num::NonZeroU32;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// On the public listener, each client address (a /64 for IPv6).
-    pub per_address: Rate,
+    /// On the public listener, each client address (a /64 for IPv6). Set here, it holds for the holders of api keys too;
+    /// unset, it is 20/s for everybody else. Signed pushes of a platform count only when their signature is wrong.
+    #[schemars(example = "20/s")]
+    pub per_address: Option<Rate>,
     /// Each api key.
     pub per_key: Rate,
     /// Each citizen: what comes beyond it is still kept, but collapsed, never dropped.
@@ -20,10 +22,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let count = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-        Self {
-            per_address: Rate::PerSecond(count(20)),
-            per_key: Rate::PerSecond(count(200)),
-            per_citizen: Rate::PerMinute(count(30)),
-        }
+        Self { per_address: None, per_key: Rate::PerSecond(count(200)), per_citizen: Rate::PerMinute(count(30)) }
+    }
+}
+
+impl Limits {
+    /// The limit of one client address.
+    pub fn address(&self) -> Rate {
+        self.per_address.unwrap_or(Rate::PerSecond(NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN)))
     }
 }

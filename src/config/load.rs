@@ -43,7 +43,7 @@ impl Loaded {
         let secrets = SystemSecrets::default();
         for (id, channel) in &self.config.channels {
             let Some(registration) = registry.get(&channel.kind) else { continue };
-            let setup = Setup { channel: id, public_url, secrets: &secrets };
+            let setup = Setup::new(id, public_url, &secrets);
             match (registration.build)(channel.settings.clone(), &setup) {
                 Ok(parts) => _ = self.parts.insert(id.clone(), parts),
                 Err(errors) => refused(id, errors, &mut report),
@@ -114,7 +114,7 @@ pub fn load(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
     let mut parts = BTreeMap::new();
     let public_url = config.server.public_url(config.server.listen);
     for (id, table) in read_channels(channels, &mut report) {
-        let setup = Setup { channel: &id, public_url: &public_url, secrets: &secrets };
+        let setup = Setup::new(&id, &public_url, &secrets);
         if let Some((channel, built)) = read_channel(&id, table, registry, &setup, &mut report) {
             check::channel(&id, &channel, &hotlines, &secrets, &mut report);
             config.channels.insert(id.clone(), channel);

@@ -35,9 +35,12 @@ pub(super) async fn serve(
     let Inbound::Push(webhook) = &channel.parts.inbound else {
         return not_found("this channel does not come in over HTTP");
     };
-    if webhook.callers() == Callers::Public
-        && let Err(wait) = public.per_address.check_address(peer)
-    {
+    let by_address = match webhook.callers() {
+        Callers::Public => true,
+        Callers::Keyed => public.keyed_by_address,
+        Callers::Platform => false,
+    };
+    if by_address && let Err(wait) = public.per_address.check_address(peer) {
         channel.meters.limited.increment(1);
         return answer(too_many(wait));
     }
@@ -77,29 +80,22 @@ pub(super) async fn serve(
     match reception {
         Some(Ok(Reception::Answer(response))) => Http(response).into_response(),
         Some(Ok(Reception::Accept(accept))) => take(&public, &channel, accept).await,
+        Some(Ok(Reception::LookUp(look_up))) => {
+            Http(super::look_up::answer(&public, &channel, look_up).await).into_response()
+        }
         Some(Err(Rejection::Malformed { reason, response })) => {
             public.intake.rejected(&channel, reason);
             Http(response).into_response()
         }
         Some(Err(Rejection::Unauthenticated(response))) => {
             channel.meters.unauthenticated.increment(1);
-            // A platform's callers are limited only when they are not who they claim to be.
-            match webhook_callers(&channel) {
-                Callers::Platform => match public.per_address.check_address(peer) {
-                    Ok(()) => Http(response).into_response(),
-                    Err(wait) => answer(too_many(wait)),
-                },
-                Callers::Public => Http(response).into_response(),
+            // Whoever is not limited by address is so when they are not who they claim to be.
+            match public.per_address.check_address(peer) {
+                Err(wait) if !by_address => answer(too_many(wait)),
+                _ => Http(response).into_response(),
             }
         }
         None => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel failed; it has been reported")),
-    }
-}
-
-fn webhook_callers(channel: &Channel) -> Callers {
-    match &channel.parts.inbound {
-        Inbound::Push(webhook) => webhook.callers(),
-        _ => Callers::Public,
     }
 }
 

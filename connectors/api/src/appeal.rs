@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct Appeal {
     /// What the message asks of the gateway itself.
     pub intent: Intent,
+    /// The ticket that the citizen named (its number), where the message is about one.
+    pub about: Option<String>,
+    /// What the gateway learns from a message that is no appeal ([`Intent::Note`]).
+    pub note: Option<Note>,
     /// What kind of matter it is, where the citizen or the channel said so.
     pub kind: Option<Kind>,
     /// A title, where one was given.
@@ -45,6 +49,27 @@ pub enum Intent {
     Urge,
     /// Take it back (撤回).
     Withdraw,
+    /// No appeal: kept raw and counted, no ticket. See [`Appeal::note`].
+    Note,
+}
+
+/// What the gateway learns from a message that is no appeal: a follow, the fate of a reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Note {
+    /// The citizen can be written to (again).
+    Reachable,
+    /// The citizen cannot be written to any more: replies go by another channel, and the policy on leaving applies.
+    Unreachable,
+    /// The fate of a reply that went out before.
+    Fate {
+        /// The channel's name for it, as in [`crate::Sent`].
+        message: String,
+        /// Why it did not arrive; `None` if it did.
+        failed: Option<String>,
+    },
+    /// Kept for the record; the name of the event, as the channel gives it.
+    Event(String),
 }
 
 /// What kind of matter an appeal is (诉求类型).

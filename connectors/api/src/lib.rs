@@ -12,6 +12,7 @@
 
 mod appeal;
 mod incoming;
+mod network;
 mod outbound;
 mod posted;
 mod problem;
@@ -21,23 +22,28 @@ mod sample;
 mod secret;
 mod shown;
 mod submission;
+mod words;
 
 pub use appeal::{
-    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Part, PartType, Payload, mask_name, mask_phone,
+    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, mask_name, mask_phone,
 };
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Raw, Receipt, Refusal, digest};
-pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply};
+pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
+pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};
 pub use posted::{IDEMPOTENCY_KEY, idempotency_key, one_receipt, read_posted, receipt_answer, status_url};
 pub use problem::{FieldFault, Problem};
 pub use pull::{Batch, Door, Listener, Lost, Session, Source, Stream};
-pub use push::{Accept, Answer, Callers, Reception, Rejection, Request, Response, Webhook};
+pub use push::{
+    Accept, Answer, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook,
+};
 pub use sample::{Sample, SampleError};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
 pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
+pub use words::Words;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// One kind of channel. Implemented once by each connector crate and listed in the gateway's registry.
 pub trait Connector: Sized + 'static {
@@ -62,6 +68,20 @@ pub struct Setup<'a> {
     pub public_url: &'a str,
     /// Resolves `env:`, `file:` and literal secrets.
     pub secrets: &'a dyn Secrets,
+    /// What is said to citizens, and what they say to the gateway.
+    pub words: Words,
+    /// The way out over HTTP.
+    pub http: Arc<dyn HttpClient>,
+    /// What all nodes of the gateway remember together.
+    pub shared: Arc<dyn Shared>,
+}
+
+impl<'a> Setup<'a> {
+    /// With the standard words, no way out, and the memory of this process.
+    pub fn new(channel: &'a str, public_url: &'a str, secrets: &'a dyn Secrets) -> Self {
+        let (words, http, shared) = (Words::default(), Arc::new(Offline), Arc::new(LocalMemory::default()));
+        Self { channel, public_url, secrets, words, http, shared }
+    }
 }
 
 /// A channel, ready to run. What it cannot do is absent, never a no-op.
@@ -76,6 +96,8 @@ pub struct Parts {
     pub media: Option<Box<dyn Media>>,
     /// Logs in and consumes nothing, for `jiesu check --connect`.
     pub probe: Option<Box<dyn Probe>>,
+    /// Citizens say one thing in several messages here, so by default they are put together.
+    pub converses: bool,
 }
 
 /// How messages come in.

@@ -12,7 +12,14 @@ pub trait Replier: Send + Sync {
     ///
     /// # Errors
     /// [`Failure`] says what to do next.
-    async fn reply(&self, reply: &Reply) -> Result<(), Failure>;
+    async fn reply(&self, reply: &Reply) -> Result<Sent, Failure>;
+}
+
+/// The channel took a reply.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// The channel's name for it, where it reports the fate of it later ([`crate::Note::Fate`]).
+    pub message: Option<String>,
 }
 
 /// One answer to one citizen.
@@ -60,6 +67,12 @@ pub enum Failure {
     #[error("{why}")]
     Refused {
         /// Why, with the channel's own code.
+        why: String,
+    },
+    /// A part of it arrived for certain, the rest did not; sending it again would say that part twice.
+    #[error("{why}")]
+    Partial {
+        /// How much, and why not the rest.
         why: String,
     },
     /// It may have arrived; sending it again could say it twice.

@@ -20,7 +20,9 @@ const MAX_KEY: usize = 255;
 /// # Errors
 /// [`Rejection::Malformed`]: 415 for another media type, 400 with every field at fault.
 pub fn read_posted(request: &Request, caller: Option<&str>) -> Result<(Submission, Vec<DeliveryKey>), Rejection> {
-    if !is_json(&request.headers) {
+    // A caller with a key means JSON, whatever its HTTP library writes by itself (`curl -d`, urllib).
+    let readable = is_json(&request.headers) || (caller.is_some() && is_default(&request.headers));
+    if !readable {
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json, in UTF-8");
         let response = Response::from(problem).with(header::ACCEPT, "application/json");
         return Err(Rejection::Malformed { reason: "media-type", response });
@@ -49,6 +51,15 @@ fn malformed(reason: &'static str, faults: Vec<FieldFault>) -> Rejection {
 }
 
 /// `application/json` in UTF-8, or not declared at all.
+/// What HTTP libraries write when nobody tells them.
+fn is_default(headers: &HeaderMap) -> bool {
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = declared.split(';').next().unwrap_or_default().trim();
+    ["application/x-www-form-urlencoded", "text/plain", "application/octet-stream"]
+        .iter()
+        .any(|default| media_type.eq_ignore_ascii_case(default))
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(declared) = headers.get(header::CONTENT_TYPE) else { return true };
     let Ok(declared) = declared.to_str() else { return false };
@@ -105,7 +116,7 @@ impl Incoming {
         let who = submission.appellant.take().unwrap_or_default();
         let said = |text: &String| !text.trim().is_empty();
         let sender = [who.phone, who.wechat_openid, who.email].into_iter().flatten().find(said);
-        Self { raw, keys, digest, sender, hotline: submission.hotline }
+        Self { raw, keys, digest, sender, hotline: submission.hotline, joins: true }
     }
 }
 

@@ -25,6 +25,9 @@ pub trait Webhook: Send + Sync {
 pub enum Callers {
     /// Anybody, each from an address of their own: every request counts against its address.
     Public,
+    /// Programs that show a key of their own: they are limited by it ([`Accept::caller`]); by their address only where
+    /// the configuration sets that limit itself, or when they fail authentication.
+    Keyed,
     /// A platform that speaks for many citizens from few addresses and signs: only requests that fail
     /// authentication count against the address.
     Platform,
@@ -53,6 +56,34 @@ pub enum Reception {
     Answer(Response),
     /// Messages to keep.
     Accept(Accept),
+    /// Nothing to keep: a citizen, known by the channel, asks how far their own matters are (进度).
+    LookUp(LookUp),
+}
+
+/// A citizen asks how far their matters are.
+pub struct LookUp {
+    /// Who asks, as in [`Incoming::sender`]; only this sender's own tickets are told.
+    pub sender: String,
+    /// The ticket asked about; none means the latest ones. Another citizen's number is as one that does not exist.
+    pub number: Option<String>,
+    /// Called with what was found, newest first, or why the store cannot say.
+    pub answer: LookUpAnswer,
+}
+
+/// Makes the answer to a look-up.
+pub type LookUpAnswer = Box<dyn FnOnce(Result<&[Progress], Refusal>) -> Response + Send>;
+
+/// How far a matter is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The ticket's number.
+    pub number: String,
+    /// The ticket's status, as on the ticket: `accepted`, `in_progress`.
+    pub status: String,
+    /// Who deals with it (承办单位), if known.
+    pub unit: Option<String>,
+    /// The last public answer (答复), if any.
+    pub reply: Option<String>,
 }
 
 /// Messages to keep, and how to answer once that is decided.

@@ -11,6 +11,12 @@ impl Appeal {
         if self.intent != Intent::Appeal {
             shown.insert("intent".into(), json!(self.intent));
         }
+        if let Some(number) = &self.about {
+            shown.insert("about".into(), json!(number));
+        }
+        if let Some(note) = &self.note {
+            shown.insert("note".into(), json!(note));
+        }
         let transcript = self.transcript.iter();
         let rest = json!({
             "kind": self.kind,

@@ -173,6 +173,8 @@ impl Submission {
             attachments,
             transcript,
             intent: Intent::Appeal,
+            about: None,
+            note: None,
         })
     }
 }

@@ -40,7 +40,7 @@ impl Webhook for Partners {
     }
 
     fn callers(&self) -> Callers {
-        Callers::Platform
+        Callers::Keyed
     }
 }
 

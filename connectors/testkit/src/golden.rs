@@ -2,7 +2,9 @@
 
 use crate::FakeDoor;
 use bytes::Bytes;
-use jiesu_connector::{Accept, Inbound, Incoming, OnOtherContent, Parts, Reception, Rejection, Response, Sample};
+use jiesu_connector::{
+    Accept, Inbound, Incoming, LookUp, OnOtherContent, Parts, Progress, Reception, Rejection, Response, Sample,
+};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::{
@@ -102,6 +104,10 @@ pub fn push(parts: &Parts, file: &Bytes, now: Timestamp) -> Outcome {
             response
         }
         Ok(Reception::Answer(response)) => response,
+        Ok(Reception::LookUp(LookUp { sender, number, answer })) => {
+            seen.insert("look_up".into(), json!({ "sender": sender, "number": number }));
+            answer(Ok(&[found()]))
+        }
         Ok(Reception::Accept(Accept { messages, caller, answer })) => {
             seen.insert("caller".into(), json!(caller));
             let shown: Vec<_> = messages.iter().map(|message| shown(message, parts)).collect();
@@ -113,6 +119,12 @@ pub fn push(parts: &Parts, file: &Bytes, now: Timestamp) -> Outcome {
     let (answer, page) = answered(&response);
     seen.insert("answer".into(), answer);
     Outcome { json: Value::Object(seen), page }
+}
+
+/// What every look-up finds.
+fn found() -> Progress {
+    let (unit, reply) = (Some("市城管局".into()), Some("已安排维修。".into()));
+    Progress { number: "20261122-000123-4".into(), status: "in_progress".into(), unit, reply }
 }
 
 fn shown(message: &Incoming, parts: &Parts) -> Value {

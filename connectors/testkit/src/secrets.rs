@@ -15,7 +15,7 @@ impl FakeSecrets {
 
     /// A set-up for a channel called `channel` at `https://12345.example.org`.
     pub fn setup<'a>(&'a self, channel: &'a str) -> Setup<'a> {
-        Setup { channel, public_url: "https://12345.example.org", secrets: self }
+        Setup::new(channel, "https://12345.example.org", self)
     }
 }
 

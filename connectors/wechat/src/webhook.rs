@@ -1,0 +1,313 @@
+//! The platform calls us: who it is, what it says, and what to answer once that is on disk.
+
+use crate::{
+    answer::{self, Envelope, Seal},
+    config::{Account, Mode},
+    crypto::{AesKey, signed},
+    event::{Effect, effect},
+    fields::{Fields, Format, Unreadable},
+    keywords::{Ask, recognise},
+    parse::{ABOUT, INTENT},
+};
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use jiesu_connector::{
+    Accept, Callers, DeliveryKey, Incoming, Intent, LookUp, OnOtherContent, Problem, Raw, Receipt, Reception,
+    Rejection, Request, Response, Webhook, digest,
+};
+use jiff::Timestamp;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+/// Larger than any push: a text has at most 2,048 bytes, and compatible mode carries everything twice.
+const MAX_BODY: usize = 1 << 20;
+
+/// The callback of one account.
+pub struct Callback(pub(crate) Arc<Account>);
+
+/// A push that is what it claims to be.
+struct Authentic {
+    fields: Fields,
+    /// The message itself, decrypted.
+    message: Bytes,
+    /// How to encrypt the answer.
+    seal: Option<Seal>,
+}
+
+impl Webhook for Callback {
+    fn receive(&self, request: &Request, now: Timestamp) -> Result<Reception, Rejection> {
+        if !matches!(request.path.as_str(), "" | "/") {
+            return Err(unauthenticated(StatusCode::NOT_FOUND, "there is nothing at this address"));
+        }
+        let query = Query::read(request.query.as_deref().unwrap_or_default());
+        match request.method {
+            Method::GET => self.verification(&query),
+            Method::POST => {
+                let push = self.authenticate(&query, &request.body)?;
+                Ok(self.sort(push, now.as_second()))
+            }
+            _ => {
+                let refused = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are known here");
+                Err(Rejection::Unauthenticated(Response::from(refused).with(header::ALLOW, "GET, POST")))
+            }
+        }
+    }
+
+    fn callers(&self) -> Callers {
+        Callers::Platform
+    }
+}
+
+impl Callback {
+    /// The console checks that the address is ours: its `echostr` goes back as it came, as plain text, because a
+    /// page would let whoever learns the token run scripts under this host.
+    fn verification(&self, query: &Query) -> Result<Reception, Rejection> {
+        match &query.echostr {
+            Some(echo) if self.query_signed(query) => {
+                let response = Response::new(StatusCode::OK, "text/plain; charset=utf-8", echo.clone());
+                Ok(Reception::Answer(response.with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
+            }
+            _ => Err(forbidden()),
+        }
+    }
+
+    /// `signature`: covers the query, not the body.
+    fn query_signed(&self, query: &Query) -> bool {
+        match (&query.signature, &query.timestamp, &query.nonce) {
+            (Some(claimed), Some(time), Some(nonce)) => signed(claimed, &mut [self.0.token.expose(), time, nonce]),
+            _ => false,
+        }
+    }
+
+    fn authenticate(&self, query: &Query, body: &Bytes) -> Result<Authentic, Rejection> {
+        if body.len() > MAX_BODY {
+            return Err(unauthenticated(StatusCode::PAYLOAD_TOO_LARGE, "the body has more than 1 MiB"));
+        }
+        let plain_is_welcome = self.0.mode != Mode::Safe && self.query_signed(query);
+        let outer = Fields::read(body);
+        let encrypted = outer.as_ref().ok().and_then(|fields| fields.get("Encrypt"));
+        if self.0.mode == Mode::Plain || (encrypted.is_none() && query.encrypt_type.as_deref() != Some("aes")) {
+            if !plain_is_welcome {
+                return Err(forbidden());
+            }
+            let fields = outer.map_err(unreadable)?;
+            if fields.get("Encrypt").is_some() && fields.get("MsgType").is_none() {
+                let hint = "the push is encrypted, but mode is \"plain\": set it as in the account's console";
+                return Err(malformed("encrypted", hint));
+            }
+            return Ok(Authentic { fields, message: body.clone(), seal: None });
+        }
+        // Whatever is wrong from here to the decrypted message, the answer is one and the same.
+        let (key, message) = encrypted.and_then(|text| self.decrypt(query, text)).ok_or_else(forbidden)?;
+        let fields = Fields::read(&message).map_err(unreadable)?;
+        let (app_id, token) = (self.0.app_id.clone(), self.0.token.clone());
+        let seal = Seal { key, app_id, token, nonce: query.nonce.clone().unwrap_or_default() };
+        Ok(Authentic { fields, message: message.into(), seal: Some(seal) })
+    }
+
+    /// Checks `msg_signature` over the ciphertext, then tries the keys; the outer fields are not looked at.
+    fn decrypt(&self, query: &Query, encrypted: &str) -> Option<(AesKey, Vec<u8>)> {
+        // A proxy that took the body for a form has turned each `+` into a space.
+        let encrypted: Cow<'_, str> = match encrypted.trim() {
+            text if text.contains(' ') => text.replace(' ', "+").into(),
+            text => text.into(),
+        };
+        let (claimed, time, nonce) = (query.msg_signature.as_ref()?, query.timestamp.as_ref()?, query.nonce.as_ref()?);
+        if !signed(claimed, &mut [self.0.token.expose(), time, nonce, &encrypted]) {
+            return None;
+        }
+        self.0.keys.iter().find_map(|key| Some((key.clone(), key.decrypt(&encrypted, &self.0.app_id).ok()?)))
+    }
+
+    /// What an authentic push asks for.
+    fn sort(&self, push: Authentic, now: i64) -> Reception {
+        let Authentic { fields, message, seal } = push;
+        let envelope = Envelope::to_sender(&fields, seal);
+        let words = &self.0.words;
+        let kind = fields.get("MsgType").unwrap_or_default().to_ascii_lowercase();
+        let say = |phrase: &str| words.fill(phrase, &[]);
+        match kind.as_str() {
+            "text" => match recognise(fields.get("Content").unwrap_or_default(), words) {
+                Some(ask) => self.ask(ask, &fields, message, envelope, now),
+                None => self.appeal(&fields, message, envelope),
+            },
+            "image" | "voice" | "video" | "shortvideo" | "location" | "link" => self.appeal(&fields, message, envelope),
+            "event" => match effect(fields.get("Event").unwrap_or_default()) {
+                Effect::Menu => self.clicked(&fields, message, envelope, now),
+                Effect::Greet => keep(&fields, message, envelope, say("wechat.greeting")),
+                Effect::Guide => keep(&fields, message, envelope, say("wechat.menu.*")),
+                Effect::Keep => keep(&fields, message, envelope, String::new()),
+                Effect::Ignore => Reception::Answer(answer::success()),
+            },
+            // Kept raw for an operator to see, and the platform need not send it again.
+            _ => keep(&fields, message, envelope, String::new()),
+        }
+    }
+
+    /// A menu click: words by its key; words that are a keyword act as if typed.
+    fn clicked(&self, fields: &Fields, message: Bytes, envelope: Envelope, now: i64) -> Reception {
+        let words = &self.0.words;
+        let key = fields.get("EventKey").unwrap_or_default();
+        let said = words.phrase(&format!("wechat.menu.{key}")).or_else(|| words.phrase("wechat.menu.*"));
+        let said = said.unwrap_or_default();
+        match recognise(said, words) {
+            Some(ask) => self.ask(ask, fields, message, envelope, now),
+            None => Reception::Answer(envelope.text(said, now)),
+        }
+    }
+
+    fn ask(&self, ask: Ask, fields: &Fields, message: Bytes, envelope: Envelope, now: i64) -> Reception {
+        let account = Arc::clone(&self.0);
+        match (ask, fields.get("FromUserName")) {
+            (Ask::Progress { number }, Some(sender)) => Reception::LookUp(LookUp {
+                sender: sender.to_owned(),
+                number,
+                answer: Box::new(move |found| match found {
+                    Ok(found) => envelope.text(&answer::progress(&account.words, found), now),
+                    Err(refusal) => refusal.into(),
+                }),
+            }),
+            (Ask::Progress { .. }, None) => Reception::Answer(answer::success()),
+            (Ask::Act { intent, number }, _) => {
+                let (name, phrase) = match intent {
+                    Intent::Withdraw => ("withdraw", "wechat.withdrawn"),
+                    _ => ("urge", "wechat.urged"),
+                };
+                let mut meta = BTreeMap::from([(INTENT.to_owned(), name.to_owned())]);
+                meta.extend(number.map(|number| (ABOUT.to_owned(), number)));
+                accept(incoming(fields, message, meta), move |receipt| {
+                    let said = account.words.fill(phrase, &[("number", &receipt.number)]);
+                    envelope.text(&said, receipt.received_at.as_second())
+                })
+            }
+        }
+    }
+
+    fn appeal(&self, fields: &Fields, message: Bytes, envelope: Envelope) -> Reception {
+        let account = Arc::clone(&self.0);
+        accept(incoming(fields, message, BTreeMap::new()), move |receipt| {
+            envelope.text(&answer::receipt(&account.words, receipt), receipt.received_at.as_second())
+        })
+    }
+}
+
+/// Keeps a push that is no appeal, and says `words`.
+fn keep(fields: &Fields, message: Bytes, envelope: Envelope, words: String) -> Reception {
+    accept(incoming(fields, message, BTreeMap::new()), move |receipt| {
+        envelope.text(&words, receipt.received_at.as_second())
+    })
+}
+
+/// The answer takes its time from the receipt, so that a redelivery gets the same answer again.
+fn accept(message: Incoming, answer: impl FnOnce(&Receipt) -> Response + Send + 'static) -> Reception {
+    Reception::Accept(Accept {
+        messages: vec![message],
+        caller: None,
+        answer: Box::new(|stored| match stored {
+            Ok([receipt, ..]) => answer(receipt),
+            Ok([]) => answer::success(),
+            // Never `success`: the platform must send it again.
+            Err(refusal) => refusal.into(),
+        }),
+    })
+}
+
+fn incoming(fields: &Fields, message: Bytes, meta: BTreeMap<String, String>) -> Incoming {
+    let media_type = match fields.format {
+        Format::Xml => "application/xml",
+        Format::Json => "application/json",
+    };
+    Incoming {
+        digest: content_digest(fields),
+        keys: delivery_key(fields).into_iter().collect(),
+        sender: fields.get("FromUserName").map(str::to_owned),
+        hotline: None,
+        // A word to the gateway, or an event of the platform, is no part of what the citizen tells.
+        joins: !meta.contains_key(INTENT)
+            && fields.get("MsgType").is_none_or(|kind| !kind.eq_ignore_ascii_case("event")),
+        raw: Raw { media_type: media_type.to_owned(), meta, body: message },
+    }
+}
+
+/// The MsgId repeats across citizens, and two events of a citizen can share a second: the key names everything.
+/// A push without id and time has no name.
+fn delivery_key(fields: &Fields) -> Option<DeliveryKey> {
+    let field = |name: &str| fields.get_any_case(name).unwrap_or_default();
+    let (account, sender) = (field("ToUserName"), field("FromUserName"));
+    if field("MsgId").is_empty() && field("CreateTime").is_empty() {
+        return None;
+    }
+    let event = field("MsgType").eq_ignore_ascii_case("event");
+    let (scope, parts) = match fields.get_any_case("MsgId") {
+        Some(id) if !event => ("message", vec![account, sender, id]),
+        id => {
+            let what = if event { field("Event") } else { field("MsgType") };
+            ("event", vec![account, sender, field("CreateTime"), what, field("EventKey"), id.unwrap_or_default()])
+        }
+    };
+    let value = parts.join("/");
+    // An event's key may be a whole address.
+    let value = if value.len() > 300 {
+        digest(parts.iter().map(|part| part.as_bytes())).iter().map(|byte| format!("{byte:02x}")).collect()
+    } else {
+        value
+    };
+    Some(DeliveryKey { scope: scope.into(), value, on_other_content: OnOtherContent::NewAppeal })
+}
+
+/// Over the fields, whatever their spacing; the encryption differs at every delivery.
+fn content_digest(fields: &Fields) -> [u8; 16] {
+    digest(fields.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]))
+}
+
+#[derive(Default)]
+struct Query {
+    signature: Option<String>,
+    timestamp: Option<String>,
+    nonce: Option<String>,
+    echostr: Option<String>,
+    encrypt_type: Option<String>,
+    msg_signature: Option<String>,
+}
+
+impl Query {
+    /// Empty values are as good as none: scanners send them all day.
+    fn read(query: &str) -> Self {
+        let mut read = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty()) {
+            let slot = match &*name {
+                "signature" => &mut read.signature,
+                "timestamp" => &mut read.timestamp,
+                "nonce" => &mut read.nonce,
+                "echostr" => &mut read.echostr,
+                "encrypt_type" => &mut read.encrypt_type,
+                "msg_signature" => &mut read.msg_signature,
+                _ => continue,
+            };
+            slot.get_or_insert_with(|| value.into_owned());
+        }
+        read
+    }
+}
+
+/// One answer for every way in which a request is not the platform's.
+fn forbidden() -> Rejection {
+    unauthenticated(StatusCode::FORBIDDEN, "the request is not signed as this account's pushes are")
+}
+
+fn unauthenticated(status: StatusCode, detail: &str) -> Rejection {
+    Rejection::Unauthenticated(Problem::new(status, detail).into())
+}
+
+fn malformed(reason: &'static str, detail: &str) -> Rejection {
+    Rejection::Malformed { reason, response: Problem::new(StatusCode::BAD_REQUEST, detail).into() }
+}
+
+fn unreadable(why: Unreadable) -> Rejection {
+    let reason = match why {
+        Unreadable::Encoding => "encoding",
+        Unreadable::Syntax => "syntax",
+        Unreadable::Doctype => "doctype",
+        Unreadable::TooLarge => "too-large",
+    };
+    malformed(reason, &why.to_string())
+}
