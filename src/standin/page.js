@@ -98,10 +98,11 @@ function item(text) {
   return element;
 }
 
+// As written, on the clock of the city that wrote it, wherever this browser is.
 function time(text, short) {
-  const date = new Date(text);
-  if (!text || Number.isNaN(date.getTime())) return "";
-  return short ? date.toLocaleTimeString("zh-CN", { hour12: false }) : date.toLocaleString("zh-CN", { hour12: false });
+  const parts = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)/.exec(text || "");
+  if (!parts) return "";
+  return short ? parts[2] : `${parts[1]} ${parts[2]}`;
 }
 
 function notice(text, bad) {

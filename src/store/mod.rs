@@ -41,8 +41,18 @@ pub trait Store: Send + Sync + 'static {
 
     // --- assemble … issue ---
 
-    /// Messages that make no ticket yet, in the order of their acceptance, from `after` (exclusive).
-    async fn pending(&self, after: MessageId, limit: usize) -> Result<Vec<Message>>;
+    /// Messages whose turn it is at `now` and that have no outcome yet, in the order of their acceptance, from `after`
+    /// (exclusive). Of a conversation, those whose window has closed.
+    async fn pending(&self, after: MessageId, now: Timestamp, limit: usize) -> Result<Vec<Message>>;
+
+    /// All messages of the conversation of this number, in order.
+    async fn conversation(&self, number: Number) -> Result<Vec<Message>>;
+
+    /// When the next conversation closes.
+    async fn next_due(&self) -> Result<Option<Timestamp>>;
+
+    /// Whether the conversation of this sender is open, or closed and not yet a ticket.
+    async fn is_talking(&self, channel: &str, sender: &str) -> Result<bool>;
 
     /// How many messages wait for their ticket, and since when the oldest.
     async fn backlog(&self) -> Result<Backlog>;
@@ -67,9 +77,32 @@ pub trait Store: Send + Sync + 'static {
     /// What the store knows of `number`: its ticket, or that its message is still in the line.
     async fn known(&self, number: Number) -> Result<Known>;
 
+    /// The newest tickets of one sender of a channel.
+    async fn tickets_of(&self, channel: &str, sender: &str, limit: usize) -> Result<Vec<TicketRow>>;
+
     /// Replaces a ticket if it still has `version`, and appends the events; false if it has changed meanwhile.
     /// With `update`, a core's update id is remembered in the same transaction.
     async fn change_ticket(&self, change: TicketChange) -> Result<Changed>;
+
+    // --- replies and media ---
+
+    /// Replies whose time has come.
+    async fn due_replies(&self, now: Timestamp, limit: usize) -> Result<Vec<DueReply>>;
+
+    /// A reply was tried in vain: it is due again at `next_at`.
+    async fn postpone_reply(&self, id: i64, next_at: Timestamp) -> Result<()>;
+
+    /// The reply that the channel calls so.
+    async fn sent_reply(&self, channel: &str, sent_as: &str) -> Result<Option<DueReply>>;
+
+    /// To whom a ticket's channel would reply; `None` if it cannot (any more).
+    async fn reachable(&self, number: Number) -> Result<Option<String>>;
+
+    /// Media whose time has come.
+    async fn due_media(&self, now: Timestamp, limit: usize) -> Result<Vec<DueMedia>>;
+
+    /// Media were tried in vain: they are due again at `next_at`.
+    async fn postpone_media(&self, number: Number, file: &str, next_at: Timestamp) -> Result<()>;
 
     // --- the event log ---
 
@@ -86,6 +119,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Remembers how far a destination has come.
     async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()>;
+
+    /// The same, but what to save is asked for as late as can be, in the transaction itself: what was delivered while
+    /// this waited for its turn is not sent again if the process is killed.
+    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
+        self.save_progress(destination, latest()).await
+    }
 
     /// Moves an event to the dead letters of its destination (again, if a replay failed).
     async fn bury(&self, letter: DeadLetter) -> Result<()>;

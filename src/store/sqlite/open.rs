@@ -6,6 +6,7 @@ use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -94,6 +95,8 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
     if !fresh {
         inspect(path)?;
     }
+    // SQLite gives its log the mode of its file.
+    File::options().append(true).create(true).mode(0o600).open(path)?;
     let mut connection = connect(path).map_err(failed)?;
     let found: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     if found > schema::version() {
@@ -184,7 +187,8 @@ pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
     }
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_directory(parent)?;
-    match fs::create_dir(directory) {
+    // Citizens' words are nobody else's on this machine.
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
