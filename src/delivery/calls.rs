@@ -3,7 +3,7 @@
 use super::window::Key;
 use crate::{
     number::Number,
-    store::{DeadLetter, LatestProgress, Progress, Result, Sequence, Store, StoredEvent},
+    store::{DeadLetter, EventLog, LatestProgress, Progress, Result, Sequence, StoredEvent},
 };
 use futures_util::future::BoxFuture;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -32,7 +32,7 @@ pub type Call = BoxFuture<'static, Called>;
 #[derive(Clone)]
 pub struct Caller {
     /// The store.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn EventLog>,
     /// The destination's name.
     pub name: Arc<str>,
 }

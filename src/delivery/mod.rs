@@ -27,7 +27,7 @@ pub use destination::{Contact, Destination, Predicate, RetryPolicy, Success};
 pub use filter::Filter;
 pub use status::DestinationStatus;
 
-use crate::store::{Sequence, Store};
+use crate::store::{EventLog, Sequence};
 use std::sync::Arc;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -108,7 +108,7 @@ enum Command {
 /// # Errors
 /// [`BadDestination`]: nothing was started.
 pub fn start(
-    store: Arc<dyn Store>,
+    store: Arc<dyn EventLog>,
     destination: Destination,
     wake: watch::Receiver<Sequence>,
     stop: CancellationToken,
@@ -118,7 +118,7 @@ pub fn start(
 }
 
 fn start_with(
-    store: Arc<dyn Store>,
+    store: Arc<dyn EventLog>,
     destination: Destination,
     transport: impl attempt::Transport,
     probe_interval: std::time::Duration,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     number::Number,
-    store::{Sequence, Store, StoreError, StoredEvent},
+    store::{EventLog, Sequence, StoreError, StoredEvent},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -131,7 +131,7 @@ async fn fly<T: Transport>(transport: Arc<T>, Flight { key, event, body }: Fligh
 impl<T: Transport> Delivery<T> {
     /// A delivery that has not begun.
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn EventLog>,
         destination: Destination,
         transport: T,
         probe_interval: Duration,

@@ -28,9 +28,46 @@ pub enum StoreError {
 /// What came back from a store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
+/// The event log, and how far each destination has come in it: the part of the store that delivery works on.
+#[async_trait]
+pub trait EventLog: Send + Sync + 'static {
+    /// Events after `cursor`, in order.
+    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>>;
+
+    /// The newest event's sequence; 0 if there is none.
+    async fn last_event(&self) -> Result<Sequence>;
+
+    /// How far a destination has come; the default for one never seen.
+    async fn progress(&self, destination: &str) -> Result<Progress>;
+
+    /// Remembers how far a destination has come.
+    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()>;
+
+    /// The same, but what to save is asked for as late as can be, in the transaction itself: what was delivered while
+    /// this waited for its turn is not sent again if the process is killed.
+    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
+        self.save_progress(destination, latest()).await
+    }
+
+    /// Moves an event to the dead letters of its destination (again, if a replay failed).
+    async fn bury(&self, letter: DeadLetter) -> Result<()>;
+
+    /// A dead letter's replay was delivered.
+    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()>;
+
+    /// Dead letters, newest first; of one destination or all, in one state or all.
+    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>>;
+
+    /// Marks dead letters to be sent again: one, those of a destination, or all. Says how many.
+    async fn requeue(&self, which: Requeue) -> Result<usize>;
+
+    /// The events of a destination's dead letters that are to be sent again.
+    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>>;
+}
+
 /// The durable truth.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: EventLog {
     // --- accept ---
 
     /// Stores `messages` with a receipt number each, all or none; recognises redeliveries.
@@ -103,43 +140,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// Media were tried in vain: they are due again at `next_at`.
     async fn postpone_media(&self, number: Number, file: &str, next_at: Timestamp) -> Result<()>;
-
-    // --- the event log ---
-
-    /// Events after `cursor`, in order.
-    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>>;
-
-    /// The newest event's sequence; 0 if there is none.
-    async fn last_event(&self) -> Result<Sequence>;
-
-    // --- destinations ---
-
-    /// How far a destination has come; the default for one never seen.
-    async fn progress(&self, destination: &str) -> Result<Progress>;
-
-    /// Remembers how far a destination has come.
-    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()>;
-
-    /// The same, but what to save is asked for as late as can be, in the transaction itself: what was delivered while
-    /// this waited for its turn is not sent again if the process is killed.
-    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
-        self.save_progress(destination, latest()).await
-    }
-
-    /// Moves an event to the dead letters of its destination (again, if a replay failed).
-    async fn bury(&self, letter: DeadLetter) -> Result<()>;
-
-    /// A dead letter's replay was delivered.
-    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()>;
-
-    /// Dead letters, newest first; of one destination or all, in one state or all.
-    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>>;
-
-    /// Marks dead letters to be sent again: one, those of a destination, or all. Says how many.
-    async fn requeue(&self, which: Requeue) -> Result<usize>;
-
-    /// The events of a destination's dead letters that are to be sent again.
-    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>>;
 
     // --- what can be seen ---
 

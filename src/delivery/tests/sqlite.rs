@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     delivery::{Destination, start},
-    store::{Accepted, NewEvent, NewMessage, NewTicket, Outcome, Progress, Sequence, Store, sqlite::SqliteStore},
+    store::{
+        Accepted, EventLog, NewEvent, NewMessage, NewTicket, Outcome, Progress, Sequence, Store, sqlite::SqliteStore,
+    },
 };
 use jiesu_connector::{Incoming, Raw, digest};
 use jiff::Timestamp;
@@ -28,17 +30,19 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
         hotline: "12345".into(),
         received_at: Timestamp::UNIX_EPOCH,
         day: 20_261_122,
+        window: None,
         incoming: Incoming {
             raw: Raw { media_type: "text/plain".into(), meta: BTreeMap::new(), body: "x".into() },
             keys: Vec::new(),
             digest: digest([place.to_be_bytes().as_slice()]),
             sender: None,
             hotline: None,
+            joins: true,
         },
     };
     let accepted = store.accept((0..tickets).map(message).collect()).await.unwrap();
     assert!(accepted.iter().all(|accepted| matches!(accepted, Accepted::New { .. })));
-    let messages = store.pending(Default::default(), tickets).await.unwrap();
+    let messages = store.pending(Default::default(), Timestamp::now(), tickets).await.unwrap();
     let mut sequence = 0;
     let outcomes = messages.iter().map(|message| {
         let event = |_| {
@@ -60,15 +64,16 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
             hotline: "12345".into(),
             kind: "complaint",
             appellant: "ap_1".into(),
+            sender: None,
             received_at: message.received_at,
             document: "{}".into(),
         };
-        Outcome::Ticket { message: message.id, ticket: Box::new(ticket), events }
+        Outcome::Ticket { messages: vec![message.id], ticket: Box::new(ticket), events, media: Vec::new() }
     });
     store.issue(outcomes.collect()).await.unwrap();
 }
 
-fn open(path: &Path) -> Arc<dyn Store> {
+fn open(path: &Path) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(path).unwrap())
 }
 
@@ -79,7 +84,7 @@ async fn whatever_moment_it_dies_everything_arrives_in_order_and_hardly_anything
     let path = directory.path().join("jiesu.db");
     let store = SqliteStore::open(&path).unwrap();
     fill(&store, EVENTS / 4, 4).await;
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store: Arc<dyn EventLog> = Arc::new(store);
     let receiver = Receiver::start(|_, _| status(200, "")).await;
     let destination = Destination { concurrency: 32, url: receiver.url(), ..destination() };
     let (_wake, wake) = watch::channel(Sequence(EVENTS as i64));
@@ -134,7 +139,7 @@ async fn after_an_orderly_stop_nothing_is_sent_again() {
     for enough in [200, 400, 1000] {
         let store = open(&path);
         let stop = CancellationToken::new();
-        let worker = start(Arc::clone(&store), destination.clone(), wake.clone(), stop.clone()).unwrap();
+        let worker = start(store.clone(), destination.clone(), wake.clone(), stop.clone()).unwrap();
         until("some more", || receiver.seen.lock().unwrap().len() >= enough).await;
         stop.cancel();
         soon(worker.join).await.unwrap();

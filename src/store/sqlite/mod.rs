@@ -10,6 +10,7 @@ mod log;
 mod open;
 mod outbox;
 mod reader;
+mod salvage;
 mod schema;
 mod tickets;
 mod writer;
@@ -18,9 +19,9 @@ pub(crate) use open::make_directory;
 pub use open::{OpenError, inspect, lock_is_free};
 
 use super::{
-    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, Health, Known, LatestProgress,
-    Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent,
-    Tally, TicketChange, TicketQuery, TicketRow,
+    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Health, Known,
+    LatestProgress, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store,
+    StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -115,6 +116,54 @@ impl SqliteStore {
 }
 
 #[async_trait]
+impl EventLog for SqliteStore {
+    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
+        self.readers.read(move |connection| log::events(connection, cursor, limit)).await
+    }
+
+    async fn last_event(&self) -> Result<Sequence> {
+        self.readers.read(log::last).await
+    }
+
+    async fn progress(&self, destination: &str) -> Result<Progress> {
+        let name = destination.to_owned();
+        self.readers.read(move |connection| log::progress(connection, &name)).await
+    }
+
+    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()> {
+        let name = destination.to_owned();
+        self.write(move |connection| log::save_progress(connection, &name, &progress)).await
+    }
+
+    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
+        let name = destination.to_owned();
+        self.write(move |connection| log::save_progress(connection, &name, &latest())).await
+    }
+
+    async fn bury(&self, letter: DeadLetter) -> Result<()> {
+        self.write(move |connection| log::bury(connection, &letter)).await
+    }
+
+    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()> {
+        let name = destination.to_owned();
+        self.write(move |connection| log::exhume(connection, &name, sequence)).await
+    }
+
+    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>> {
+        self.readers.read(move |connection| log::dead_letters(connection, &query)).await
+    }
+
+    async fn requeue(&self, which: Requeue) -> Result<usize> {
+        self.write(move |connection| log::requeue(connection, &which)).await
+    }
+
+    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>> {
+        let name = destination.to_owned();
+        self.readers.read(move |connection| log::requeued(connection, &name, limit)).await
+    }
+}
+
+#[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, messages: Vec<NewMessage>) -> Result<Vec<Accepted>> {
         if self.shared.low_space.load(Ordering::Relaxed) {
@@ -205,51 +254,6 @@ impl Store for SqliteStore {
     async fn postpone_media(&self, number: Number, file: &str, next_at: Timestamp) -> Result<()> {
         let file = file.to_owned();
         self.write(move |connection| outbox::postpone_media(connection, number, &file, next_at)).await
-    }
-
-    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
-        self.readers.read(move |connection| log::events(connection, cursor, limit)).await
-    }
-
-    async fn last_event(&self) -> Result<Sequence> {
-        self.readers.read(log::last).await
-    }
-
-    async fn progress(&self, destination: &str) -> Result<Progress> {
-        let name = destination.to_owned();
-        self.readers.read(move |connection| log::progress(connection, &name)).await
-    }
-
-    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()> {
-        let name = destination.to_owned();
-        self.write(move |connection| log::save_progress(connection, &name, &progress)).await
-    }
-
-    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
-        let name = destination.to_owned();
-        self.write(move |connection| log::save_progress(connection, &name, &latest())).await
-    }
-
-    async fn bury(&self, letter: DeadLetter) -> Result<()> {
-        self.write(move |connection| log::bury(connection, &letter)).await
-    }
-
-    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()> {
-        let name = destination.to_owned();
-        self.write(move |connection| log::exhume(connection, &name, sequence)).await
-    }
-
-    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>> {
-        self.readers.read(move |connection| log::dead_letters(connection, &query)).await
-    }
-
-    async fn requeue(&self, which: Requeue) -> Result<usize> {
-        self.write(move |connection| log::requeue(connection, &which)).await
-    }
-
-    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>> {
-        let name = destination.to_owned();
-        self.readers.read(move |connection| log::requeued(connection, &name, limit)).await
     }
 
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>> {
