@@ -1,0 +1,17 @@
+//! The promises of the gateway, tested from outside: the real binary with a configuration of its own in a directory of
+//! its own, real sockets, a scripted core, real kills and a disk that fails on command. One file a promise.
+
+// A test has nobody to hand an error to: what cannot go on panics with the reason.
+#![allow(clippy::unwrap_used)]
+
+mod deliver;
+mod durable;
+mod failing_disk;
+mod feed;
+mod harness;
+mod hostile;
+mod power_cut;
+mod receipts;
+mod restart;
+mod shim;
+mod stop;
