@@ -79,6 +79,9 @@ pub trait Store: Send + Sync + 'static {
     /// The newest event's sequence; 0 if there is none.
     async fn last_event(&self) -> Result<Sequence>;
 
+    /// The places of a ticket's events after `cursor`, in order.
+    async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>>;
+
     // --- destinations ---
 
     /// How far a destination has come; the default for one never seen.
@@ -106,6 +109,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// What became of what was received on a local day (`YYYYMMDD`).
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>>;
+
+    /// What came in since `since` (at most `limit` messages), and what waits for a person.
+    async fn glance(&self, since: Timestamp, limit: usize) -> Result<Glance>;
 
     /// Writes to the audit trail: `who` did `action` to these tickets.
     async fn audit(&self, at: Timestamp, who: &str, action: &str, numbers: Vec<Number>) -> Result<()>;

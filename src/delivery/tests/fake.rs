@@ -148,6 +148,12 @@ impl Store for Fake {
     async fn change_ticket(&self, _: TicketChange) -> Result<Changed> {
         unreachable!()
     }
+    async fn events_of(&self, _: Number, _: Sequence) -> Result<Vec<Sequence>> {
+        unreachable!()
+    }
+    async fn glance(&self, _: Timestamp, _: usize) -> Result<Glance> {
+        unreachable!()
+    }
     async fn tallies(&self, _: u32) -> Result<Vec<Tally>> {
         unreachable!()
     }

@@ -16,9 +16,9 @@ pub(crate) use open::make_directory;
 pub use open::{OpenError, inspect, lock_is_free};
 
 use super::{
-    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, Health, Known, Message, MessageId, NewMessage,
-    Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery,
-    TicketRow,
+    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, Glance, Health, Known, Message, MessageId,
+    NewMessage, Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange,
+    TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -169,6 +169,10 @@ impl Store for SqliteStore {
         self.readers.read(log::last).await
     }
 
+    async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>> {
+        self.readers.read(move |connection| log::events_of(connection, number, cursor)).await
+    }
+
     async fn progress(&self, destination: &str) -> Result<Progress> {
         let name = destination.to_owned();
         self.readers.read(move |connection| log::progress(connection, &name)).await
@@ -203,6 +207,10 @@ impl Store for SqliteStore {
 
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>> {
         self.readers.read(move |connection| inbox::tallies(connection, day)).await
+    }
+
+    async fn glance(&self, since: Timestamp, limit: usize) -> Result<Glance> {
+        self.readers.read(move |connection| desk::glance(connection, since, limit)).await
     }
 
     async fn audit(&self, at: Timestamp, who: &str, action: &str, numbers: Vec<Number>) -> Result<()> {
