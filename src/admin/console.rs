@@ -11,6 +11,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// The page's files, each with its media type.
 const FILES: &[(&str, &str, &str)] = &[
     ("console.css", "text/css; charset=utf-8", include_str!("console/console.css")),
+    ("icon.svg", "image/svg+xml", include_str!("console/icon.svg")),
     ("console.js", SCRIPT, include_str!("console/console.js")),
     ("api.js", SCRIPT, include_str!("console/api.js")),
     ("page.js", SCRIPT, include_str!("console/page.js")),

@@ -19,6 +19,7 @@ const FAULTS = [
   [/^no ticket was issued for (\d+) s$/, "已经 $1 秒没有成单"],
   [/^nobody delivers to (.*)$/, "没有任务在向 $1 送达，请重启网关"],
   [/^not delivered within (\d+) s; last: /, "$1 秒内没有送达；最后一次："],
+  [/^shown at the status look-up$/, "在进度查询页可见"],
   [/\bno connection$/, "连不上"],
   [/\btimed out$/, "超时未答"],
   [/\bconnection broken$/, "连接中断"],

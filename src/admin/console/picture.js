@@ -24,6 +24,7 @@ export function draw(overview) {
   at("lanes").replaceChildren(...inOrder(overview.destinations).map(lane));
   if (overview.destinations.length === 0) at("lanes").append(el("li.lane.none", {}, "没有配置核心或订阅方：工单只留在网关里"));
   balance(at("balance"), today, "今天");
+  if (!today.balanced) at("balance").append(" ", el("a", { href: "#reconciliation" }, "看对账"));
   const dead = overview.destinations.reduce((sum, destination) => sum + destination.dead, 0);
   badge("count-dead", dead);
   badge("count-quarantine", overview.quarantined);
@@ -75,8 +76,8 @@ function sparkline(minutes) {
 }
 
 /** Whether a day adds up, clearly. */
-export function balance(place, { total, balanced, day }, name = day) {
+export function balance(place, { total, balanced, day }, name = `${day} `) {
   const sum = `收到 ${count(total.received)} = 成单 ${count(total.ticketed)} + 补充 ${count(total.supplement)} + 重复诉求 ${count(total.repeat)} + 重复推送 ${count(total.redelivery)} + 拒收 ${count(total.rejected)} + 待处理 ${count(total.pending)}`;
-  const verdict = balanced ? mark("good", `${name}账平`) : mark("bad", `${name}账不平，请看对账`);
+  const verdict = balanced ? mark("good", `${name}账平`) : mark("bad", `${name}账不平`);
   place.replaceChildren(verdict, " ", balanced ? sum : sum.replace("=", "≠"));
 }

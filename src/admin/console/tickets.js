@@ -1,7 +1,7 @@
 // Tickets: searched and listed masked, read one at a time in full.
 
 import { get } from "./api.js";
-import { KINDS, MODES, PARTS, REPLIES, STATES, at, button, busy, cell, count, el, fill, mark, said, say, time } from "./page.js";
+import { KINDS, MODES, PARTS, REPLIES, STATES, at, button, busy, cell, count, el, fault, fill, mark, said, say, time } from "./page.js";
 
 const PAGE = 30;
 const NUMBER = /^\d{8}-\d{6,}-\d$/;
@@ -107,7 +107,7 @@ function* parts(ticket, fates) {
   if (ticket.transcript?.length) yield part("来件记录", el("ol.transcript", {}, ticket.transcript.map((one) =>
     el("li", {}, el("p.small", {}, `${time(one.at)} · ${PARTS[one.type] ?? one.type}${one.attachment ? "（见附件）" : ""}`), one.text ? said(one.text, true) : null))));
   if (ticket.replies?.length) yield part("答复", el("ol.transcript", {}, ticket.replies.map((reply) =>
-    el("li", {}, el("p.small", {}, [time(reply.at), REPLIES[reply.state] ?? reply.state, reply.reason].filter(Boolean).join(" · ")), said(reply.text, true)))));
+    el("li", {}, el("p.small", {}, [time(reply.at), REPLIES[reply.state] ?? reply.state, fault(reply.reason)].filter(Boolean).join(" · ")), said(reply.text, true)))));
   yield part("送达", fates instanceof Error ? el("p.fault", {}, fates.message) : el("ul.fates", {}, fates.deliveries.map(fate)));
   yield el("details", {}, el("summary", {}, "完整数据（JSON）"), el("pre", { dir: "ltr", tabindex: "0" }, JSON.stringify(ticket, null, 2)));
 }
