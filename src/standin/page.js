@@ -98,10 +98,10 @@ function item(text) {
   return element;
 }
 
+// In the city's own time, as the gateway tells it.
 function time(text, short) {
-  const date = new Date(text);
-  if (!text || Number.isNaN(date.getTime())) return "";
-  return short ? date.toLocaleTimeString("zh-CN", { hour12: false }) : date.toLocaleString("zh-CN", { hour12: false });
+  const [day, clock = ""] = String(text || "").split("T");
+  return short ? clock.slice(0, 8) : `${day} ${clock.slice(0, 8)}`.trim();
 }
 
 function notice(text, bad) {

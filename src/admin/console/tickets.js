@@ -102,7 +102,7 @@ function* parts(ticket, fates) {
     ["身份", [appellant.anonymous && "匿名", appellant.confidential && "保密：不告诉承办单位"].filter(Boolean).join("、")],
     ["公开", ticket.publish ? "同意公开这件诉求和答复" : ""], ["标识", same(appellant.key)],
   ]));
-  if (location) yield part("地点", list([["地址", location.text], ["行政区划", location.region], ["坐标", location.lat != null ? `${location.lat}, ${location.lon}` : ""]]));
+  if (location && Object.values(location).some((value) => value != null)) yield part("地点", list([["地址", location.text], ["行政区划", location.region], ["坐标", location.lat != null ? `${location.lat}, ${location.lon}` : ""]]));
   if (ticket.attachments?.length) yield part("附件", el("ul", {}, ticket.attachments.map(attachment)));
   if (ticket.transcript?.length) yield part("来件记录", el("ol.transcript", {}, ticket.transcript.map((one) =>
     el("li", {}, el("p.small", {}, `${time(one.at)} · ${PARTS[one.type] ?? one.type}${one.attachment ? "（见附件）" : ""}`), one.text ? said(one.text, true) : null))));
