@@ -103,9 +103,13 @@ async fn an_operator_sees_a_core_that_is_down_and_sends_a_dead_letter_again() {
     browser.shows("#view-dead", "没有死信").await;
 
     site.core.always(Answer::Status(503));
-    gateway.accept("b", "井盖缺失").await;
+    let number = gateway.accept("b", "井盖缺失").await;
     browser.shows("#lanes", "中断").await;
     browser.shows("#banner", "恢复后自动补送").await;
+    browser.click("nav a[href='#tickets']").await;
+    browser.click(&format!("//button[text()='{number}']")).await;
+    browser.shows("#ticket-body .fates", "待送达").await;
+    browser.click("#ticket-close").await;
     site.core.always(Answer::Status(200));
     browser.shows("#lanes", "滞后 0 件").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());

@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 /// Chromium starts slowly on a busy machine.
-const PATIENCE: Duration = seconds(20);
+const PATIENCE: Duration = seconds(30);
 const MISSING: &str = "chromedriver is needed: `make setup` installs it (Debian: chromium, chromium-driver)";
 /// The name of an element's reference (W3C WebDriver, section 12).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";

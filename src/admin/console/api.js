@@ -31,22 +31,32 @@ function headers(more) {
   return { ...more, ...(token ? { authorization: `Bearer ${token}` } : {}) };
 }
 
-/** Asks for the token, once however many requests want it. */
+/** Asks for the token, once however many requests want it; closed without one, the dialog opens again. */
 let asking = null;
 function ask(wrong) {
+  const dialog = at("login");
+  at("login-fault").textContent = wrong ? "这个令牌不对，请核对后再输入" : "";
   asking ??= new Promise((resolve) => {
-    at("login-fault").textContent = wrong ? "这个令牌不对，请核对后再输入" : "";
-    at("token").value = "";
-    at("login").addEventListener("cancel", (event) => event.preventDefault());
-    at("login-form").addEventListener("submit", () => {
+    const open = () => {
+      at("token").value = "";
+      dialog.returnValue = "";
+      dialog.showModal();
+    };
+    const closed = () => {
+      if (dialog.returnValue !== "in") return open();
+      dialog.removeEventListener("close", closed);
       sessionStorage.setItem(KEY, at("token").value.trim());
       asking = null;
-      resolve();
-    }, { once: true });
-    at("login").showModal();
+      return resolve();
+    };
+    dialog.addEventListener("close", closed);
+    open();
   });
   return asking;
 }
+
+/** Longer than the gateway ever takes, in milliseconds. */
+const PATIENCE = 30_000;
 
 /** Sends a request, with the token if there is one; asks for it on a 401. Answers 2xx; else throws a Failure. */
 async function send(path, options = {}) {
@@ -54,7 +64,8 @@ async function send(path, options = {}) {
     const token = sessionStorage.getItem(KEY);
     let response;
     try {
-      response = await fetch(path, { ...options, headers: headers(options.headers), cache: "no-store" });
+      const signal = options.signal ?? AbortSignal.timeout(PATIENCE);
+      response = await fetch(path, { ...options, signal, headers: headers(options.headers), cache: "no-store" });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Failure(0, "网关没有应答：可能正在重启，或网络不通。本页会自动重连");
@@ -87,6 +98,7 @@ export async function readiness() {
 
 // The gateway sends a comment every 15 s: silence for longer means that the connection is gone.
 const SILENCE = 45_000;
+const COLON = 0x3a;
 
 /** Reads the stream after `cursor` until it ends, calling `news` for each event. EventSource can send no token. */
 export async function stream(cursor, opened, news) {
@@ -96,11 +108,14 @@ export async function stream(cursor, opened, news) {
     const response = await send(`/api/v1/events/stream?heads=true&after=${cursor}`, { signal: stop.signal });
     if (!response.ok) throw await failure(response);
     opened();
-    for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+    const reader = response.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
       clearTimeout(watchdog);
       watchdog = setTimeout(() => stop.abort(), SILENCE);
-      // What happened is asked for again, so it is enough to know that something did.
-      if (/^data:/m.test(text)) news();
+      // A keep-alive is a line of its own that begins with a colon; all else is news, and is then asked for.
+      if (value[0] !== COLON) news();
     }
   } finally {
     clearTimeout(watchdog);

@@ -14,23 +14,32 @@ const GATHER = 400;
 
 let overview = null;
 let failed = false;
-let timer = 0;
 let looking = false;
 let again = false;
+let timer = 0;
+let due = Infinity;
+let notBefore = 0;
 
-const current = () => (Object.hasOwn(VIEWS, location.hash.slice(1)) ? location.hash.slice(1) : "tickets");
+const current = () => (location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "tickets");
 
-/** Looks at everything on the page. One look at a time, and never more than a tenth of the time. */
-async function look() {
-  if (looking) {
-    again = true;
-    return;
-  }
-  looking = true;
+/** Looks again after `wait` milliseconds, or earlier if that is planned already. */
+function plan(wait) {
+  const now = performance.now();
+  const when = Math.max(now + wait, notBefore);
+  if (when >= due) return;
+  due = when;
   clearTimeout(timer);
+  timer = setTimeout(look, when - now);
+}
+
+/** Looks at everything on the page: one look at a time, and at most a tenth of the time, to spare the gateway. */
+async function look() {
+  due = Infinity;
+  looking = true;
+  again = false;
   const began = performance.now();
   try {
-    const [now, ready] = await Promise.all([get("overview"), readiness(), VIEWS[current()]()]);
+    const [now, ready] = await Promise.all([get("overview"), readiness(), show()]);
     overview = now;
     draw(now);
     tell(ready);
@@ -43,9 +52,18 @@ async function look() {
     banner([error.message]);
   }
   looking = false;
-  const rest = again ? GATHER : document.hidden ? HIDDEN : EVERY;
-  again = false;
-  timer = setTimeout(look, Math.max(rest, 9 * (performance.now() - began)));
+  notBefore = performance.now() + 9 * (performance.now() - began);
+  plan(again ? GATHER : document.hidden ? HIDDEN : EVERY);
+}
+
+/** The chosen section. What is wrong with it alone does not spoil the picture. */
+async function show() {
+  try {
+    await VIEWS[current()]();
+  } catch (error) {
+    if (error.status === 0) throw error;
+    say(error.message, true);
+  }
 }
 
 function tell({ ready, faults }) {
@@ -85,12 +103,8 @@ async function follow() {
 }
 
 function news() {
-  if (looking) {
-    again = true;
-    return;
-  }
-  clearTimeout(timer);
-  timer = setTimeout(look, GATHER);
+  if (looking) again = true;
+  else plan(GATHER);
 }
 
 function turn() {
@@ -101,11 +115,14 @@ function turn() {
     else link.removeAttribute("aria-current");
   }
   say("");
-  look();
 }
 
-addEventListener("hashchange", turn);
-document.addEventListener("visibilitychange", () => document.hidden || look());
+addEventListener("hashchange", () => {
+  turn();
+  show().catch((error) => say(error.message, true));
+});
+document.addEventListener("visibilitychange", () => document.hidden || news());
 turn();
+look();
 desk.channels().catch(() => {});
 follow();

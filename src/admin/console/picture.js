@@ -21,7 +21,7 @@ export function draw(overview) {
   at("issue").classList.toggle("late", waits > 60);
   at("issue").classList.toggle("some", overview.quarantined > 0);
   sparkline(overview.arrivals);
-  at("lanes").replaceChildren(...inOrder(overview.destinations).map(lane));
+  at("lanes").replaceChildren(...inOrder(overview.destinations).map((one) => lane(one, today.day)));
   if (overview.destinations.length === 0) at("lanes").append(el("li.lane.none", {}, "没有配置核心或订阅方：工单只留在网关里"));
   balance(at("balance"), today, "今天");
   if (!today.balanced) at("balance").append(" ", el("a", { href: "#reconciliation" }, "看对账"));
@@ -31,7 +31,7 @@ export function draw(overview) {
 }
 
 // The core first: it is what the citizen waits for.
-const inOrder = (destinations) => destinations.toSorted((one, other) => (other.name === "core") - (one.name === "core"));
+const inOrder = (destinations) => [...destinations].sort((one, other) => (other.name === "core") - (one.name === "core"));
 
 function put(name, number) {
   at(`n-${name}`).textContent = count(number);
@@ -42,14 +42,14 @@ function badge(id, number) {
   at(id).hidden = number === 0;
 }
 
-function lane(destination) {
+function lane(destination, today) {
   const { name, up, behind, dead, since, last_error: error } = destination;
   const state = up ? "good" : "bad";
   const details = [
     el("span", {}, "滞后 ", el("b", {}, count(behind)), " 件"),
     dead > 0 ? el("a.dead", { href: "#dead" }, `死信 ${count(dead)} 件`) : el("span", {}, "死信 0 件"),
   ];
-  const why = up ? null : el("p.small", {}, `自 ${time(since)} 起`, error ? "：" : "", error ? said(fault(error)) : null, "；正在自动重试，诉求都已存好");
+  const why = up ? null : el("p.small", {}, `自 ${time(since, since.slice(0, 10) === today)} 起`, error ? "：" : "", error ? said(fault(error)) : null, "；正在自动重试，诉求都已存好");
   return el(`li.lane.${state}`, {},
     el("p.name", {}, el("strong", {}, name === "core" ? "核心派单系统" : said(name)), mark(state, up ? "通" : "中断")),
     el("p.small.figures", {}, details), why);
