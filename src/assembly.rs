@@ -1,6 +1,4 @@
 //! Step 4, assemble: parse the stored bytes; several messages of one citizen become one matter.
-//!
-//! Every channel is `immediate` so far: one message, one matter. Conversations come with their windows later, here.
 
 use crate::{channels::Channel, store::Message};
 use jiesu_connector::{Appeal, ParseError};
@@ -9,22 +7,29 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// One matter: what one ticket is made of.
 #[derive(Debug)]
 pub struct Matter {
-    /// The message that it began with.
-    pub message: Message,
-    /// What the citizen says.
-    pub appeal: Appeal,
+    /// The messages, in order, each with what it says; never empty.
+    pub said: Vec<(Message, Appeal)>,
 }
 
-/// The matter in one stored message.
+impl Matter {
+    /// The first message that has a value, says it.
+    pub fn first<T>(&self, get: impl Fn(&Appeal) -> Option<T>) -> Option<T> {
+        self.said.iter().find_map(|(_, appeal)| get(appeal))
+    }
+
+    /// All words of the citizen, in order.
+    pub fn content(&self) -> String {
+        let words = self.said.iter().map(|(_, appeal)| appeal.content.as_str()).filter(|words| !words.is_empty());
+        words.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// What a stored message says.
 ///
 /// # Errors
 /// No parser understands it, or the parser panicked: quarantine. A parser's panic stops neither the process nor the
 /// line.
-pub fn assemble(channel: &Channel, message: Message) -> Result<Matter, (Message, ParseError)> {
+pub fn parse(channel: &Channel, message: &Message) -> Result<Appeal, ParseError> {
     let parsed = catch_unwind(AssertUnwindSafe(|| channel.parts.parser.parse(&message.raw)));
-    match parsed {
-        Ok(Ok(appeal)) => Ok(Matter { message, appeal }),
-        Ok(Err(error)) => Err((message, error)),
-        Err(_) => Err((message, ParseError("the parser panicked: a bug; see the log".into()))),
-    }
+    parsed.unwrap_or_else(|_| Err(ParseError("the parser panicked: a bug; see the log".into())))
 }

@@ -1,5 +1,6 @@
 //! The configured channels (受理渠道), each with its connector's parts.
 
+use crate::store::Window;
 use jiesu_connector::{Inbound, Parts};
 use metrics::Counter;
 use std::{
@@ -18,6 +19,8 @@ pub struct Channel {
     pub kind: &'static str,
     /// The hotline of what comes in here, unless the message names another.
     pub hotline: Arc<str>,
+    /// How further messages of the same sender join; none where each is a matter of its own.
+    pub window: Option<Window>,
     /// What its connector built.
     pub parts: Parts,
     /// An operator has stopped it.
@@ -30,11 +33,12 @@ pub struct Channel {
 
 impl Channel {
     /// A channel that is not paused.
-    pub fn new(id: &str, kind: &'static str, hotline: &str, parts: Parts) -> Self {
+    pub fn new(id: &str, kind: &'static str, hotline: &str, window: Option<Window>, parts: Parts) -> Self {
         Self {
             id: id.into(),
             kind,
             hotline: hotline.into(),
+            window,
             parts,
             paused: AtomicBool::new(false),
             last_received: AtomicI64::new(0),

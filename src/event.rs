@@ -8,6 +8,10 @@ use ulid::Ulid;
 pub mod kind {
     /// A new matter.
     pub const CREATED: &str = "ticket.created";
+    /// The citizen asks for haste (催办).
+    pub const URGED: &str = "ticket.urged";
+    /// The citizen takes it back (撤回).
+    pub const WITHDRAWN: &str = "ticket.withdrawn";
     /// Triage, priority, status or replies changed.
     pub const UPDATED: &str = "ticket.updated";
 }

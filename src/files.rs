@@ -67,6 +67,22 @@ impl Files {
     }
 }
 
+/// What the first bytes say that a file is, for the kinds that citizens send.
+pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    Some(match () {
+        () if at(0, b"\xff\xd8\xff") => "image/jpeg",
+        () if at(0, b"\x89PNG\r\n\x1a\n") => "image/png",
+        () if at(0, b"GIF8") => "image/gif",
+        () if at(0, b"RIFF") && at(8, b"WEBP") => "image/webp",
+        () if at(0, b"#!AMR") => "audio/amr",
+        () if at(0, b"ID3") || at(0, b"\xff\xfb") => "audio/mpeg",
+        () if at(4, b"ftyp") => "video/mp4",
+        () if at(0, b"%PDF-") => "application/pdf",
+        () => return None,
+    })
+}
+
 fn signature(key: &ReceiptKey, number: &str, file: &str, expires: i64) -> String {
     hex(&key.mac("file link", &[number.as_bytes(), file.as_bytes(), &expires.to_be_bytes()])[..16])
 }

@@ -3,22 +3,25 @@
 use crate::{
     admin::{self, Admin},
     channels::{Channel, Channels},
-    config::{ContactPolicy, Loaded, Success},
+    config::{self, Assembly, ContactPolicy, Loaded, Success},
     delivery::{self, Contact, Destination, Filter, RetryPolicy},
     event::Events,
     files::Files,
     intake::Intake,
     issue::Issuer,
+    media::Fetcher,
     number::ReceiptKey,
     public::{self, Public, Tries},
     registry::Registry,
+    reply::Replies,
+    revise::Reviser,
     server::{
         self, Caps, Settings,
         limits::{Limiter, RateSpec},
     },
     sources,
     store::{
-        Store, StoreError,
+        Store, StoreError, Window,
         sqlite::{OpenError, SqliteStore},
     },
 };
@@ -167,7 +170,6 @@ async fn serve(
     let zone = config.server.timezone.get().clone();
     let events = Events { source: config.server.source() };
     let files = Files::new(config.store.files.path().to_owned());
-    let hotlines = Arc::new(loaded.hotlines.clone());
     let arrived = Arc::new(Notify::new());
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
@@ -176,20 +178,31 @@ async fn serve(
     // The line behind the door stops a little later than the door, so that what came in last still moves on.
     let line_stop = CancellationToken::new();
     let mut line = JoinSet::new();
+    let reviser = Reviser { store: store.clone(), events, issued, zone: zone.clone() };
+    let (media_due, reply_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let issuer = Issuer {
-        store: store.clone(),
+        reviser: reviser.clone(),
         channels: channels.clone(),
-        hotlines: hotlines.clone(),
+        hotlines: Arc::new(loaded.hotlines.clone()),
         files: files.clone(),
         key: key.clone(),
-        events: events.clone(),
         public_url: public_url.clone(),
-        zone: zone.clone(),
         arrived: arrived.clone(),
-        issued: issued.clone(),
+        media_due: media_due.clone(),
         alive_at: issuer_alive_at.clone(),
     };
+    let fetcher = Fetcher {
+        reviser: reviser.clone(),
+        channels: channels.clone(),
+        files: files.clone(),
+        key: key.clone(),
+        public_url: public_url.clone(),
+        due: media_due,
+    };
+    let replies = Replies { reviser: reviser.clone(), channels: channels.clone(), due: reply_due.clone() };
     line.spawn(issuer.run(line_stop.clone()));
+    line.spawn(fetcher.run(line_stop.clone()));
+    line.spawn(replies.run(line_stop.clone()));
     line.spawn(flush(intake.clone(), line_stop.clone()));
     let mut destinations = BTreeMap::new();
     for destination in destinations_of(loaded) {
@@ -204,11 +217,10 @@ async fn serve(
         store: store.clone(),
         intake: intake.clone(),
         channels: channels.clone(),
-        hotlines,
         files: files.clone(),
         key: key.clone(),
-        events,
-        issued,
+        reviser,
+        reply_due,
         zone: zone.clone(),
         core_token: loaded.secrets.core_token.clone(),
         max_body: config.server.max_body.bytes(),
@@ -324,7 +336,13 @@ fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
     let built = parts.into_iter().filter_map(|(id, parts)| {
         let config = loaded.config.channels.get(&id)?;
         let kind = registry.get(&config.kind)?.name;
-        let channel = Channel::new(&id, kind, &config.hotline, parts);
+        let window = match (config.assembly, parts.converses) {
+            (Some(Assembly::Immediate), _) | (None, false) => None,
+            (Some(Assembly::Window(window)), _) => Some(window),
+            (None, true) => Some(config::Window::default()),
+        };
+        let window = window.map(|window| Window { idle: window.idle.get(), max: window.max.get() });
+        let channel = Channel::new(&id, kind, &config.hotline, window, parts);
         Some((channel.id.clone(), Arc::new(channel)))
     });
     built.collect()

@@ -48,6 +48,7 @@ impl Intake {
             hotline: hotline(&incoming.hotline),
             received_at: now,
             day,
+            window: channel.window.filter(|_| incoming.joins),
             incoming,
         });
         let outcome = tokio::time::timeout(PATIENCE, self.store.accept(new.collect())).await;

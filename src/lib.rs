@@ -10,8 +10,8 @@
 //! A connector *receives* ([`public`] and [`sources`] call it), the one door *accepts* ([`intake`]), and only then the
 //! connector acknowledges. What was accepted is [assembled](assembly), compared with what was said before
 //! ([`repeats`]), given a first proposal ([`triage`]), and [issued](issue) as a ticket with its events in one
-//! transaction. Each destination reads the event log at its own cursor ([`delivery`]). All of it rests on the
-//! [`store`].
+//! transaction. Each destination reads the event log at its own cursor ([`delivery`]), and what the core answers
+//! goes back to the citizen ([`reply`]). All of it rests on the [`store`].
 pub mod admin;
 pub mod assembly;
 pub mod channels;
@@ -22,10 +22,13 @@ pub mod files;
 pub mod gateway;
 pub mod intake;
 pub mod issue;
+pub mod media;
 pub mod number;
 pub mod public;
 pub mod registry;
 pub mod repeats;
+pub mod reply;
+pub mod revise;
 pub mod server;
 pub mod sources;
 pub mod standin;

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 /// A ticket's number, `YYYYMMDD-NNNNNN-C`: local day, sequence of six digits or more, and a Luhn check digit
 /// (ISO/IEC 7812-1, annex B) over the digits before it, so that a slip of the pen is noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Number {
     /// The local day as `YYYYMMDD`.
     pub day: u32,

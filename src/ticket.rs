@@ -121,6 +121,9 @@ pub struct StoredFile {
     pub name: Option<String>,
     /// Media type, as claimed.
     pub media_type: String,
+    /// Of media that the channel only named: `pending`, `kept`, or `missing` for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
     /// Size in bytes; null while the channel still has it.
     pub bytes: Option<u64>,
     /// SHA-256 in hexadecimal; null while the channel still has it.

@@ -16,6 +16,6 @@ pub struct Proposal {
 
 /// Proposes kind and priority.
 pub fn propose(matter: &Matter) -> Proposal {
-    let kind = matter.appeal.kind.unwrap_or(Kind::Other);
+    let kind = matter.first(|appeal| appeal.kind).unwrap_or(Kind::Other);
     Proposal { kind, priority: Priority { level: 3, reason: "一般事项（未经分类）".into() } }
 }

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn arrivals_are_counted_by_the_minute_with_the_newest_last() {
         let now = Timestamp::from_second(1_000_000).unwrap();
-        let ago = |seconds| Timestamp::from_second(1_000_000 - seconds).unwrap();
+        let ago = |seconds: i64| Timestamp::from_second(1_000_000 - seconds).unwrap();
         let minutes = per_minute(&[ago(-5), ago(0), ago(59), ago(60), ago(3599), ago(3600), ago(9_999)], now);
         assert_eq!((minutes[59], minutes[58], minutes[0]), (3, 1, 1));
         assert_eq!(minutes.iter().sum::<u64>(), 5, "older ones are left out");

@@ -4,7 +4,7 @@ use super::load;
 use anyhow::{Context, bail};
 use jiesu::{
     config::Loaded,
-    store::{Progress, Requeue, Sequence, Store, sqlite},
+    store::{EventLog, Progress, Requeue, Sequence, Store, sqlite},
 };
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode, time::Duration};

@@ -27,7 +27,9 @@ impl Secrets for SystemSecrets {
             if name.is_empty() {
                 return Err(SecretError("no name after `env:`; write env:NAME".into()));
             }
-            std::env::var(name).map_err(|error| match error {
+            #[expect(clippy::disallowed_methods, reason = "this is `Secrets`, the one way in")]
+            let value = std::env::var(name);
+            value.map_err(|error| match error {
                 std::env::VarError::NotPresent => {
                     SecretError(format!("the environment variable {name} is not set; set it, or use file:PATH"))
                 }

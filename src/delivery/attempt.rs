@@ -109,7 +109,10 @@ impl Transport for Http {
         let Some(request) = self.request(id, body) else {
             return Outcome::MessageAtFault { reason: "its id does not fit in a header".into() };
         };
-        match self.client.execute(request).await {
+        // This is the helper that reads the status and caps the answer.
+        #[expect(clippy::disallowed_methods)]
+        let sent = self.client.execute(request).await;
+        match sent {
             Ok(response) => answer(response, &self.success).await,
             Err(error) => failed(&error),
         }

@@ -3,7 +3,7 @@
 use super::window::Key;
 use crate::{
     number::Number,
-    store::{DeadLetter, Progress, Result, Sequence, Store, StoredEvent},
+    store::{DeadLetter, EventLog, LatestProgress, Progress, Result, Sequence, StoredEvent},
 };
 use futures_util::future::BoxFuture;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -22,7 +22,7 @@ pub enum Called {
     /// A dead letter was buried or exhumed.
     Filed { key: Key, number: Number },
     /// The progress was saved, or could not be, and why.
-    Saved(Result<()>),
+    Saved { save: u64, outcome: Result<()> },
 }
 
 /// A question to the store.
@@ -32,7 +32,7 @@ pub type Call = BoxFuture<'static, Called>;
 #[derive(Clone)]
 pub struct Caller {
     /// The store.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn EventLog>,
     /// The destination's name.
     pub name: Arc<str>,
 }
@@ -84,15 +84,15 @@ impl Caller {
         })
     }
 
-    /// Saves once: the next try is to save what is true by then. After a failure answers after `pause`.
-    pub fn save(&self, progress: Progress, pause: Duration) -> Call {
+    /// Saves once. After a failure answers after `pause`.
+    pub fn save(&self, save: u64, latest: LatestProgress, pause: Duration) -> Call {
         let caller = self.clone();
         Box::pin(async move {
-            let saved = caller.store.save_progress(&caller.name, progress).await;
-            if saved.is_err() {
+            let outcome = caller.store.save_latest(&caller.name, latest).await;
+            if outcome.is_err() {
                 tokio::time::sleep(pause).await;
             }
-            Called::Saved(saved)
+            Called::Saved { save, outcome }
         })
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::borrow::Cow;
 
-/// Every condition given must hold; a pattern may end in `*`.
+/// Every condition given must hold; in a pattern `*` stands for any run of characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Event types, as `ticket.created`; `None` is all.
@@ -36,11 +36,17 @@ fn any_fits(patterns: &[String], value: Option<Cow<'_, str>>) -> bool {
     patterns.is_empty() || value.is_some_and(|value| patterns.iter().any(|pattern| fits(pattern, &value)))
 }
 
+/// `*` stands for any run of characters.
 fn fits(pattern: &str, value: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(head) => value.starts_with(head),
-        None => value == pattern,
+    let Some((head, rest)) = pattern.split_once('*') else { return pattern == value };
+    let Some(mut value) = value.strip_prefix(head) else { return false };
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    // The first place for each part is as good as any: only the tail is bound to the end.
+    for part in middle.split('*') {
+        let Some(at) = value.find(part) else { return false };
+        value = &value[at + part.len()..];
     }
+    value.ends_with(tail)
 }
 
 // Only what is asked for: the rest of the event is skipped unread.
@@ -103,6 +109,16 @@ mod tests {
         assert!(!filter.wants("ticket.created2", BODY.as_bytes()));
         let none = Filter { events: Some(vec![]), ..Filter::default() };
         assert!(!none.wants("ticket.created", BODY.as_bytes()));
+    }
+
+    #[test]
+    fn a_star_stands_for_any_run_of_characters() {
+        for pattern in ["0503", "05*", "*", "*03", "0*3", "0503*", "*0503", "0*0*3", "**", "0*5*0*3"] {
+            assert!(fits(pattern, "0503"), "{pattern}");
+        }
+        for pattern in ["", "05", "06*", "*04", "0503*3", "0*4*3", "0*03*3", "*05030"] {
+            assert!(!fits(pattern, "0503"), "{pattern}");
+        }
     }
 
     #[test]

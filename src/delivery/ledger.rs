@@ -36,7 +36,7 @@ impl Ledger {
         while self.before.front().is_some_and(|(_, last)| *last < sequence.0) {
             self.before.pop_front();
         }
-        !self.before.front().is_some_and(|(first, _)| *first <= sequence.0)
+        self.before.front().is_none_or(|(first, _)| *first > sequence.0)
     }
 
     /// The event will take a while.

@@ -42,26 +42,25 @@ pub fn render(body: &Bytes, contact: Contact) -> Result<Bytes, Unreadable> {
     let mut rendered = Vec::with_capacity(text.len());
     let mut copied = 0;
     for (at, raw, value) in pieces {
-        rendered.extend_from_slice(text[copied..at].as_bytes());
+        rendered.extend_from_slice(&body[copied..at]);
         serde_json::to_writer(&mut rendered, &value).map_err(|_| Unreadable)?;
         copied = at + raw.len();
     }
-    rendered.extend_from_slice(text[copied..].as_bytes());
+    rendered.extend_from_slice(&body[copied..]);
     Ok(rendered.into())
 }
 
 fn conceal(appellant: &mut Value, contact: Contact) {
     let Some(appellant) = appellant.as_object_mut() else { return };
-    let masks: [(&str, fn(&str) -> Option<String>); 4] = [
-        ("name", |name| Some(mask_name(name))),
-        ("phone", |phone| Some(mask_phone(phone))),
-        ("email", |email| Some(mask_email(email))),
-        // Nothing of an openid can be shown without showing whose it is.
-        ("wechat_openid", |_| None),
-    ];
-    for (field, mask) in masks {
+    for field in ["name", "phone", "email", "wechat_openid"] {
         let Some(value) = appellant.get_mut(field) else { continue };
-        let masked = value.as_str().filter(|_| contact == Contact::Masked).and_then(mask);
+        let masked = match (field, value.as_str().filter(|_| contact == Contact::Masked)) {
+            ("name", Some(name)) => Some(mask_name(name)),
+            ("phone", Some(phone)) => Some(mask_phone(phone)),
+            ("email", Some(email)) => Some(mask_email(email)),
+            // Nothing of an openid can be shown without showing whose it is.
+            _ => None,
+        };
         *value = masked.map_or(Value::Null, Value::String);
     }
 }

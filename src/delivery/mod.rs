@@ -1,22 +1,22 @@
 //! Deliver: every event, to the core and to each subscriber, at least once and in order per ticket (contract §5).
 //!
 //! One task per destination reads the event log from its own cursor, so that one destination's trouble is nobody
-//! else's. What the parts decide is pure and told the time: [`window`] which event may go next, [`health`] whether the
-//! destination may be tried, [`ledger`] what is done with, [`outcome`] what an answer means. The [`worker`] does the
-//! waiting, [`attempt`] the sending.
+//! else's. What the parts decide is pure and told the time: `window` which event may go next, `health` whether the
+//! destination may be tried, `ledger` what is done with, `outcome` what an answer means. The `worker` does the
+//! waiting, `attempt` the sending.
 
-pub mod attempt;
+mod attempt;
 mod calls;
-pub mod destination;
-pub mod filter;
-pub mod health;
-pub mod ledger;
-pub mod mask;
-pub mod outcome;
+mod destination;
+mod filter;
+mod health;
+mod ledger;
+mod mask;
+mod outcome;
 pub mod predicate;
 pub mod signature;
-pub mod status;
-pub mod window;
+mod status;
+mod window;
 mod worker;
 
 #[cfg(test)]
@@ -27,7 +27,7 @@ pub use destination::{Contact, Destination, Predicate, RetryPolicy, Success};
 pub use filter::Filter;
 pub use status::DestinationStatus;
 
-use crate::store::{Sequence, Store};
+use crate::store::{EventLog, Sequence};
 use std::sync::Arc;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -108,7 +108,7 @@ enum Command {
 /// # Errors
 /// [`BadDestination`]: nothing was started.
 pub fn start(
-    store: Arc<dyn Store>,
+    store: Arc<dyn EventLog>,
     destination: Destination,
     wake: watch::Receiver<Sequence>,
     stop: CancellationToken,
@@ -118,7 +118,7 @@ pub fn start(
 }
 
 fn start_with(
-    store: Arc<dyn Store>,
+    store: Arc<dyn EventLog>,
     destination: Destination,
     transport: impl attempt::Transport,
     probe_interval: std::time::Duration,

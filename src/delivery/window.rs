@@ -151,7 +151,7 @@ impl Window {
     }
 
     /// The next event to send, which the caller then sends.
-    pub fn next(&mut self) -> Option<(Key, StoredEvent)> {
+    pub fn take_next(&mut self) -> Option<(Key, StoredEvent)> {
         while let Some(number) = self.ready.pop_front() {
             if let Some(lane) = self.lanes.get_mut(&number)
                 && let Some(event) = lane.head.event.take()

@@ -1,28 +1,35 @@
 //! The task of one destination: waits for whatever comes next, and lets the parts decide.
 
+mod settle;
+
 use super::{
     Command,
     attempt::Transport,
     calls::{Call, Called, Caller, pause},
     destination::Destination,
-    health::{Health, Verdict},
+    health::Health,
     ledger::Ledger,
     mask::render,
-    outcome::{Fault, FaultClass, Outcome},
+    outcome::Outcome,
     status::{Meters, Shared},
     window::{Key, Window},
 };
 use crate::{
     number::Number,
-    store::{DeadLetter, DeadState, Progress, Sequence, Store, StoredEvent},
+    store::{EventLog, Sequence, StoreError, StoredEvent},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use jiff::Timestamp;
 use std::{
     collections::HashSet,
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
+    hash::RandomState,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicU64,
+            Ordering::{AcqRel, Acquire},
+        },
+    },
     time::Duration,
 };
 use tokio::{
@@ -33,10 +40,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Events with bodies in memory, at least.
 const WINDOW: usize = 256;
+/// Saves under way: as soon as one has been written, and while it is being synced, the next gets in line, so that every
+/// commit of the store takes the latest progress along.
+const SAVES: usize = 2;
 /// Replays in play, about.
 const REPLAYS: usize = 64;
-/// A message is tried so often at most, if it is at fault.
-const REFUSALS: u32 = 3;
 /// For what is under way when the worker is told to stop.
 const LAST_ATTEMPTS: Duration = Duration::from_secs(4);
 /// For the last save.
@@ -53,7 +61,8 @@ pub struct Delivery<T> {
     meters: Meters,
     jitter: RandomState,
     window: Window,
-    ledger: Ledger,
+    /// Shared with the store, which asks it for the progress when it writes.
+    ledger: Arc<Mutex<Ledger>>,
     health: Health,
     /// Down, and said so.
     reported: bool,
@@ -64,8 +73,20 @@ pub struct Delivery<T> {
     newest: Sequence,
     /// Counts the rewinds.
     era: u32,
-    rewinds: Vec<(oneshot::Sender<Sequence>, Sequence)>,
+    rewinds: Vec<Rewind>,
+    /// Counts the saves.
+    saves: u64,
+    /// The last save that has asked for the progress.
+    asked: Arc<AtomicU64>,
     doing: Doing,
+}
+
+/// A rewind that is not saved yet.
+struct Rewind {
+    done: oneshot::Sender<Sequence>,
+    cursor: Sequence,
+    /// The save that covers it.
+    save: Option<u64>,
 }
 
 /// What is under way, and what is due.
@@ -80,8 +101,8 @@ struct Doing {
     asking_replays: bool,
     filing: usize,
     unsaved: bool,
-    /// A save is under way; so many rewinds are answered with it.
-    saving: Option<usize>,
+    /// Saves under way.
+    saving: usize,
     failed_saves: u32,
     stopping: Option<Instant>,
 }
@@ -110,7 +131,7 @@ async fn fly<T: Transport>(transport: Arc<T>, Flight { key, event, body }: Fligh
 impl<T: Transport> Delivery<T> {
     /// A delivery that has not begun.
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn EventLog>,
         destination: Destination,
         transport: T,
         probe_interval: Duration,
@@ -123,7 +144,7 @@ impl<T: Transport> Delivery<T> {
             shared,
             jitter: RandomState::new(),
             window: Window::new(WINDOW.max(destination.concurrency * 4)),
-            ledger: Ledger::new(Progress::default()),
+            ledger: Arc::default(),
             health: Health::new(destination.retry, probe_interval),
             destination,
             reported: false,
@@ -133,6 +154,8 @@ impl<T: Transport> Delivery<T> {
             newest: Sequence(0),
             era: 0,
             rewinds: Vec::new(),
+            saves: 0,
+            asked: Arc::default(),
             doing: Doing { replays_due: true, ..Doing::default() },
         }
     }
@@ -144,8 +167,8 @@ impl<T: Transport> Delivery<T> {
         mut wake: watch::Receiver<Sequence>,
         stop: CancellationToken,
     ) {
-        self.ledger = tokio::select! {
-            progress = self.caller.progress() => Ledger::new(progress),
+        tokio::select! {
+            progress = self.caller.progress() => *self.ledger() = Ledger::new(progress),
             () = stop.cancelled() => return,
         };
         let mut flights = FuturesUnordered::new();
@@ -197,7 +220,7 @@ impl<T: Transport> Delivery<T> {
             if self.health.next_start(self.window.has_ready(), now)? > now {
                 return None;
             }
-            let Some((key, event)) = self.window.next() else {
+            let Some((key, event)) = self.window.take_next() else {
                 self.window.wake_suspended();
                 return None;
             };
@@ -217,10 +240,8 @@ impl<T: Transport> Delivery<T> {
 
     /// Asks the store for what is missing, and tells it what is new.
     fn ask(&mut self, wake: &mut watch::Receiver<Sequence>) {
-        if self.doing.unsaved && self.doing.saving.is_none() {
-            self.doing.unsaved = false;
-            self.doing.saving = Some(self.rewinds.len());
-            self.calls.push(self.caller.save(self.ledger.progress(), pause(self.doing.failed_saves + 1)));
+        if self.doing.unsaved && self.doing.saving < SAVES && self.asked.load(Acquire) >= self.saves {
+            self.save();
         }
         if self.doing.stopping.is_some() {
             return;
@@ -240,7 +261,7 @@ impl<T: Transport> Delivery<T> {
             self.doing.reading = true;
             // What comes from here on wakes us again.
             self.newest = self.newest.max(*wake.borrow_and_update());
-            self.calls.push(self.caller.read(self.era, self.ledger.read_from(), room));
+            self.calls.push(self.caller.read(self.era, self.ledger().read_from(), room));
         }
     }
 
@@ -290,18 +311,18 @@ impl<T: Transport> Delivery<T> {
                 self.doing.filing -= 1;
                 self.finish(key, number);
             }
-            Called::Saved(saved) => self.saved(saved.err().map(|error| error.to_string())),
+            Called::Saved { save, outcome } => self.saved(save, outcome.err()),
         }
     }
 
     /// Takes an event from the log.
     fn take(&mut self, event: StoredEvent) {
         self.newest = self.newest.max(event.sequence);
-        if !self.ledger.read(event.sequence) {
+        if !self.ledger().read(event.sequence) {
             return;
         }
         if self.destination.filter.wants(&event.kind, &event.body) {
-            self.ledger.open(event.sequence);
+            self.ledger().open(event.sequence);
             self.window.admit(event, false);
         } else {
             self.doing.unsaved = true;
@@ -317,121 +338,67 @@ impl<T: Transport> Delivery<T> {
                 self.settled.push(key.sequence);
             }
         } else if counts {
-            self.ledger.close(key.sequence);
+            self.ledger().close(key.sequence);
             self.doing.unsaved = true;
         }
-    }
-
-    fn landed(&mut self, Landed { key, event, outcome, took }: Landed) {
-        self.meters.attempt(&outcome, took);
-        let now = Instant::now();
-        let number = event.number;
-        if !matches!(outcome, Outcome::DestinationAtFault(_))
-            && let Some(down_for) = self.health.answered(now)
-        {
-            self.window.resume();
-            self.report_up(down_for);
-        }
-        let Some(tries) = self.window.landed(&event) else {
-            // Sent before a rewind: it will be sent again.
-            self.health.ended(key);
-            self.window.finish(number);
-            return;
-        };
-        tries.attempts += 1;
-        let first = *tries.first.get_or_insert(now);
-        match outcome {
-            Outcome::Delivered if key.replay => {
-                self.doing.filing += 1;
-                self.window.file(number);
-                self.calls.push(self.caller.exhume(key, number));
-            }
-            Outcome::Delivered => self.finish(key, number),
-            Outcome::MessageAtFault { reason } => {
-                tries.refusals += 1;
-                let (refusals, attempts) = (tries.refusals, tries.attempts);
-                if refusals >= REFUSALS {
-                    self.bury(key, event, reason, attempts);
-                } else {
-                    self.window.wait(number, now + self.destination.retry.delay(refusals, spread(&self.jitter)));
-                }
-            }
-            Outcome::DestinationAtFault(fault) => {
-                let was_up = self.health.is_up();
-                let verdict = self.health.failed(key, tries, &fault, now, spread(&self.jitter));
-                let attempts = tries.attempts;
-                self.report_fault(was_up, fault.class);
-                if now - first >= self.destination.retry.give_up {
-                    self.give_up(key, event, fault, attempts);
-                } else {
-                    match verdict {
-                        Verdict::Wait(at) => self.window.wait(number, at),
-                        Verdict::Suspend => self.window.suspend(number),
-                    }
-                }
-            }
-        }
-    }
-
-    fn give_up(&mut self, key: Key, event: StoredEvent, fault: Fault, attempts: u32) {
-        let give_up = self.destination.retry.give_up.as_secs();
-        self.bury(key, event, format!("not delivered within {give_up} s; last: {}", fault.reason), attempts);
-    }
-
-    fn bury(&mut self, key: Key, event: StoredEvent, reason: String, attempts: u32) {
-        self.meters.buried();
-        self.doing.filing += 1;
-        self.window.file(event.number);
-        let letter = DeadLetter {
-            destination: self.destination.name.clone(),
-            sequence: key.sequence,
-            event: event.id,
-            kind: event.kind,
-            number: event.number,
-            reason,
-            attempts,
-            at: Timestamp::now(),
-            state: DeadState::Dead,
-        };
-        self.calls.push(self.caller.bury(key, letter));
     }
 
     fn obey(&mut self, command: Command) {
         match command {
             Command::Requeued => self.doing.replays_due = true,
             Command::Rewind { after, done } => {
-                let cursor = self.ledger.rewind(after);
+                let cursor = self.ledger().rewind(after);
                 self.window.clear();
                 self.era += 1;
                 (self.doing.caught_up, self.doing.unsaved) = (false, true);
-                self.rewinds.push((done, cursor));
+                self.rewinds.push(Rewind { done, cursor, save: None });
             }
         }
     }
 
-    fn saved(&mut self, error: Option<String>) {
-        let rewinds = self.doing.saving.take().unwrap_or_default();
+    fn save(&mut self) {
+        self.saves += 1;
+        self.rewinds.iter_mut().for_each(|rewind| _ = rewind.save.get_or_insert(self.saves));
+        self.doing.unsaved = false;
+        self.doing.saving += 1;
+        let (save, asked, ledger) = (self.saves, Arc::clone(&self.asked), Arc::clone(&self.ledger));
+        let latest = Arc::new(move || {
+            asked.fetch_max(save, AcqRel);
+            ledger.lock().unwrap_or_else(PoisonError::into_inner).progress()
+        });
+        self.calls.push(self.caller.save(save, latest, pause(self.doing.failed_saves + 1)));
+    }
+
+    fn saved(&mut self, save: u64, error: Option<StoreError>) {
+        self.doing.saving -= 1;
+        self.asked.fetch_max(save, AcqRel);
         let destination = &self.destination.name;
         if let Some(error) = error {
+            self.rewinds.iter_mut().filter(|rewind| rewind.save == Some(save)).for_each(|rewind| rewind.save = None);
             self.doing.unsaved = true;
             self.doing.failed_saves += 1;
             if self.doing.failed_saves == 1 {
-                tracing::warn!(destination, error, "progress cannot be saved; delivery goes on");
+                tracing::warn!(destination, %error, "progress cannot be saved; delivery goes on");
             }
             return;
         }
         if std::mem::take(&mut self.doing.failed_saves) > 0 {
             tracing::info!(destination, "progress is saved again");
         }
-        for (done, cursor) in self.rewinds.drain(..rewinds) {
+        for Rewind { done, cursor, .. } in self.rewinds.extract_if(.., |rewind| rewind.save == Some(save)) {
             // Whoever asked may have gone.
             let _ = done.send(cursor);
         }
     }
 
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn save_last(self) {
-        if self.doing.unsaved || self.doing.saving.is_some() {
-            let save = self.caller.store.save_progress(&self.caller.name, self.ledger.progress());
+        if self.doing.unsaved || self.doing.saving > 0 {
+            let progress = self.ledger().progress();
+            let save = self.caller.store.save_progress(&self.caller.name, progress);
             if !matches!(timeout(LAST_SAVE, save).await, Ok(Ok(()))) {
                 let destination = &self.destination.name;
                 tracing::warn!(destination, "the last progress could not be saved; some events will be sent again");
@@ -440,36 +407,11 @@ impl<T: Transport> Delivery<T> {
     }
 
     fn show(&self, in_flight: usize) {
-        let behind = self.ledger.behind(self.newest);
-        self.shared.moved(self.ledger.cursor(), in_flight, behind);
+        let (cursor, behind) = {
+            let ledger = self.ledger();
+            (ledger.cursor(), ledger.behind(self.newest))
+        };
+        self.shared.moved(cursor, in_flight, behind);
         self.meters.lag(behind);
     }
-
-    /// Says that it is down, once that is more than one event's failure.
-    fn report_fault(&mut self, was_up: bool, class: FaultClass) {
-        self.shared.failed(class);
-        if !was_up && !self.reported {
-            self.reported = true;
-            self.turned(false);
-            tracing::warn!(destination = self.destination.name, reason = %class, "destination down");
-        }
-    }
-
-    fn report_up(&mut self, down_for: Duration) {
-        if std::mem::take(&mut self.reported) {
-            self.turned(true);
-            let seconds = down_for.as_secs_f64();
-            tracing::info!(destination = self.destination.name, down_for = seconds, "destination up again");
-        }
-    }
-
-    fn turned(&self, up: bool) {
-        self.shared.turned(up);
-        self.meters.up(up);
-    }
-}
-
-/// A random number from 0 to 1; good enough for jitter.
-fn spread(state: &RandomState) -> f64 {
-    (state.hash_one(std::time::Instant::now()) >> 11) as f64 / (1u64 << 53) as f64
 }

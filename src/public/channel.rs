@@ -81,9 +81,7 @@ pub(super) async fn serve(
         Some(Ok(Reception::Answer(response))) => Http(response).into_response(),
         Some(Ok(Reception::Accept(accept))) => take(&public, &channel, accept).await,
         Some(Ok(Reception::LookUp(look_up))) => {
-            // The desk is not asked yet: the channel hears that it should try again.
-            let refusal = Refusal::Unavailable { retry_after: Duration::from_secs(60) };
-            Http((look_up.answer)(Err(refusal))).into_response()
+            Http(super::look_up::answer(&public, &channel, look_up).await).into_response()
         }
         Some(Err(Rejection::Malformed { reason, response })) => {
             public.intake.rejected(&channel, reason);

@@ -2,19 +2,19 @@
 
 mod channel;
 mod file;
+mod look_up;
 mod status;
 mod tries;
 mod update;
 
 use crate::{
     channels::Channels,
-    config::Hotlines,
-    event::Events,
     files::Files,
     intake::Intake,
     number::ReceiptKey,
+    revise::Reviser,
     server::{limits::Limiter, problem::with_fallbacks},
-    store::{Sequence, Store},
+    store::Store,
 };
 use axum::{
     Router,
@@ -26,7 +26,7 @@ use http::StatusCode;
 use jiesu_connector::{Problem, Secret};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore};
 
 /// KiB of request bodies held in memory at a time, over all connections.
 const BODY_BUDGET_KIB: usize = 256 << 10;
@@ -39,16 +39,14 @@ pub struct Public {
     pub intake: Arc<Intake>,
     /// The channels.
     pub channels: Arc<Channels>,
-    /// The register of hotlines.
-    pub hotlines: Arc<Hotlines>,
     /// Attachments.
     pub files: Files,
     /// For codes and links.
     pub key: ReceiptKey,
-    /// Makes events.
-    pub events: Events,
-    /// Tells of new events.
-    pub issued: watch::Sender<Sequence>,
+    /// Changes tickets.
+    pub reviser: Reviser,
+    /// Told of new replies.
+    pub reply_due: Arc<Notify>,
     /// The city's time.
     pub zone: TimeZone,
     /// The bearer token of the core's callbacks; without one they are refused.

@@ -2,11 +2,11 @@
 
 use super::{Public, answer, not_found, unavailable};
 use crate::{
-    event::kind,
     number::Number,
+    reply::{self, State as Fate},
+    revise::Draft,
     server::{Peer, limits::too_many, read_body},
-    store::{Changed, TicketChange, TicketRow},
-    ticket,
+    store::{Changed, NewReply, TicketChange, TicketRow},
 };
 use axum::{
     extract::{Extension, Path, Request, State},
@@ -20,8 +20,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const MAX_BODY: u64 = 1 << 20;
-/// Attempts at a change that others keep overtaking.
-const ROUNDS: usize = 16;
 
 /// Where a ticket stands, as the core says it.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]
@@ -103,31 +101,27 @@ pub(super) async fn serve(
     };
     let Ok(number) = number.parse::<Number>() else { return not_found("there is no ticket of this number") };
     let content = digest([serde_json::to_vec(&update).unwrap_or_default().as_slice()]);
-    for _ in 0..ROUNDS {
-        let row = match public.store.ticket(number).await {
-            Ok(Some(row)) => row,
-            Ok(None) => return not_found("there is no ticket of this number"),
-            Err(_) => return unavailable(),
-        };
-        let change = apply(&public, number, &row, &update, content);
-        match public.store.change_ticket(change).await {
-            Ok(Changed::Done) => {
-                if let Ok(newest) = public.store.last_event().await {
-                    public.issued.send_replace(newest);
-                }
-                metrics::counter!("jiesu_core_updates_total").increment(1);
-                return axum::Json(json!({ "number": number.to_string() })).into_response();
-            }
-            Ok(Changed::Before) => return axum::Json(json!({ "number": number.to_string() })).into_response(),
-            Ok(Changed::BeforeWithOtherContent) => {
-                let detail = "an update with this id and other content was stored before: give each update its own id";
-                return answer(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
-            }
-            Ok(Changed::Stale) => {}
-            Err(_) => return unavailable(),
+    // Where the citizen can be written to; else the look-up is the way, and it shows the reply from now on.
+    let recipient = match public.reviser.store.reachable(number).await {
+        Ok(recipient) => recipient,
+        Err(_) => return unavailable(),
+    };
+    let change = |row: &TicketRow| apply(&public, row, &update, content, recipient.as_deref());
+    let done = || axum::Json(json!({ "number": number.to_string() })).into_response();
+    match public.reviser.revise(number, change).await {
+        Ok(None) => not_found("there is no ticket of this number"),
+        Ok(Some(Changed::Done)) => {
+            metrics::counter!("jiesu_core_updates_total").increment(1);
+            public.reply_due.notify_one();
+            done()
         }
+        Ok(Some(Changed::Before)) => done(),
+        Ok(Some(Changed::BeforeWithOtherContent)) => {
+            let detail = "an update with this id and other content was stored before: give each update its own id";
+            answer(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
+        }
+        Ok(Some(Changed::Stale)) | Err(_) => unavailable(),
     }
-    unavailable()
 }
 
 fn authorized(public: &Public, headers: &HeaderMap) -> bool {
@@ -139,51 +133,50 @@ fn authorized(public: &Public, headers: &HeaderMap) -> bool {
     }
 }
 
-fn apply(public: &Public, number: Number, row: &TicketRow, update: &Update, content: [u8; 16]) -> TicketChange {
-    let mut ticket: Value = serde_json::from_str(&row.document).unwrap_or_default();
-    let now = ticket::rfc3339(Timestamp::now(), &public.zone);
-    let mut change = serde_json::Map::new();
-    let mut set = |ticket: &mut Value, field: &str, new: Value| {
-        let old = ticket[field].take();
-        if old != new {
-            change.insert(field.to_owned(), json!({ "old": old, "new": new }));
-        }
-        ticket[field] = new;
-    };
+fn apply(
+    public: &Public,
+    row: &TicketRow,
+    update: &Update,
+    content: [u8; 16],
+    recipient: Option<&str>,
+) -> TicketChange {
+    let mut draft = Draft::new(row);
+    let mut going = None;
     if let Some(status) = update.status {
-        set(&mut ticket, "status", json!(status));
+        draft.set("status", json!(status));
     }
     if let Some(unit) = &update.unit {
-        set(&mut ticket, "unit", json!(unit));
+        draft.set("unit", json!(unit));
     }
     if let Some(reply) = &update.reply {
-        let mut replies = ticket["replies"].as_array().cloned().unwrap_or_default();
-        replies.push(json!({
-            "id": format!("rp_{}", replies.len() + 1),
-            "at": update.at.as_deref().unwrap_or(&now),
-            "text": reply.text,
-            "public": reply.public.unwrap_or(false),
-            "channel": ticket["channel"]["id"],
-            // These channels have no way to the citizen but the look-up, where the reply is from now on.
-            "state": "delivered",
-            "reason": "shown at the status look-up",
-        }));
-        set(&mut ticket, "replies", Value::Array(replies));
+        draft.edit_list("replies", |replies| {
+            let name = format!("rp_{}", replies.len() + 1);
+            let (state, reason) = match recipient {
+                Some(_) => (Fate::Pending, Value::Null),
+                None => (Fate::Delivered, "shown at the status look-up".into()),
+            };
+            replies.push(json!({
+                "id": name,
+                "at": update.at.clone().unwrap_or_else(|| public.reviser.now()),
+                "text": reply.text,
+                "public": reply.public.unwrap_or(false),
+                "channel": row.channel,
+                "state": state.as_str(),
+                "reason": reason,
+            }));
+            going = recipient.map(|recipient| NewReply {
+                name,
+                channel: row.channel.clone(),
+                recipient: recipient.to_owned(),
+                words: reply.text.clone(),
+                give_up: Timestamp::now().saturating_add(reply::LIFE).unwrap_or(Timestamp::MAX),
+            });
+        });
     }
     if let Some(ask) = update.ask_rating {
-        set(&mut ticket, "ask_rating", json!(ask));
+        draft.set("ask_rating", json!(ask));
     }
     // An update that changes nothing is remembered all the same, but there is nothing to tell.
-    let events = match change.is_empty() {
-        true => Vec::new(),
-        false => vec![public.events.event(kind::UPDATED, number, &now, &ticket, &change)],
-    };
-    TicketChange {
-        number,
-        version: row.version,
-        status: ticket["status"].as_str().unwrap_or(&row.status).to_owned(),
-        document: ticket.to_string(),
-        events,
-        update: Some((update.id.clone(), content)),
-    }
+    let change = public.reviser.updated(row, &draft);
+    TicketChange { update: Some((update.id.clone(), content)), reply: going, ..change }
 }

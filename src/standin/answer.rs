@@ -1,7 +1,7 @@
 //! The core's callback: a clerk's answer (答复) on its way back through the gateway.
 
 use jiesu_connector::Secret;
-use jiff::Timestamp;
+use jiff::Zoned;
 use reqwest::{Client, StatusCode, Url, redirect::Policy};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -121,7 +121,7 @@ impl Draft {
     /// The body of the callback.
     fn update(&self) -> Value {
         json!({
-            "id": self.id, "status": "replied", "unit": self.unit, "at": Timestamp::now().to_string(),
+            "id": self.id, "status": "replied", "unit": self.unit, "at": Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             "reply": { "text": self.text, "public": true }, "ask_rating": self.ask_rating,
         })
     }

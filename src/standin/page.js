@@ -98,10 +98,11 @@ function item(text) {
   return element;
 }
 
-// In the city's own time, as the gateway tells it.
+// As written, on the clock of the city that wrote it, wherever this browser is.
 function time(text, short) {
-  const [day, clock = ""] = String(text || "").split("T");
-  return short ? clock.slice(0, 8) : `${day} ${clock.slice(0, 8)}`.trim();
+  const parts = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)/.exec(text || "");
+  if (!parts) return "";
+  return short ? parts[2] : `${parts[1]} ${parts[2]}`;
 }
 
 function notice(text, bad) {

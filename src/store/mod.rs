@@ -28,9 +28,46 @@ pub enum StoreError {
 /// What came back from a store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
+/// The event log, and how far each destination has come in it: the part of the store that delivery works on.
+#[async_trait]
+pub trait EventLog: Send + Sync + 'static {
+    /// Events after `cursor`, in order.
+    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>>;
+
+    /// The newest event's sequence; 0 if there is none.
+    async fn last_event(&self) -> Result<Sequence>;
+
+    /// How far a destination has come; the default for one never seen.
+    async fn progress(&self, destination: &str) -> Result<Progress>;
+
+    /// Remembers how far a destination has come.
+    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()>;
+
+    /// The same, but what to save is asked for as late as can be, in the transaction itself: what was delivered while
+    /// this waited for its turn is not sent again if the process is killed.
+    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
+        self.save_progress(destination, latest()).await
+    }
+
+    /// Moves an event to the dead letters of its destination (again, if a replay failed).
+    async fn bury(&self, letter: DeadLetter) -> Result<()>;
+
+    /// A dead letter's replay was delivered.
+    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()>;
+
+    /// Dead letters, newest first; of one destination or all, in one state or all.
+    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>>;
+
+    /// Marks dead letters to be sent again: one, those of a destination, or all. Says how many.
+    async fn requeue(&self, which: Requeue) -> Result<usize>;
+
+    /// The events of a destination's dead letters that are to be sent again.
+    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>>;
+}
+
 /// The durable truth.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: EventLog {
     // --- accept ---
 
     /// Stores `messages` with a receipt number each, all or none; recognises redeliveries.
@@ -41,8 +78,18 @@ pub trait Store: Send + Sync + 'static {
 
     // --- assemble … issue ---
 
-    /// Messages that make no ticket yet, in the order of their acceptance, from `after` (exclusive).
-    async fn pending(&self, after: MessageId, limit: usize) -> Result<Vec<Message>>;
+    /// Messages whose turn it is at `now` and that have no outcome yet, in the order of their acceptance, from `after`
+    /// (exclusive). Of a conversation, those whose window has closed.
+    async fn pending(&self, after: MessageId, now: Timestamp, limit: usize) -> Result<Vec<Message>>;
+
+    /// All messages of the conversation of this number, in order.
+    async fn conversation(&self, number: Number) -> Result<Vec<Message>>;
+
+    /// When the next conversation closes.
+    async fn next_due(&self) -> Result<Option<Timestamp>>;
+
+    /// Whether the conversation of this sender is open, or closed and not yet a ticket.
+    async fn is_talking(&self, channel: &str, sender: &str) -> Result<bool>;
 
     /// How many messages wait for their ticket, and since when the oldest.
     async fn backlog(&self) -> Result<Backlog>;
@@ -67,48 +114,40 @@ pub trait Store: Send + Sync + 'static {
     /// What the store knows of `number`: its ticket, or that its message is still in the line.
     async fn known(&self, number: Number) -> Result<Known>;
 
+    /// The newest tickets of one sender of a channel.
+    async fn tickets_of(&self, channel: &str, sender: &str, limit: usize) -> Result<Vec<TicketRow>>;
+
     /// Replaces a ticket if it still has `version`, and appends the events; false if it has changed meanwhile.
     /// With `update`, a core's update id is remembered in the same transaction.
     async fn change_ticket(&self, change: TicketChange) -> Result<Changed>;
 
-    // --- the event log ---
+    // --- replies and media ---
 
-    /// Events after `cursor`, in order.
-    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>>;
+    /// Replies whose time has come.
+    async fn due_replies(&self, now: Timestamp, limit: usize) -> Result<Vec<DueReply>>;
 
-    /// The newest event's sequence; 0 if there is none.
-    async fn last_event(&self) -> Result<Sequence>;
+    /// A reply was tried in vain: it is due again at `next_at`.
+    async fn postpone_reply(&self, id: i64, next_at: Timestamp) -> Result<()>;
 
-    /// The places of a ticket's events after `cursor`, in order.
-    async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>>;
+    /// The reply that the channel calls so.
+    async fn sent_reply(&self, channel: &str, sent_as: &str) -> Result<Option<DueReply>>;
 
-    // --- destinations ---
+    /// To whom a ticket's channel would reply; `None` if it cannot (any more).
+    async fn reachable(&self, number: Number) -> Result<Option<String>>;
 
-    /// How far a destination has come; the default for one never seen.
-    async fn progress(&self, destination: &str) -> Result<Progress>;
+    /// Media whose time has come.
+    async fn due_media(&self, now: Timestamp, limit: usize) -> Result<Vec<DueMedia>>;
 
-    /// Remembers how far a destination has come.
-    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()>;
-
-    /// Moves an event to the dead letters of its destination (again, if a replay failed).
-    async fn bury(&self, letter: DeadLetter) -> Result<()>;
-
-    /// A dead letter's replay was delivered.
-    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()>;
-
-    /// Dead letters, newest first; of one destination or all, in one state or all.
-    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>>;
-
-    /// Marks dead letters to be sent again: one, those of a destination, or all. Says how many.
-    async fn requeue(&self, which: Requeue) -> Result<usize>;
-
-    /// The events of a destination's dead letters that are to be sent again.
-    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>>;
+    /// Media were tried in vain: they are due again at `next_at`.
+    async fn postpone_media(&self, number: Number, file: &str, next_at: Timestamp) -> Result<()>;
 
     // --- what can be seen ---
 
     /// What became of what was received on a local day (`YYYYMMDD`).
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>>;
+
+    /// The places of a ticket's events after `cursor`, in order.
+    async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>>;
 
     /// What came in since `since` (at most `limit` messages), and what waits for a person.
     async fn glance(&self, since: Timestamp, limit: usize) -> Result<Glance>;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiesu_connector::{Incoming, Raw};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 /// A message's place in the order of acceptance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -32,8 +32,19 @@ pub struct NewMessage {
     pub received_at: Timestamp,
     /// The local day of that, `YYYYMMDD`.
     pub day: u32,
+    /// The conversation that it joins or opens, if the channel has such and the message may.
+    pub window: Option<Window>,
     /// The message.
     pub incoming: Incoming,
+}
+
+/// When a conversation closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// After so long without a further message.
+    pub idle: Duration,
+    /// After so long in any case.
+    pub max: Duration,
 }
 
 /// What the store made of a message.
@@ -74,6 +85,8 @@ pub struct Message {
     pub received_at: Timestamp,
     /// Who sent it, in the channel's own terms.
     pub sender: Option<String>,
+    /// It is one of a conversation; see [`super::Store::conversation`].
+    pub conversation: bool,
     /// The bytes.
     pub raw: Raw,
 }
@@ -90,19 +103,30 @@ pub struct Backlog {
 /// What became of a message.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// A ticket of its own.
+    /// A ticket of its own: of one message, or of all of a conversation, which must not have grown meanwhile.
     Ticket {
-        /// The message.
-        message: MessageId,
+        /// The messages.
+        messages: Vec<MessageId>,
         /// The ticket.
         ticket: Box<NewTicket>,
         /// Its events.
         events: Vec<NewEvent>,
+        /// What its channel still has.
+        media: Vec<NewMedia>,
+    },
+    /// It belongs to a ticket that is there, which must not have changed meanwhile.
+    Supplement {
+        /// The message.
+        message: MessageId,
+        /// What it does to the ticket.
+        change: Box<TicketChange>,
     },
     /// Kept, but no ticket: an event of the channel itself.
     Noted {
         /// The message.
         message: MessageId,
+        /// Whether its sender can be written to from now on, if it says so: channel, sender, and yes or no.
+        reach: Option<(String, String, bool)>,
     },
     /// No parser understands it: visible and replayable.
     Quarantine {
@@ -145,10 +169,64 @@ pub struct NewTicket {
     pub kind: &'static str,
     /// The citizen's key.
     pub appellant: String,
+    /// In the channel's own terms, where the channel can reach them.
+    pub sender: Option<String>,
     /// When the message was received.
     pub received_at: Timestamp,
     /// The ticket as JSON.
     pub document: String,
+}
+
+/// A photo or recording that the channel still has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMedia {
+    /// Its id in the ticket.
+    pub file: String,
+    /// The channel's name for it.
+    pub source: String,
+}
+
+/// Media to fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueMedia {
+    /// The ticket.
+    pub number: Number,
+    /// Its id in the ticket.
+    pub file: String,
+    /// The channel's id.
+    pub channel: String,
+    /// The channel's name for it.
+    pub source: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// A reply to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReply {
+    /// Its id in the ticket.
+    pub name: String,
+    /// The channel that carries it.
+    pub channel: String,
+    /// To whom, in the channel's own terms.
+    pub recipient: String,
+    /// The words.
+    pub words: String,
+    /// When it is not tried any more.
+    pub give_up: Timestamp,
+}
+
+/// A reply that is due, or was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueReply {
+    /// The store's name for it.
+    pub id: i64,
+    /// The ticket.
+    pub number: Number,
+    /// What to send.
+    pub reply: NewReply,
+    /// How often it was tried.
+    pub attempts: u32,
 }
 
 /// An event to append: a complete CloudEvent, but for its sequence.
@@ -190,6 +268,10 @@ pub struct TicketRow {
     pub version: i64,
     /// What is kept of the status code.
     pub code_hash: Vec<u8>,
+    /// The channel's id.
+    pub channel: String,
+    /// Who sent it, in the channel's own terms, where the channel can reach them.
+    pub sender: Option<String>,
     /// Its status.
     pub status: String,
     /// The ticket as JSON.
@@ -234,7 +316,7 @@ pub struct TicketQuery {
 }
 
 /// A change of a ticket.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TicketChange {
     /// The ticket.
     pub number: Number,
@@ -248,6 +330,12 @@ pub struct TicketChange {
     pub events: Vec<NewEvent>,
     /// The core's own id of the update, and the digest of its content: makes it idempotent.
     pub update: Option<(String, [u8; 16])>,
+    /// A reply that goes out from now on.
+    pub reply: Option<NewReply>,
+    /// What became of a reply: its id in the store, its state, and the channel's name for it.
+    pub replied: Option<(i64, &'static str, Option<String>)>,
+    /// What became of media: its id in the ticket, and its state.
+    pub fetched: Option<(String, &'static str)>,
 }
 
 /// What became of a change.
@@ -271,6 +359,9 @@ pub struct Progress {
     /// Events beyond the cursor that are done with, as ranges `first..=last`, ascending.
     pub ahead: Vec<(i64, i64)>,
 }
+
+/// Says how far a destination has come by now. Quick, and asked on the store's own thread.
+pub type LatestProgress = Arc<dyn Fn() -> Progress + Send + Sync>;
 
 /// An event that a destination would not take.
 #[derive(Debug, Clone, PartialEq, Eq)]

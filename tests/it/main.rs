@@ -2,7 +2,7 @@
 //! its own, real sockets, a scripted core, real kills and a disk that fails on command. One file a promise.
 
 // A test has nobody to hand an error to: what cannot go on panics with the reason.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod browser;
 mod deliver;
@@ -11,6 +11,7 @@ mod failing_disk;
 mod feed;
 mod harness;
 mod hostile;
+mod house;
 mod power_cut;
 mod receipts;
 mod restart;

@@ -37,6 +37,9 @@ pub struct Incoming {
     pub sender: Option<String>,
     /// The hotline that the sender named; else the channel's own counts.
     pub hotline: Option<String>,
+    /// It is, or may be, a piece of what the citizen has to say, so it joins the sender's open conversation, where the
+    /// channel has such. False for a word to the gateway itself (催办) and for events of the channel.
+    pub joins: bool,
 }
 
 /// A name for one delivery, unique within the channel and `scope`.

@@ -96,6 +96,8 @@ pub struct Parts {
     pub media: Option<Box<dyn Media>>,
     /// Logs in and consumes nothing, for `jiesu check --connect`.
     pub probe: Option<Box<dyn Probe>>,
+    /// Citizens say one thing in several messages here, so by default they are put together.
+    pub converses: bool,
 }
 
 /// How messages come in.

@@ -32,6 +32,7 @@ impl Connector for Partner {
             replier: None,
             media: None,
             probe: None,
+            converses: false,
         })
     }
 }

@@ -45,6 +45,7 @@ impl Connector for Web {
             replier: None,
             media: None,
             probe: None,
+            converses: false,
         })
     }
 }

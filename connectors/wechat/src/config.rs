@@ -109,20 +109,10 @@ impl Config {
             }
         }
         let api_base = self.api_base.trim_end_matches('/').to_owned();
-        let address = api_base.parse::<http::Uri>().ok();
-        let usable = |uri: &http::Uri| {
-            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
-        };
-        if !address.as_ref().is_some_and(usable) {
+        if !is_address(&api_base) {
             faults.push(BuildError::new("api_base", "is no address, as https://api.weixin.qq.com"));
         }
-        if self.notice.as_ref().is_some_and(|notice| notice.template_id.trim().is_empty()) {
-            faults.push(BuildError::new("notice.template_id", "is empty: copy it from the account's console"));
-        }
-        if self.notice.as_ref().is_some_and(|notice| notice.fields.is_empty()) {
-            faults
-                .push(BuildError::new("notice.fields", "is empty: name the template's fields, as thing1 = \"{text}\""));
-        }
+        faults.extend(self.notice.iter().flat_map(Notice::faults));
         let words = setup.words.with(&self.words).unwrap_or_else(|wrong| {
             faults
                 .extend(wrong.into_iter().map(|fault| BuildError::new(format!("words.{}", fault.field), fault.detail)));
@@ -143,4 +133,11 @@ impl Config {
             _ => Err(faults),
         }
     }
+}
+
+/// An absolute address without a query.
+fn is_address(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
+    })
 }

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 const MAX_DEPTH: usize = 8;
 const MAX_FIELDS: usize = 1_000;
+/// Bytes of one name; every field carries the names around it.
+const MAX_NAME: usize = 64;
 
 /// How a push was written; its answer is written the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +98,9 @@ fn flatten(list: &mut Vec<(String, String)>, path: &str, value: &Value, depth: u
     }
     match value {
         Value::Object(object) => object.iter().try_for_each(|(name, value)| {
+            if name.len() > MAX_NAME {
+                return Err(Unreadable::TooLarge);
+            }
             let path = if path.is_empty() { Cow::Borrowed(name.as_str()) } else { format!("{path}.{name}").into() };
             flatten(list, &path, value, depth + 1)
         }),
@@ -124,7 +129,7 @@ fn read_xml(text: &str, list: &mut Vec<(String, String)>) -> Result<(), Unreadab
         match event {
             Event::DocType(_) => return Err(Unreadable::Doctype),
             Event::Start(element) | Event::Empty(element) => {
-                if open.len() > MAX_DEPTH {
+                if open.len() > MAX_DEPTH || element.name().as_ref().len() > MAX_NAME {
                     return Err(Unreadable::TooLarge);
                 }
                 let outer = path.len();
@@ -234,6 +239,9 @@ mod tests {
         }
         assert_eq!(xml(&"<a>".repeat(100_000)), Err(Unreadable::TooLarge));
         assert_eq!(xml(&"<a/>".repeat(5_000)), Err(Unreadable::TooLarge));
+        let long = "a".repeat(65);
+        assert_eq!(xml(&format!("<{long}/>")), Err(Unreadable::TooLarge));
+        assert_eq!(Fields::read(format!("{{\"{long}\":1}}").as_bytes()), Err(Unreadable::TooLarge));
         assert_eq!(Fields::read(&[b'<', 0xff]), Err(Unreadable::Encoding));
         assert!(Fields::read("[".repeat(100_000).as_bytes()).is_err());
         assert_eq!(

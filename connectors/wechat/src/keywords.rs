@@ -1,7 +1,8 @@
 //! What a citizen may ask of the gateway in a word: progress (进度), haste (催办), taking it back (撤回).
 //!
-//! A keyword counts where it is the whole message, or where a ticket's number follows. Everything else is an appeal:
-//! "撤销他的执照" must never take anything back.
+//! A keyword counts where it is the whole message, or where a ticket's number follows; after a word for haste further
+//! words may follow, set off by a mark or a space. Everything else is an appeal: "撤销他的执照" must never take anything
+//! back, and "催办理由不清" is no request for haste.
 
 use jiesu_connector::{Intent, Words};
 
@@ -31,19 +32,22 @@ pub fn recognise(text: &str, words: &Words) -> Option<Ask> {
     let after = |name: &str| {
         let rests = words.keywords(name).iter().filter_map(|word| text.strip_prefix(word.as_str()));
         // The shortest rest: of 撤回 and 撤回诉求, the longer keyword is meant.
-        rests.min_by_key(|rest| rest.len()).map(|rest| rest.trim_matches(is_mark))
+        rests.min_by_key(|rest| rest.len())
     };
-    let act = |intent, rest| match leading_number(rest) {
-        Some((number, _)) => Some(Ask::Act { intent, number: Some(number) }),
-        None => rest.is_empty().then_some(Ask::Act { intent, number: None }),
+    let act = |intent, rest: &str, words_follow: bool| {
+        let set_off = rest.starts_with(is_mark);
+        match leading_number(rest.trim_start_matches(is_mark)) {
+            Some((number, _)) => Some(Ask::Act { intent, number: Some(number) }),
+            None => (rest.is_empty() || (words_follow && set_off)).then_some(Ask::Act { intent, number: None }),
+        }
     };
-    let progress = after("keywords.progress").and_then(|rest| match leading_number(rest) {
+    let progress = after("keywords.progress").and_then(|rest| match leading_number(rest.trim_start_matches(is_mark)) {
         Some((number, "")) => Some(Ask::Progress { number: Some(number) }),
         _ => rest.is_empty().then_some(Ask::Progress { number: None }),
     });
     progress
-        .or_else(|| after("keywords.urge").and_then(|rest| act(Intent::Urge, rest)))
-        .or_else(|| after("keywords.withdraw").and_then(|rest| act(Intent::Withdraw, rest)))
+        .or_else(|| after("keywords.urge").and_then(|rest| act(Intent::Urge, rest, true)))
+        .or_else(|| after("keywords.withdraw").and_then(|rest| act(Intent::Withdraw, rest, false)))
 }
 
 fn is_mark(character: char) -> bool {
@@ -122,6 +126,7 @@ mod tests {
         assert_eq!(ask("20261122-000123-4"), progress(number));
         assert_eq!(ask("催办！"), act(Intent::Urge, None));
         assert_eq!(ask("催办20261122-000123-4 三天了"), act(Intent::Urge, number));
+        assert_eq!(ask("催办：三天了没人来"), act(Intent::Urge, None));
         assert_eq!(ask("撤回"), act(Intent::Withdraw, None));
         assert_eq!(ask("撤回诉求 20261122-000123-4"), act(Intent::Withdraw, number));
     }
@@ -136,7 +141,7 @@ mod tests {
             "撤销他的执照",
             "撤回 那个公告",
             "加急维修水管",
-            "催办三天了没人来",
+            "催办理由不清",
             "13800138000",
             "12345",
             "20261122",

@@ -42,6 +42,7 @@ impl Connector for Wechat {
             replier: api.clone().map(|api| Box::new(Replies(api)) as Box<dyn Replier>),
             media: api.clone().map(|api| Box::new(UserMedia(api)) as Box<dyn Media>),
             probe: api.map(|api| Box::new(LogIn(api)) as Box<dyn Probe>),
+            converses: true,
         })
     }
 }

@@ -221,6 +221,9 @@ fn incoming(fields: &Fields, message: Bytes, meta: BTreeMap<String, String>) -> 
         keys: delivery_key(fields).into_iter().collect(),
         sender: fields.get("FromUserName").map(str::to_owned),
         hotline: None,
+        // A word to the gateway, or an event of the platform, is no part of what the citizen tells.
+        joins: !meta.contains_key(INTENT)
+            && fields.get("MsgType").is_none_or(|kind| !kind.eq_ignore_ascii_case("event")),
         raw: Raw { media_type: media_type.to_owned(), meta, body: message },
     }
 }

@@ -79,7 +79,7 @@ impl<const WEB: bool> Connector for Desk<WEB> {
         let inbound = Inbound::Listen(Box::new(Nothing(address)));
         let parser = Box::new(Nothing(address));
         if errors.is_empty() {
-            Ok(Parts { inbound, parser, replier: None, media: None, probe: None })
+            Ok(Parts { inbound, parser, replier: None, media: None, probe: None, converses: false })
         } else {
             Err(errors)
         }

@@ -8,12 +8,10 @@ use crate::{
         outcome::{Fault, FaultClass, Outcome},
         start_with,
     },
-    number::Number,
     store::*,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::Timestamp;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
@@ -74,7 +72,7 @@ impl Fake {
 }
 
 #[async_trait]
-impl Store for Fake {
+impl EventLog for Fake {
     async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
         Ok(self.memory().events.iter().skip(cursor.0 as usize).take(limit).cloned().collect())
     }
@@ -112,59 +110,6 @@ impl Store for Fake {
     }
     async fn dead_letters(&self, _: DeadQuery) -> Result<Vec<DeadLetter>> {
         Ok(self.memory().dead.clone())
-    }
-
-    // Delivery has no business with the rest.
-    async fn accept(&self, _: Vec<NewMessage>) -> Result<Vec<Accepted>> {
-        unreachable!()
-    }
-    async fn count_rejected(&self, _: Vec<(u32, String, String, u64)>) -> Result<()> {
-        unreachable!()
-    }
-    async fn pending(&self, _: MessageId, _: usize) -> Result<Vec<Message>> {
-        unreachable!()
-    }
-    async fn backlog(&self) -> Result<Backlog> {
-        unreachable!()
-    }
-    async fn issue(&self, _: Vec<crate::store::Outcome>) -> Result<()> {
-        unreachable!()
-    }
-    async fn quarantined(&self, _: usize) -> Result<Vec<Quarantined>> {
-        unreachable!()
-    }
-    async fn release(&self, _: Option<MessageId>) -> Result<usize> {
-        unreachable!()
-    }
-    async fn ticket(&self, _: Number) -> Result<Option<TicketRow>> {
-        unreachable!()
-    }
-    async fn tickets(&self, _: TicketQuery) -> Result<Vec<TicketRow>> {
-        unreachable!()
-    }
-    async fn known(&self, _: Number) -> Result<Known> {
-        unreachable!()
-    }
-    async fn change_ticket(&self, _: TicketChange) -> Result<Changed> {
-        unreachable!()
-    }
-    async fn events_of(&self, _: Number, _: Sequence) -> Result<Vec<Sequence>> {
-        unreachable!()
-    }
-    async fn glance(&self, _: Timestamp, _: usize) -> Result<Glance> {
-        unreachable!()
-    }
-    async fn tallies(&self, _: u32) -> Result<Vec<Tally>> {
-        unreachable!()
-    }
-    fn health(&self) -> Health {
-        unreachable!()
-    }
-    async fn lease(&self, _: &str, _: &str, _: Timestamp, _: Duration) -> Result<Option<u64>> {
-        unreachable!()
-    }
-    async fn close(&self) -> Result<()> {
-        Ok(())
     }
 }
 
@@ -258,7 +203,7 @@ pub fn run(
     let log = Arc::<Mutex<Log>>::default();
     let scripted = Scripted { script: Arc::new(script), log: Arc::clone(&log) };
     let stop = CancellationToken::new();
-    let store_: Arc<dyn Store> = Arc::<Fake>::clone(store);
+    let store_: Arc<dyn EventLog> = Arc::<Fake>::clone(store);
     let worker = start_with(store_, destination, scripted, PROBE, store.wake(), stop.clone());
     Run { handle: worker.handle.clone(), worker, stop, log }
 }

@@ -14,7 +14,7 @@ use crate::{
         signature::{Signed, SigningKey},
         start, start_with,
     },
-    store::Store,
+    store::EventLog,
 };
 use bytes::Bytes;
 use jiesu_connector::Secret;
@@ -135,7 +135,7 @@ async fn an_event_whose_answer_was_lost_is_sent_again_byte_for_byte() {
     store.append([1]);
     let stop = CancellationToken::new();
     let http = Http::new(&at(&receiver)).unwrap();
-    let store_: Arc<dyn Store> = Arc::<Fake>::clone(&store);
+    let store_: Arc<dyn EventLog> = Arc::<Fake>::clone(&store);
     let worker = start_with(store_, at(&receiver), http, PROBE, store.wake(), stop.clone());
     until("three times", || receiver.seen().len() == 3).await;
     for seen in receiver.seen() {
@@ -159,7 +159,7 @@ async fn a_real_second_passes_between_probes_and_retry_after_is_waited_for() {
     let stop = CancellationToken::new();
     let mut destination = at(&receiver);
     destination.retry.max = Duration::from_secs(10);
-    let store_: Arc<dyn Store> = Arc::<Fake>::clone(&store);
+    let store_: Arc<dyn EventLog> = Arc::<Fake>::clone(&store);
     let worker = start(store_, destination, store.wake(), stop.clone()).unwrap();
     let started = Instant::now();
     store.append([1, 1, 1]);

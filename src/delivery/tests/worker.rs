@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     delivery::{Contact, Destination, Filter, RetryPolicy, outcome::FaultClass},
-    store::{DeadState, Progress, Requeue, Sequence, Store},
+    store::{DeadState, EventLog, Progress, Requeue, Sequence},
 };
 use std::{
     collections::{HashMap, HashSet},

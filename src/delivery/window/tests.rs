@@ -23,7 +23,7 @@ fn window(events: &[(i64, u32)]) -> Window {
 }
 
 fn send(window: &mut Window) -> Vec<i64> {
-    std::iter::from_fn(|| window.next()).map(|(key, _)| key.sequence.0).collect()
+    std::iter::from_fn(|| window.take_next()).map(|(key, _)| key.sequence.0).collect()
 }
 
 /// What the worker does: loads what is wanted.
@@ -86,7 +86,7 @@ fn while_the_destination_is_down_a_different_ticket_asks_each_time() {
     for _ in 0..7 {
         window.wake_suspended();
         load(&mut window, &log);
-        let (key, event) = window.next().unwrap();
+        let (key, event) = window.take_next().unwrap();
         probes.push(key.sequence.0);
         window.landed(&event);
         window.suspend(event.number);
@@ -104,7 +104,7 @@ fn a_replay_goes_before_later_events_of_its_ticket_that_have_not_gone_yet() {
     assert_eq!(send(&mut window), [5], "what is first in line stays first");
     window.landed(&event(5, 1));
     window.finish(number(1));
-    assert_eq!(window.next().map(|(key, _)| (key.sequence.0, key.replay)), Some((3, true)));
+    assert_eq!(window.take_next().map(|(key, _)| (key.sequence.0, key.replay)), Some((3, true)));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn thousands_of_failed_events_take_no_room_from_others() {
     for sequence in 1..=5000 {
         assert!(window.room() > 0);
         window.admit(event(sequence, sequence as u32), false);
-        let (_, event) = window.next().unwrap();
+        let (_, event) = window.take_next().unwrap();
         window.landed(&event);
         window.wait(event.number, now + Duration::from_secs(sequence as u64));
     }
@@ -140,7 +140,7 @@ fn large_bodies_close_the_window_early() {
     let large = StoredEvent { body: Bytes::from(vec![0; BYTES]), ..event(1, 1) };
     window.admit(large, false);
     assert_eq!(window.room(), 0);
-    let (_, event) = window.next().unwrap();
+    let (_, event) = window.take_next().unwrap();
     assert_eq!(window.room(), 0, "still in memory");
     window.landed(&event);
     window.finish(event.number);
@@ -152,7 +152,7 @@ fn after_a_rewind_nothing_older_counts_but_the_replays() {
     let log = [(1, 1), (2, 1), (3, 2), (4, 3), (6, 4)];
     let mut window = window(&log);
     window.admit(event(5, 3), true);
-    assert_eq!(window.next().map(|(key, _)| key.sequence.0), Some(1));
+    assert_eq!(window.take_next().map(|(key, _)| key.sequence.0), Some(1));
     window.clear();
     assert_eq!((window.loaded, window.held), (1, 2), "1 is under way, the replay of 5 stays");
     window.admit(event(1, 1), false);
@@ -172,7 +172,7 @@ fn after_a_rewind_nothing_older_counts_but_the_replays() {
 fn an_event_that_has_gone_from_the_log_is_said_and_does_not_block() {
     let mut window = window(&[(1, 1), (2, 2)]);
     for _ in 0..2 {
-        let (_, event) = window.next().unwrap();
+        let (_, event) = window.take_next().unwrap();
         window.landed(&event);
         window.suspend(event.number);
     }

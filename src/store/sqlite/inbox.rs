@@ -1,5 +1,6 @@
 //! Messages: accepted, waiting, in quarantine, counted.
 
+use super::conversation;
 use crate::{
     number::Number,
     store::{Accepted, Backlog, Message, MessageId, NewMessage, Quarantined, Tally},
@@ -68,13 +69,13 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
     let meta = serde_json::to_string(&raw.meta).unwrap_or_default();
     let next: i64 =
         connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM message")?.query_row([], |row| row.get(0))?;
-    let sequence = connection
-        .prepare_cached(
-            "INSERT INTO counter (day, last, first) VALUES (?1, 1, ?2)
-             ON CONFLICT (day) DO UPDATE SET last = last + 1 RETURNING last",
-        )?
-        .query_row(params![message.day, next], |row| row.get(0))?;
-    let number = Number { day: message.day, sequence };
+    let (number, due) = match conversation::join(connection, message)? {
+        Some(joined) => joined,
+        None => {
+            let number = Number { day: message.day, sequence: next_sequence(connection, message.day, next)? };
+            (number, conversation::open(connection, message, number)?)
+        }
+    };
     connection
         .prepare_cached(
             "INSERT INTO message (id, number, channel, hotline, received_at, sender, media_type, meta, body)
@@ -91,7 +92,11 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
             meta,
             &raw.body[..],
         ])?;
-    connection.prepare_cached("INSERT INTO pending VALUES (?1, ?2)")?.execute(params![next, number.to_key()])?;
+    connection.prepare_cached("INSERT INTO pending VALUES (?1, ?2, ?3)")?.execute(params![
+        next,
+        number.to_key(),
+        due
+    ])?;
     for key in &message.incoming.keys {
         connection.prepare_cached("INSERT OR IGNORE INTO delivery_key VALUES (?1, ?2, ?3)")?.execute(params![
             name_of(message, key),
@@ -100,6 +105,13 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
         ])?;
     }
     Ok(Accepted::New { number, reused_key })
+}
+
+/// The day's next sequence; the day's first message is remembered with it.
+fn next_sequence(connection: &Connection, day: u32, message: i64) -> rusqlite::Result<u32> {
+    let sql = "INSERT INTO counter (day, last, first) VALUES (?1, 1, ?2)
+               ON CONFLICT (day) DO UPDATE SET last = last + 1 RETURNING last";
+    connection.prepare_cached(sql)?.query_row(params![day, message], |row| row.get(0))
 }
 
 /// The first receipt again.
@@ -120,6 +132,7 @@ fn redelivery(connection: &Connection, message: &NewMessage, first: i64) -> rusq
 #[derive(Clone, Copy)]
 pub(super) enum Counter {
     Ticketed,
+    Supplement,
     Redelivery,
     /// Refused: no message was kept.
     Refused,
@@ -137,6 +150,7 @@ pub(super) fn count(
 ) -> rusqlite::Result<()> {
     let column = match counter {
         Counter::Ticketed => "ticketed",
+        Counter::Supplement => "supplement",
         Counter::Redelivery => "redelivery",
         Counter::Refused => "refused",
         Counter::Noted => "noted",
@@ -154,11 +168,16 @@ pub(super) fn count_rejected(connection: &Connection, rejected: &[(u32, String, 
         .try_for_each(|(day, channel, hotline, by)| count(connection, *day, channel, hotline, Counter::Refused, *by))
 }
 
-pub(super) fn pending(connection: &Connection, after: MessageId, limit: usize) -> rusqlite::Result<Vec<Message>> {
-    let sql = "SELECT message.* FROM pending JOIN message ON message.id = pending.message
-               WHERE pending.message > ?1 ORDER BY pending.message LIMIT ?2";
+pub(super) fn pending(
+    connection: &Connection,
+    after: MessageId,
+    now: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Vec<Message>> {
+    let sql = "SELECT message.*, due FROM pending JOIN message ON message.id = pending.message
+               WHERE pending.message > ?1 AND due <= ?2 ORDER BY pending.message LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![after.0, limit as i64])?;
+    let mut rows = statement.query(params![after.0, now.as_millisecond(), limit as i64])?;
     let (mut messages, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let message = read(row)?;
@@ -171,7 +190,7 @@ pub(super) fn pending(connection: &Connection, after: MessageId, limit: usize) -
     Ok(messages)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
     let meta: BTreeMap<String, String> = serde_json::from_str(row.get_ref("meta")?.as_str()?).unwrap_or_default();
     let body = Bytes::copy_from_slice(row.get_ref("body")?.as_blob()?);
     Ok(Message {
@@ -181,6 +200,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         hotline: row.get("hotline")?,
         received_at: time(row, "received_at")?,
         sender: row.get("sender")?,
+        conversation: row.get::<_, i64>("due")? > 0,
         raw: Raw { media_type: row.get("media_type")?, meta, body },
     })
 }
@@ -211,7 +231,7 @@ pub(super) fn quarantined(connection: &Connection, limit: usize) -> rusqlite::Re
 pub(super) fn release(connection: &Connection, message: Option<MessageId>) -> rusqlite::Result<usize> {
     let which = message.map(|message| message.0);
     connection.execute(
-        "INSERT OR IGNORE INTO pending SELECT message, number FROM quarantine WHERE ?1 IS NULL OR message = ?1",
+        "INSERT OR IGNORE INTO pending SELECT message, number, 0 FROM quarantine WHERE ?1 IS NULL OR message = ?1",
         [which],
     )?;
     connection.execute("DELETE FROM quarantine WHERE ?1 IS NULL OR message = ?1", [which])

@@ -2,12 +2,15 @@
 //!
 //! One writer thread commits whatever is waiting together; readers see the last commit (WAL). One process a file.
 
+mod conversation;
 mod desk;
 mod inbox;
 mod keeper;
 mod log;
 mod open;
+mod outbox;
 mod reader;
+mod salvage;
 mod schema;
 mod tickets;
 mod writer;
@@ -16,9 +19,9 @@ pub(crate) use open::make_directory;
 pub use open::{OpenError, inspect, lock_is_free};
 
 use super::{
-    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, Glance, Health, Known, Message, MessageId,
-    NewMessage, Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange,
-    TicketQuery, TicketRow,
+    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
+    LatestProgress, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store,
+    StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -113,6 +116,54 @@ impl SqliteStore {
 }
 
 #[async_trait]
+impl EventLog for SqliteStore {
+    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
+        self.readers.read(move |connection| log::events(connection, cursor, limit)).await
+    }
+
+    async fn last_event(&self) -> Result<Sequence> {
+        self.readers.read(log::last).await
+    }
+
+    async fn progress(&self, destination: &str) -> Result<Progress> {
+        let name = destination.to_owned();
+        self.readers.read(move |connection| log::progress(connection, &name)).await
+    }
+
+    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()> {
+        let name = destination.to_owned();
+        self.write(move |connection| log::save_progress(connection, &name, &progress)).await
+    }
+
+    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
+        let name = destination.to_owned();
+        self.write(move |connection| log::save_progress(connection, &name, &latest())).await
+    }
+
+    async fn bury(&self, letter: DeadLetter) -> Result<()> {
+        self.write(move |connection| log::bury(connection, &letter)).await
+    }
+
+    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()> {
+        let name = destination.to_owned();
+        self.write(move |connection| log::exhume(connection, &name, sequence)).await
+    }
+
+    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>> {
+        self.readers.read(move |connection| log::dead_letters(connection, &query)).await
+    }
+
+    async fn requeue(&self, which: Requeue) -> Result<usize> {
+        self.write(move |connection| log::requeue(connection, &which)).await
+    }
+
+    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>> {
+        let name = destination.to_owned();
+        self.readers.read(move |connection| log::requeued(connection, &name, limit)).await
+    }
+}
+
+#[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, messages: Vec<NewMessage>) -> Result<Vec<Accepted>> {
         if self.shared.low_space.load(Ordering::Relaxed) {
@@ -125,8 +176,21 @@ impl Store for SqliteStore {
         self.write(move |connection| inbox::count_rejected(connection, &rejected)).await
     }
 
-    async fn pending(&self, after: MessageId, limit: usize) -> Result<Vec<Message>> {
-        self.readers.read(move |connection| inbox::pending(connection, after, limit)).await
+    async fn pending(&self, after: MessageId, now: Timestamp, limit: usize) -> Result<Vec<Message>> {
+        self.readers.read(move |connection| inbox::pending(connection, after, now, limit)).await
+    }
+
+    async fn conversation(&self, number: Number) -> Result<Vec<Message>> {
+        self.readers.read(move |connection| conversation::messages(connection, number)).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>> {
+        self.readers.read(conversation::next_due).await
+    }
+
+    async fn is_talking(&self, channel: &str, sender: &str) -> Result<bool> {
+        let (channel, sender) = (channel.to_owned(), sender.to_owned());
+        self.readers.read(move |connection| conversation::is_talking(connection, &channel, &sender)).await
     }
 
     async fn backlog(&self) -> Result<Backlog> {
@@ -157,56 +221,47 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| tickets::known(connection, number)).await
     }
 
+    async fn tickets_of(&self, channel: &str, sender: &str, limit: usize) -> Result<Vec<TicketRow>> {
+        let (channel, sender) = (channel.to_owned(), sender.to_owned());
+        self.readers.read(move |connection| tickets::of_sender(connection, &channel, &sender, limit)).await
+    }
+
     async fn change_ticket(&self, mut change: TicketChange) -> Result<Changed> {
         self.write(move |connection| tickets::change(connection, &mut change)).await
     }
 
-    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
-        self.readers.read(move |connection| log::events(connection, cursor, limit)).await
+    async fn due_replies(&self, now: Timestamp, limit: usize) -> Result<Vec<DueReply>> {
+        self.readers.read(move |connection| outbox::due_replies(connection, now, limit)).await
     }
 
-    async fn last_event(&self) -> Result<Sequence> {
-        self.readers.read(log::last).await
+    async fn postpone_reply(&self, id: i64, next_at: Timestamp) -> Result<()> {
+        self.write(move |connection| outbox::postpone_reply(connection, id, next_at)).await
     }
 
-    async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>> {
-        self.readers.read(move |connection| log::events_of(connection, number, cursor)).await
+    async fn sent_reply(&self, channel: &str, sent_as: &str) -> Result<Option<DueReply>> {
+        let (channel, sent_as) = (channel.to_owned(), sent_as.to_owned());
+        self.readers.read(move |connection| outbox::sent_reply(connection, &channel, &sent_as)).await
     }
 
-    async fn progress(&self, destination: &str) -> Result<Progress> {
-        let name = destination.to_owned();
-        self.readers.read(move |connection| log::progress(connection, &name)).await
+    async fn reachable(&self, number: Number) -> Result<Option<String>> {
+        self.readers.read(move |connection| outbox::reachable(connection, number)).await
     }
 
-    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()> {
-        let name = destination.to_owned();
-        self.write(move |connection| log::save_progress(connection, &name, &progress)).await
+    async fn due_media(&self, now: Timestamp, limit: usize) -> Result<Vec<DueMedia>> {
+        self.readers.read(move |connection| outbox::due_media(connection, now, limit)).await
     }
 
-    async fn bury(&self, letter: DeadLetter) -> Result<()> {
-        self.write(move |connection| log::bury(connection, &letter)).await
-    }
-
-    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()> {
-        let name = destination.to_owned();
-        self.write(move |connection| log::exhume(connection, &name, sequence)).await
-    }
-
-    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>> {
-        self.readers.read(move |connection| log::dead_letters(connection, &query)).await
-    }
-
-    async fn requeue(&self, which: Requeue) -> Result<usize> {
-        self.write(move |connection| log::requeue(connection, &which)).await
-    }
-
-    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>> {
-        let name = destination.to_owned();
-        self.readers.read(move |connection| log::requeued(connection, &name, limit)).await
+    async fn postpone_media(&self, number: Number, file: &str, next_at: Timestamp) -> Result<()> {
+        let file = file.to_owned();
+        self.write(move |connection| outbox::postpone_media(connection, number, &file, next_at)).await
     }
 
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>> {
         self.readers.read(move |connection| inbox::tallies(connection, day)).await
+    }
+
+    async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>> {
+        self.readers.read(move |connection| log::events_of(connection, number, cursor)).await
     }
 
     async fn glance(&self, since: Timestamp, limit: usize) -> Result<Glance> {

@@ -1,11 +1,12 @@
 //! Opening the file: one process, a version we know, and no damage.
 
-use super::schema;
+use super::{salvage, schema};
 use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -90,18 +91,22 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
     make_directory(directory)?;
     let lock = lock(path)?;
     let failed = |error| OpenError::Sqlite { path: path.to_owned(), error };
+    salvage::finish(path)?;
     let fresh = fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
-    if !fresh {
+    if fresh {
+        salvage::keep_lone_log(path)?;
+    } else {
         inspect(path)?;
     }
-    let mut connection = connect(path).map_err(failed)?;
-    let found: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
-    if found > schema::version() {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known: schema::version() });
-    }
-    if !fresh && fs::metadata(path)?.len() <= CHECK_AT_START {
-        check(&connection).map_err(failed)?;
-    }
+    // SQLite gives its log the mode of its file.
+    File::options().append(true).create(true).mode(0o600).open(path)?;
+    let mut connection = match connect_checked(path, fresh) {
+        Err(OpenError::Sqlite { error, .. }) if !fresh && is_damage(path, &error) => {
+            salvage::salvage(path, &error.to_string())?;
+            connect_checked(path, fresh)?
+        }
+        connected => connected?,
+    };
     schema::migrate(&mut connection).map_err(failed)?;
     // Leases of this file are of processes that are gone: the lock says so.
     connection.execute("DELETE FROM lease", []).map_err(failed)?;
@@ -111,6 +116,29 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
         File::open(directory)?.sync_all()?;
     }
     Ok((lock, connection))
+}
+
+/// A handle to a file of a version we know, and without damage as far as that is quickly seen.
+fn connect_checked(path: &Path, fresh: bool) -> Result<Connection, OpenError> {
+    let failed = |error| OpenError::Sqlite { path: path.to_owned(), error };
+    let connection = connect(path).map_err(failed)?;
+    let found: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    if found > schema::version() {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: schema::version() });
+    }
+    if !fresh && fs::metadata(path)?.len() <= CHECK_AT_START {
+        check(&connection).map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+/// Whether the file itself is at fault, not the disk or the rights.
+fn is_damage(path: &Path, error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => true,
+        Some(rusqlite::ErrorCode::NotADatabase) => salvage::looks_like_ours(path),
+        _ => false,
+    }
 }
 
 /// A handle in the place of one that failed: everything that the log still holds goes into the file first, so that
@@ -184,7 +212,8 @@ pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
     }
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_directory(parent)?;
-    match fs::create_dir(directory) {
+    // Citizens' words are nobody else's on this machine.
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }

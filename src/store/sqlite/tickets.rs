@@ -2,43 +2,47 @@
 
 use super::{
     inbox::{self, Counter},
-    log,
+    log, outbox,
 };
 use crate::{
     number::Number,
-    store::{Changed, Known, MessageId, Outcome, TicketChange, TicketQuery, TicketRow},
+    store::{Changed, Known, MessageId, NewTicket, Outcome, TicketChange, TicketQuery, TicketRow},
 };
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
 use std::collections::BTreeMap;
 
 pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqlite::Result<()> {
-    let mut ticketed: BTreeMap<(u32, String, String), u64> = BTreeMap::new();
+    // Of each day, channel and hotline: tickets, and further messages of them.
+    let mut counted: BTreeMap<(u32, String, String), (u64, u64)> = BTreeMap::new();
     for outcome in outcomes {
         match outcome {
-            Outcome::Ticket { message, ticket, events } => {
-                if !take(connection, *message)? {
+            Outcome::Ticket { messages, ticket, events, media } => {
+                if !take_all(connection, ticket.number, messages)? {
                     continue;
                 }
-                connection
-                    .prepare_cached("INSERT INTO ticket VALUES (?1, 1, ?2, ?3, ?4, ?5, 'accepted', ?6, ?7, ?8)")?
-                    .execute(params![
-                        ticket.number.to_key(),
-                        ticket.code_hash,
-                        ticket.channel,
-                        ticket.hotline,
-                        ticket.kind,
-                        ticket.appellant,
-                        ticket.received_at.as_millisecond(),
-                        ticket.document,
-                    ])?;
+                insert(connection, ticket)?;
                 log::append(connection, events)?;
+                outbox::add_media(connection, ticket.number, &ticket.channel, media)?;
                 let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
-                *ticketed.entry(row).or_default() += 1;
+                let counts = counted.entry(row).or_default();
+                counts.0 += 1;
+                counts.1 += messages.len() as u64 - 1;
             }
-            Outcome::Noted { message } => {
+            Outcome::Supplement { message, change } => {
+                if is_pending(connection, *message)? && self::change(connection, change)? == Changed::Done {
+                    take(connection, *message)?;
+                    let (number, channel, hotline) = origin(connection, *message)?;
+                    counted.entry((number.day, channel, hotline)).or_default().1 += 1;
+                }
+            }
+            Outcome::Noted { message, reach } => {
                 if take(connection, *message)? {
                     let (number, channel, hotline) = origin(connection, *message)?;
                     inbox::count(connection, number.day, &channel, &hotline, Counter::Noted, 1)?;
+                    if let Some((channel, sender, reachable)) = reach {
+                        outbox::set_reach(connection, channel, sender, *reachable, Timestamp::now())?;
+                    }
                 }
             }
             Outcome::Quarantine { message, reason, at } => {
@@ -52,9 +56,60 @@ pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqli
             }
         }
     }
-    ticketed.into_iter().try_for_each(|((day, channel, hotline), by)| {
-        inbox::count(connection, day, &channel, &hotline, Counter::Ticketed, by)
+    counted.into_iter().try_for_each(|((day, channel, hotline), (tickets, supplements))| {
+        if tickets > 0 {
+            inbox::count(connection, day, &channel, &hotline, Counter::Ticketed, tickets)?;
+        }
+        if supplements > 0 {
+            inbox::count(connection, day, &channel, &hotline, Counter::Supplement, supplements)?;
+        }
+        Ok(())
     })
+}
+
+fn insert(connection: &Connection, ticket: &NewTicket) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO ticket VALUES (?1, 1, ?2, ?3, ?4, ?5, 'accepted', ?6, ?7, ?8, ?9)")?
+        .execute(params![
+            ticket.number.to_key(),
+            ticket.code_hash,
+            ticket.channel,
+            ticket.hotline,
+            ticket.kind,
+            ticket.appellant,
+            ticket.sender,
+            ticket.received_at.as_millisecond(),
+            ticket.document,
+        ])
+        .map(drop)
+}
+
+/// Takes all messages of a ticket out of the line; takes none, and says so, if one has its outcome already or another
+/// has joined their conversation meanwhile.
+fn take_all(connection: &Connection, number: Number, messages: &[MessageId]) -> rusqlite::Result<bool> {
+    if let [message] = messages {
+        let sql = "SELECT count(*) FROM pending WHERE number = ?1 AND due > 0 AND message <> ?2";
+        let others: i64 =
+            connection.prepare_cached(sql)?.query_row(params![number.to_key(), message.0], |row| row.get(0))?;
+        return Ok(others == 0 && take(connection, *message)?);
+    }
+    let sql = "SELECT message FROM pending WHERE number = ?1 AND due > 0 ORDER BY message";
+    let mut statement = connection.prepare_cached(sql)?;
+    let there: Vec<MessageId> =
+        statement.query_map([number.to_key()], |row| row.get(0).map(MessageId))?.collect::<rusqlite::Result<_>>()?;
+    if there != messages {
+        return Ok(false);
+    }
+    for message in messages {
+        take(connection, *message)?;
+    }
+    Ok(true)
+}
+
+fn is_pending(connection: &Connection, message: MessageId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM pending WHERE message = ?1)")?
+        .query_row([message.0], |row| row.get(0))
 }
 
 /// Takes a message out of the line; false if it has its outcome already.
@@ -69,15 +124,17 @@ fn origin(connection: &Connection, message: MessageId) -> rusqlite::Result<(Numb
         .query_row([message.0], |row| Ok((Number::from_key(row.get(0)?), row.get(1)?, row.get(2)?)))
 }
 
-const COLUMNS: &str = "number, version, code_hash, status, document";
+const COLUMNS: &str = "number, version, code_hash, channel, sender, status, document";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<TicketRow> {
     Ok(TicketRow {
         number: Number::from_key(row.get(0)?),
         version: row.get(1)?,
         code_hash: row.get(2)?,
-        status: row.get(3)?,
-        document: row.get(4)?,
+        channel: row.get(3)?,
+        sender: row.get(4)?,
+        status: row.get(5)?,
+        document: row.get(6)?,
     })
 }
 
@@ -86,6 +143,16 @@ pub(super) fn ticket(connection: &Connection, number: Number) -> rusqlite::Resul
         .prepare_cached(&format!("SELECT {COLUMNS} FROM ticket WHERE number = ?1"))?
         .query_row([number.to_key()], read)
         .optional()
+}
+
+pub(super) fn of_sender(
+    connection: &Connection,
+    channel: &str,
+    sender: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<TicketRow>> {
+    let sql = format!("SELECT {COLUMNS} FROM ticket WHERE channel = ?1 AND sender = ?2 ORDER BY number DESC LIMIT ?3");
+    connection.prepare_cached(&sql)?.query_map(params![channel, sender, limit as i64], read)?.collect()
 }
 
 pub(super) fn known(connection: &Connection, number: Number) -> rusqlite::Result<Known> {
@@ -153,5 +220,14 @@ pub(super) fn change(connection: &Connection, change: &mut TicketChange) -> rusq
             .execute(params![number, id, content])?;
     }
     log::append(connection, &mut change.events)?;
+    if let Some(reply) = &change.reply {
+        outbox::add_reply(connection, change.number, reply)?;
+    }
+    if let Some((id, state, sent_as)) = &change.replied {
+        outbox::replied(connection, *id, state, sent_as.as_deref())?;
+    }
+    if let Some((file, state)) = &change.fetched {
+        outbox::fetched(connection, change.number, file, state)?;
+    }
     Ok(Changed::Done)
 }

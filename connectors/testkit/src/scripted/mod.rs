@@ -38,6 +38,7 @@ pub fn message(name: Option<&str>, words: impl Into<Bytes>) -> Incoming {
         keys: key.into_iter().collect(),
         sender: None,
         hotline: None,
+        joins: true,
     }
 }
 
@@ -55,5 +56,5 @@ impl Parser for Words {
 }
 
 fn parts(inbound: Inbound) -> Parts {
-    Parts { inbound, parser: Box::new(Words), replier: None, media: None, probe: None }
+    Parts { inbound, parser: Box::new(Words), replier: None, media: None, probe: None, converses: false }
 }

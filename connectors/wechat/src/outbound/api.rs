@@ -61,10 +61,8 @@ impl Api {
     pub async fn call(&self, path: &str, body: &Value) -> Result<Value, Trouble> {
         let request = |token: &str| post(self.address(path, token), body.to_string());
         let response = self.with_token(request, |response| json(&response.body)).await?;
-        json(&response.body).ok_or_else(|| {
-            let why = format!("HTTP {} without a JSON answer", response.status.as_u16());
-            Trouble::Other(Failure::Retry { after: None, why })
-        })
+        // Only the platform's own `errcode: 0` says that it was done; JSON of whoever stands before it does not.
+        json(&response.body).filter(|answer| answer.get("errcode").is_some()).ok_or_else(|| unusable(&response))
     }
 
     /// Sends what `request` makes of a token; once more with a new token if the platform refuses the first.
@@ -78,15 +76,12 @@ impl Api {
         loop {
             let token = self.tokens.get(failed.as_deref()).await?;
             let response = self.http.send(request(&token)).await.map_err(Trouble::Unanswered)?;
-            if response.status.is_server_error() {
-                let why = format!("HTTP {}", response.status.as_u16());
-                return Err(Failure::Retry { after: None, why }.into());
-            }
             let answer = verdict(&response);
             let code = answer.as_ref().and_then(|answer| answer.get("errcode")?.as_i64()).unwrap_or_default();
             let words = answer.as_ref().and_then(|answer| answer.get("errmsg")?.as_str()).unwrap_or_default();
             match action(code, words, Timestamp::now()) {
-                Action::Done => return Ok(response),
+                Action::Done if response.status.is_success() => return Ok(response),
+                Action::Done => return Err(unusable(&response)),
                 Action::Renew if failed.is_none() => failed = Some(token),
                 Action::Renew => {
                     let why = format!("{code} the platform refuses the token that it gave a moment ago");
@@ -107,6 +102,12 @@ impl Api {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("access_token", token).finish();
         format!("{}{path}?{query}", self.account.api_base)
     }
+}
+
+/// Not the platform's answer: a proxy's page, a server in trouble.
+fn unusable(response: &OutResponse) -> Trouble {
+    let why = format!("HTTP {} without the platform's answer", response.status.as_u16());
+    Trouble::Other(Failure::Retry { after: None, why })
 }
 
 /// The JSON object in `body`, if it is one. Media never begin with a brace.

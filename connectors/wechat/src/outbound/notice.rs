@@ -1,7 +1,7 @@
 //! Notices (模板消息, 长期订阅通知): what may still reach a citizen whose last message is too long ago.
 
 use super::Api;
-use jiesu_connector::{Failure, Reply, Sent, digest};
+use jiesu_connector::{BuildError, Failure, Reply, Sent, digest};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -31,6 +31,18 @@ pub enum NoticeKind {
 }
 
 impl Notice {
+    pub(crate) fn faults(&self) -> Vec<BuildError> {
+        let mut faults = Vec::new();
+        if self.template_id.trim().is_empty() {
+            faults.push(BuildError::new("notice.template_id", "is empty: copy it from the account's console"));
+        }
+        if self.fields.is_empty() {
+            let what = "is empty: name the template's fields, as thing1 = \"{text}\"";
+            faults.push(BuildError::new("notice.fields", what));
+        }
+        faults
+    }
+
     pub(crate) async fn send(&self, api: &Api, reply: &Reply) -> Result<Sent, Failure> {
         let status_url = &api.account.status_url;
         let data: Map<String, Value> = self

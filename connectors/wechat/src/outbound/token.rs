@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 /// For one call; the platform answers within a second or two.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,6 +23,10 @@ const EARLY: i64 = 300;
 /// How long one node may take to log in before another one does.
 const LEASE: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(100);
+/// A log-in that failed is not tried again for this long.
+const COOL_DOWN: Duration = Duration::from_secs(3);
+/// The platform forces out 20 tokens a day, 30 seconds apart.
+const FORCE_APART: Duration = Duration::from_secs(60);
 
 /// The token, as this node knows it.
 pub struct Tokens {
@@ -31,9 +35,16 @@ pub struct Tokens {
     http: Arc<dyn HttpClient>,
     shared: Arc<dyn Shared>,
     /// Keeps the gateway going when the shared memory is away: no log-in for each request.
-    known: Mutex<Option<Held>>,
+    known: Mutex<Known>,
     /// One log-in at a time.
     flight: Semaphore,
+}
+
+#[derive(Default)]
+struct Known {
+    held: Option<Held>,
+    /// The last log-in failed, and when: those who waited for it need not all try.
+    trouble: Option<(Instant, Failure)>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -53,6 +64,15 @@ impl Held {
     fn usable(&self, failed: Option<&str>) -> bool {
         self.until > Timestamp::now().as_second() && failed != Some(&self.token)
     }
+}
+
+/// The turn to get a token.
+struct Turn {
+    /// What the shared memory holds: the token to be replaced.
+    stored: Option<String>,
+    /// Other nodes wait for us.
+    leased: bool,
+    reachable: bool,
 }
 
 #[derive(Deserialize)]
@@ -84,45 +104,76 @@ impl Tokens {
         if let Some(token) = self.known(failed) {
             return Ok(token);
         }
-        let key = format!("wechat/token/{}", self.account.app_id);
-        let lease = format!("{key}/lease");
-        let (mut stored, mut reachable) = match self.shared.get(&key).await {
-            Ok(stored) => (stored, true),
-            Err(_) => (None, false),
+        if let Some(failure) = self.trouble() {
+            return Err(failure);
+        }
+        let fetched = match self.others(failed).await {
+            Ok(held) => Ok(held),
+            Err(turn) => self.renew(failed, turn).await,
         };
-        let started = tokio::time::Instant::now();
-        let mut leased = false;
-        // Another node may have renewed it already, or be about to.
-        while reachable {
-            if let Some(held) = stored.as_deref().and_then(Held::read).filter(|held| held.usable(failed)) {
-                if leased {
-                    self.release(&lease).await;
-                }
-                return Ok(self.learn(held));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match fetched {
+            Ok(held) => {
+                let token = held.token.clone();
+                *known = Known { held: Some(held), trouble: None };
+                Ok(token)
             }
-            if leased || started.elapsed() > LEASE {
-                break;
+            Err(failure) => {
+                known.trouble = Some((Instant::now(), failure.clone()));
+                Err(failure)
             }
-            match self.shared.compare_and_swap(&lease, None, "1", LEASE).await {
-                // Look once more: the one who had the lease may have just finished.
-                Ok(true) => leased = true,
+        }
+    }
+
+    /// The token that another node has got, or is about to get; else the turn to get one.
+    async fn others(&self, failed: Option<&str>) -> Result<Held, Turn> {
+        let mut turn = Turn { stored: None, leased: false, reachable: true };
+        let started = Instant::now();
+        loop {
+            match self.shared.get(&self.key("token")).await {
+                Ok(stored) => turn.stored = stored,
+                Err(_) => turn.reachable = false,
+            }
+            let stored = turn.stored.as_deref().and_then(Held::read);
+            if let Some(held) = stored.filter(|held| held.usable(failed)) {
+                // The one who had the lease before has just finished.
+                self.end(&turn).await;
+                return Ok(held);
+            }
+            if turn.leased || !turn.reachable || started.elapsed() > LEASE {
+                return Err(turn);
+            }
+            match self.shared.compare_and_swap(&self.key("lease"), None, "1", LEASE).await {
+                Ok(true) => turn.leased = true,
                 Ok(false) => tokio::time::sleep(POLL).await,
-                Err(_) => reachable = false,
+                Err(_) => turn.reachable = false,
             }
-            stored = self.shared.get(&key).await.unwrap_or(stored);
         }
+    }
+
+    /// Gets a token and tells the other nodes.
+    async fn renew(&self, failed: Option<&str>, turn: Turn) -> Result<Held, Failure> {
         let fetched = self.fetch(failed).await;
-        if let (Ok(held), true) = (&fetched, reachable) {
-            let ttl = u64::try_from(held.until - Timestamp::now().as_second()).unwrap_or(1).max(1);
-            let value = format!("{} {}", held.until, held.token);
+        if let (Ok(held), true) = (&fetched, turn.reachable) {
+            let lasts = u64::try_from(held.until - Timestamp::now().as_second()).unwrap_or(1).max(1);
+            let (key, value) = (self.key("token"), format!("{} {}", held.until, held.token));
             // Lost to another node: theirs is as good, the platform gives the same one to all.
-            let swapped = self.shared.compare_and_swap(&key, stored.as_deref(), &value, Duration::from_secs(ttl));
-            let _ = swapped.await;
+            let swap = self.shared.compare_and_swap(&key, turn.stored.as_deref(), &value, Duration::from_secs(lasts));
+            let _ = swap.await;
         }
-        if leased {
-            self.release(&lease).await;
+        self.end(&turn).await;
+        fetched
+    }
+
+    /// Gives the lease back; if that fails it ends by itself.
+    async fn end(&self, turn: &Turn) {
+        if turn.leased {
+            let _ = self.shared.compare_and_swap(&self.key("lease"), Some("1"), "0", Duration::from_millis(1)).await;
         }
-        fetched.map(|held| self.learn(held))
+    }
+
+    fn key(&self, what: &str) -> String {
+        format!("wechat/{}/{what}", self.account.app_id)
     }
 
     /// Logs in, whatever is known.
@@ -135,24 +186,25 @@ impl Tokens {
 
     fn known(&self, failed: Option<&str>) -> Option<String> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().filter(|held| held.usable(failed)).map(|held| held.token.clone())
+        known.held.as_ref().filter(|held| held.usable(failed)).map(|held| held.token.clone())
     }
 
-    fn learn(&self, held: Held) -> String {
-        let token = held.token.clone();
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
-        token
+    fn trouble(&self) -> Option<Failure> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.trouble.as_ref().filter(|(when, _)| when.elapsed() < COOL_DOWN).map(|(_, failure)| failure.clone())
     }
 
-    async fn release(&self, lease: &str) {
-        let _ = self.shared.compare_and_swap(lease, Some("1"), "0", Duration::from_millis(1)).await;
-    }
-
-    /// The same token comes back while the platform thinks it good; only one that failed is forced out, because the
-    /// platform allows 20 such renewals a day.
+    /// The same token comes back while the platform thinks it good; only one that failed is forced out, and not often.
     async fn fetch(&self, failed: Option<&str>) -> Result<Held, Failure> {
         let held = self.request(false).await?;
-        if failed == Some(&held.token) { self.request(true).await } else { Ok(held) }
+        if failed != Some(&held.token) {
+            return Ok(held);
+        }
+        if self.shared.compare_and_swap(&self.key("forced"), None, "1", FORCE_APART).await == Ok(false) {
+            let why = "the platform refuses the token that it just renewed".to_owned();
+            return Err(Failure::Retry { after: Some(FORCE_APART), why });
+        }
+        self.request(true).await
     }
 
     async fn request(&self, force: bool) -> Result<Held, Failure> {

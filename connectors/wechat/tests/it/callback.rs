@@ -139,6 +139,8 @@ fn faults_of_the_configuration_name_the_key_and_what_would_be_right() {
     assert!(faults(json!({ "token": "env:MISSING" })).contains("token: env:MISSING is not set"));
     assert!(faults(json!({ "api_base": "api.weixin.qq.com" })).contains("api_base: "));
     assert!(faults(json!({ "words": { "wechat": { "recept": "a" } } })).contains("words.wechat.recept: "));
+    let notice = faults(json!({ "notice": { "kind": "template", "template_id": "", "fields": {} } }));
+    assert!(notice.contains("notice.template_id: ") && notice.contains("notice.fields: "), "{notice}");
     let both = faults(json!({ "app_id": "", "token": "" }));
     assert!(both.contains("app_id: ") && both.contains("token: "), "{both}");
     assert!(try_build(config(json!({ "mode": "plain", "encoding_aes_key": null }))).is_ok());

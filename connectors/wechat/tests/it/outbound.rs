@@ -77,7 +77,11 @@ async fn http_200_with_an_error_code_is_not_delivered() {
 #[tokio::test]
 async fn server_errors_and_garbage_are_tried_again_and_silence_is_unknown() {
     let garbage = || Next::Body(200, "text/html", b"<html>proxy</html>".to_vec());
-    for next in [garbage(), Next::Body(502, "text/html", vec![]), Next::Unreachable] {
+    let elsewhere = |status| Next::Body(status, "application/json", br#"{"error":"not found"}"#.to_vec());
+    let moved = Next::Body(302, "text/html", vec![]);
+    for next in
+        [garbage(), Next::Body(502, "text/html", vec![]), Next::Unreachable, elsewhere(200), elsewhere(404), moved]
+    {
         let (platform, parts) = alone();
         platform.then(next);
         assert!(matches!(reply(&parts, "a").await, Err(Failure::Retry { .. })));
@@ -96,11 +100,15 @@ async fn an_expired_token_is_renewed_once_and_the_call_repeated_once() {
     reply(&parts, "b").await.unwrap();
     assert_eq!(platform.logins().len(), 2);
     for code in [40001, 40014, 42001] {
+        let (platform, parts) = alone();
         platform.then_code(code, "");
         reply(&parts, "c").await.unwrap();
+        assert_eq!(platform.calls(SEND).len(), 2);
     }
+    let (platform, parts) = alone();
     platform.then_code(40001, "").then_code(40001, "");
     assert!(matches!(reply(&parts, "d").await, Err(Failure::Retry { .. })));
+    assert_eq!(platform.calls(SEND).len(), 2);
 }
 
 #[tokio::test]
@@ -132,6 +140,36 @@ async fn two_nodes_with_many_answers_log_in_once_and_renew_once() {
     }
 }
 
+#[tokio::test]
+async fn a_platform_that_refuses_every_token_is_not_asked_to_force_one_each_time() {
+    let (platform, parts) = alone();
+    for _ in 0..10 {
+        platform.then_code(40001, "").then_code(40001, "");
+        assert!(matches!(reply(&parts, "a").await, Err(Failure::Retry { .. })));
+    }
+    assert_eq!(platform.logins().iter().filter(|login| login["force_refresh"] == true).count(), 1);
+}
+
+#[tokio::test]
+async fn those_who_waited_for_a_log_in_that_failed_do_not_all_try_again() {
+    let (platform, parts) = alone();
+    platform.refuse_logins(40164, "invalid ip 203.0.113.7");
+    let parts = Arc::new(parts);
+    let tasks: Vec<_> = (0..40)
+        .map(|_| {
+            tokio::spawn({
+                let parts = Arc::clone(&parts);
+                async move { reply(&parts, "a").await }
+            })
+        })
+        .collect();
+    for task in tasks {
+        let Err(Failure::Retry { why, .. }) = task.await.unwrap() else { panic!() };
+        assert!(why.contains("203.0.113.7"), "{why}");
+    }
+    assert_eq!(platform.logins().len(), 1);
+}
+
 /// A memory that cannot be reached.
 struct Away;
 
@@ -161,7 +199,7 @@ async fn without_the_shared_memory_a_node_still_logs_in_only_once() {
 async fn a_node_that_died_while_logging_in_holds_up_the_others_for_seconds_only() {
     let platform = Arc::new(Platform::default());
     let shared: Arc<dyn Shared> = Arc::new(LocalMemory::default());
-    let lease = format!("wechat/token/{APP}/lease");
+    let lease = format!("wechat/{APP}/lease");
     shared.compare_and_swap(&lease, None, "1", Duration::from_secs(600)).await.unwrap();
     let parts = node(&platform, &shared, json!({}));
     let started = tokio::time::Instant::now();

@@ -14,8 +14,20 @@ CREATE TABLE message (
 -- Messages that have no outcome yet. Small: what is issued leaves it.
 CREATE TABLE pending (
     message INTEGER PRIMARY KEY,
-    number  INTEGER NOT NULL
+    number  INTEGER NOT NULL,
+    due     INTEGER NOT NULL            -- when its conversation closes; 0: it is in none
 ) STRICT;
+CREATE INDEX pending_conversation ON pending (number) WHERE due > 0;
+
+-- Conversations that further messages of the same sender join.
+CREATE TABLE conversation (
+    channel   TEXT NOT NULL,
+    sender    TEXT NOT NULL,
+    number    INTEGER NOT NULL,
+    opened_at INTEGER NOT NULL,
+    last_at   INTEGER NOT NULL,
+    PRIMARY KEY (channel, sender)
+) STRICT, WITHOUT ROWID;
 
 -- Messages that no parser understands.
 CREATE TABLE quarantine (
@@ -63,9 +75,49 @@ CREATE TABLE ticket (
     kind        TEXT NOT NULL,
     status      TEXT NOT NULL,
     appellant   TEXT NOT NULL,
+    sender      TEXT,                   -- in the channel's own terms, where the channel can reach them
     received_at INTEGER NOT NULL,
     document    TEXT NOT NULL
 ) STRICT;
+CREATE INDEX ticket_sender ON ticket (channel, sender) WHERE sender IS NOT NULL;
+
+-- Answers on their way to citizens.
+CREATE TABLE reply (
+    id        INTEGER PRIMARY KEY,
+    number    INTEGER NOT NULL,
+    name      TEXT NOT NULL,            -- its id in the ticket
+    channel   TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    words     TEXT NOT NULL,
+    state     TEXT NOT NULL,
+    attempts  INTEGER NOT NULL,
+    next_at   INTEGER NOT NULL,         -- of a pending one: when to try (again)
+    give_up   INTEGER NOT NULL,
+    sent_as   TEXT                      -- the channel's name for it
+) STRICT;
+CREATE INDEX reply_due ON reply (next_at) WHERE state = 'pending';
+CREATE INDEX reply_sent ON reply (channel, sent_as) WHERE sent_as IS NOT NULL;
+
+-- Photos and recordings that channels still have.
+CREATE TABLE media (
+    number   INTEGER NOT NULL,
+    file     TEXT NOT NULL,             -- its id in the ticket
+    channel  TEXT NOT NULL,
+    source   TEXT NOT NULL,             -- the channel's name for it
+    state    TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_at  INTEGER NOT NULL,
+    PRIMARY KEY (number, file)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX media_due ON media (next_at) WHERE state = 'pending';
+
+-- Senders who cannot be written to any more.
+CREATE TABLE unreachable (
+    channel TEXT NOT NULL,
+    sender  TEXT NOT NULL,
+    since   INTEGER NOT NULL,
+    PRIMARY KEY (channel, sender)
+) STRICT, WITHOUT ROWID;
 
 -- What the core has told us, so that it can say so twice.
 CREATE TABLE core_update (

@@ -1,0 +1,220 @@
+//! From a matter to its ticket.
+
+use super::{Issuer, NotNow};
+use crate::{
+    assembly::Matter,
+    channels::Channel,
+    config::Mode,
+    event::kind,
+    files,
+    store::{Message, NewMedia, NewTicket, Outcome},
+    ticket::{self, AppellantRef, ChannelRef, HotlineRef, Piece, StoredFile, Ticket},
+    triage::Proposal,
+};
+use jiesu_connector::{Appeal, Appellant, Attachment, Kind, Location, PartType, Payload};
+use jiff::Timestamp;
+
+impl Issuer {
+    /// The ticket of `matter`, with its event and the media that are still to be fetched.
+    pub(super) fn compose(&self, channel: &Channel, mut matter: Matter, proposal: Proposal) -> Result<Outcome, NotNow> {
+        let zone = &self.reviser.zone;
+        let content = matter.content();
+        let title = matter.first(|appeal| appeal.title.clone().filter(|title| !title.trim().is_empty()));
+        let demand = matter.first(|appeal| appeal.demand.clone());
+        let occurred_at = matter.first(|appeal| appeal.occurred_at.clone());
+        let named = matter.first(|appeal| appeal.hotline.clone());
+        let location = place(&matter);
+        let who = matter.first(|appeal| is_known(&appeal.appellant).then(|| appeal.appellant.clone()));
+        let publish = matter.said.iter().any(|(_, appeal)| appeal.publish);
+        let (mut files, mut transcript, mut media) = (Vec::new(), Vec::new(), Vec::new());
+        for (message, appeal) in &mut matter.said {
+            let at = ticket::rfc3339(message.received_at, zone);
+            let first = files.len();
+            let attachments = std::mem::take(&mut appeal.attachments);
+            self.keep(&message.number.to_string(), attachments, &mut files, &mut media)?;
+            for (kind, text, file) in pieces(appeal) {
+                let attachment = file.and_then(|file| files.get(first + file)).map(|file: &StoredFile| file.id.clone());
+                transcript.push(Piece {
+                    id: format!("m{}", transcript.len() + 1),
+                    at: at.clone(),
+                    kind,
+                    text,
+                    attachment,
+                });
+            }
+        }
+        let Some((message, _)) = matter.said.first() else { return Err(NotNow::Later) };
+        let code = named.as_deref().unwrap_or(&message.hotline);
+        let hotline = self.hotlines.get(code);
+        let at = ticket::rfc3339(message.received_at, zone);
+        let ticket = Ticket {
+            schema: ticket::SCHEMA,
+            number: message.number.to_string(),
+            hotline: HotlineRef {
+                code,
+                name: hotline.map_or(code, |hotline| &hotline.name),
+                mode: hotline.map_or(Mode::Absorbed, |hotline| hotline.mode),
+            },
+            channel: ChannelRef { id: &channel.id, kind: channel.kind },
+            received_at: at.clone(),
+            occurred_at,
+            kind: proposal.kind,
+            category: None,
+            title: title.unwrap_or_else(|| ticket::title_of(&content)),
+            content,
+            demand,
+            appellant: self.appellant(message, who.unwrap_or_default()),
+            location,
+            attachments: files,
+            transcript,
+            priority: proposal.priority,
+            flags: Vec::new(),
+            due: None,
+            repeat: None,
+            incident: None,
+            status: "accepted",
+            publish,
+            replies: Vec::new(),
+        };
+        let event = self.reviser.events.event(kind::CREATED, message.number, &at, &ticket, ());
+        let new = NewTicket {
+            number: message.number,
+            code_hash: self.key.code_hash(message.number),
+            channel: channel.id.to_string(),
+            hotline: message.hotline.clone(),
+            kind: kind_name(ticket.kind),
+            appellant: ticket.appellant.key.clone(),
+            sender: message.sender.clone().filter(|_| channel.parts.replier.is_some()),
+            received_at: message.received_at,
+            document: serde_json::to_string(&ticket).unwrap_or_default(),
+        };
+        let messages = matter.said.iter().map(|(message, _)| message.id).collect();
+        Ok(Outcome::Ticket { messages, ticket: Box::new(new), events: vec![event], media })
+    }
+
+    /// Keeps what came with the message, and notes what is still to be fetched.
+    fn keep(
+        &self,
+        number: &str,
+        attachments: Vec<Attachment>,
+        kept: &mut Vec<StoredFile>,
+        media: &mut Vec<NewMedia>,
+    ) -> Result<(), NotNow> {
+        for attachment in attachments {
+            let id = format!("f{}", kept.len() + 1);
+            let mut file = StoredFile {
+                id: id.clone(),
+                name: attachment.name,
+                media_type: attachment.media_type,
+                state: None,
+                bytes: None,
+                sha256: None,
+                url: None,
+            };
+            match attachment.payload {
+                Payload::Inline(bytes) => {
+                    let sha256 = self.files.keep(&bytes).map_err(|error| {
+                        tracing::error!(alarm = true, %error, number, "an attachment cannot be written; its ticket waits");
+                        NotNow::Later
+                    })?;
+                    let expires = Timestamp::now().as_second() + files::LINK_LIFE.as_secs() as i64;
+                    file.bytes = Some(bytes.len() as u64);
+                    file.url = Some(files::link(&self.key, &self.public_url, number, &id, expires));
+                    file.sha256 = Some(sha256);
+                }
+                Payload::Remote(source) => {
+                    file.state = Some("pending");
+                    media.push(NewMedia { file: id, source: source.0 });
+                }
+            }
+            kept.push(file);
+        }
+        Ok(())
+    }
+
+    fn appellant(&self, message: &Message, who: Appellant) -> AppellantRef {
+        AppellantRef {
+            key: self.citizen(message, &who),
+            name: who.name,
+            phone: who.phone,
+            email: who.email,
+            wechat_openid: who.wechat_openid,
+            anonymous: who.anonymous,
+            confidential: who.confidential,
+        }
+    }
+
+    /// The same key for the same citizen whatever the channel: by phone number, else mail address, else the channel's
+    /// own name for them. Somebody of whom nothing is known is nobody else.
+    fn citizen(&self, message: &Message, who: &Appellant) -> String {
+        let phone = who.phone.as_deref().map(normal_phone).filter(|phone| phone.len() >= 5);
+        let identity = if let Some(phone) = phone {
+            format!("tel:{phone}")
+        } else if let Some(email) = &who.email {
+            format!("mailto:{}", email.trim().to_lowercase())
+        } else if let Some(openid) = &who.wechat_openid {
+            format!("openid:{openid}")
+        } else if let Some(sender) = &message.sender {
+            format!("sender:{}:{sender}", message.channel)
+        } else {
+            format!("number:{}", message.number)
+        };
+        format!("ap_{}", files::hex(&self.key.mac("citizen", &[identity.as_bytes()])[..10]))
+    }
+}
+
+fn is_known(who: &Appellant) -> bool {
+    *who != Appellant::default()
+}
+
+/// The pieces of one message; one that has none is its words.
+fn pieces(appeal: &mut Appeal) -> Vec<(PartType, Option<String>, Option<usize>)> {
+    match appeal.transcript.is_empty() {
+        true => vec![(PartType::Text, Some(appeal.content.clone()), None)],
+        false => appeal.transcript.drain(..).map(|part| (part.kind, part.text, part.attachment)).collect(),
+    }
+}
+
+/// The first words of a place, and the first coordinates with their datum, from whichever messages have them.
+fn place(matter: &Matter) -> Location {
+    let coordinates = matter.first(|appeal| appeal.location.lat.map(|_| appeal.location.clone()));
+    let coordinates = coordinates.unwrap_or_default();
+    Location {
+        text: matter.first(|appeal| appeal.location.text.clone()),
+        region: matter.first(|appeal| appeal.location.region.clone()),
+        ..coordinates
+    }
+}
+
+/// Digits only, without China's country code.
+fn normal_phone(phone: &str) -> String {
+    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    let bare = digits.strip_prefix("0086").or_else(|| digits.strip_prefix("86").filter(|rest| rest.len() >= 11));
+    bare.map_or(digits.clone(), str::to_owned)
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Consultation => "consultation",
+        Kind::Help => "help",
+        Kind::Complaint => "complaint",
+        Kind::Report => "report",
+        Kind::Suggestion => "suggestion",
+        Kind::Praise => "praise",
+        Kind::Other => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normal_phone;
+
+    #[test]
+    fn one_phone_in_many_spellings_is_one_citizen() {
+        for spelling in ["13800138000", "+86 138-0013-8000", "0086 13800138000", "8613800138000"] {
+            assert_eq!(normal_phone(spelling), "13800138000");
+        }
+        assert_eq!(normal_phone("0833-2435678"), "08332435678");
+        assert_eq!(normal_phone("86123456"), "86123456", "a local number that begins with 86");
+    }
+}

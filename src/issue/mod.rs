@@ -1,0 +1,218 @@
+//! Step 7, issue: a matter becomes a ticket and its event, in one transaction.
+
+mod compose;
+mod word;
+
+use crate::{
+    assembly::{self, Matter},
+    channels::{Channel, Channels},
+    config::Hotlines,
+    files::Files,
+    number::ReceiptKey,
+    repeats,
+    revise::Reviser,
+    store::{Message, MessageId, Outcome, StoreError},
+    triage,
+};
+use jiesu_connector::{Appeal, Intent};
+use jiff::Timestamp;
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Messages looked at in one round.
+const BATCH: usize = 128;
+/// Between attempts while the store or the disk cannot write.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Looked at without being told, at the latest after this.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// What makes tickets of messages.
+pub struct Issuer {
+    /// The store, the events and the time.
+    pub reviser: Reviser,
+    /// The channels, for their parsers.
+    pub channels: Arc<Channels>,
+    /// The register of hotlines.
+    pub hotlines: Arc<Hotlines>,
+    /// Attachments.
+    pub files: Files,
+    /// For status codes, citizens' keys and links.
+    pub key: ReceiptKey,
+    /// The public address, for links.
+    pub public_url: String,
+    /// Told of new messages.
+    pub arrived: Arc<Notify>,
+    /// Told of media to fetch.
+    pub media_due: Arc<Notify>,
+    /// When a round was last completed, milliseconds since 1970: a line that stands still is seen.
+    pub alive_at: Arc<AtomicI64>,
+}
+
+/// Why a message has no outcome in this round; it keeps its place.
+enum NotNow {
+    /// Something else has to happen first.
+    Later,
+    /// The store cannot read.
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotNow {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What a round did.
+struct Round {
+    last: MessageId,
+    skipped: bool,
+}
+
+impl Issuer {
+    /// Makes tickets of what waits and of what comes, until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut after = MessageId(0);
+        let mut skipped = false;
+        loop {
+            self.alive_at.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
+            let round = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                round = self.round(after) => round,
+            };
+            let wait = match round {
+                Ok(Some(round)) => {
+                    after = round.last;
+                    skipped |= round.skipped;
+                    continue;
+                }
+                // The end of the line: from the start again, for what was skipped, released or has closed meanwhile.
+                Ok(None) => {
+                    after = MessageId(0);
+                    self.wait(std::mem::take(&mut skipped)).await
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "issuing waits for the store");
+                    PAUSE
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.arrived.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// How long to wait at the end of the line: until the next conversation closes, if that is soon.
+    async fn wait(&self, skipped: bool) -> Duration {
+        let longest = if skipped { PAUSE } else { IDLE };
+        match self.reviser.store.next_due().await {
+            Ok(Some(due)) => {
+                let until = due.as_millisecond() - Timestamp::now().as_millisecond() + 1;
+                longest.min(Duration::from_millis(until.max(1).unsigned_abs()))
+            }
+            _ => longest,
+        }
+    }
+
+    /// One batch; `None` at the end of the line.
+    async fn round(&self, after: MessageId) -> Result<Option<Round>, StoreError> {
+        let store = &self.reviser.store;
+        let messages = store.pending(after, Timestamp::now(), BATCH).await?;
+        let Some(last) = messages.last().map(|message| message.id) else { return Ok(None) };
+        let mut outcomes = Vec::with_capacity(messages.len());
+        let mut conversations = HashSet::new();
+        let mut skipped = false;
+        for message in messages {
+            let said = match message.conversation {
+                false => vec![message],
+                true if !conversations.insert(message.number) => continue,
+                true => store.conversation(message.number).await?,
+            };
+            match self.outcomes(said).await {
+                Ok(decided) => outcomes.extend(decided),
+                Err(NotNow::Later) => skipped = true,
+                Err(NotNow::Store(error)) => return Err(error),
+            }
+        }
+        if !outcomes.is_empty() {
+            self.store(outcomes).await?;
+        }
+        Ok(Some(Round { last, skipped }))
+    }
+
+    async fn store(&self, outcomes: Vec<Outcome>) -> Result<(), StoreError> {
+        let (mut issued, mut quarantined, mut media) = (0, 0, false);
+        for outcome in &outcomes {
+            match outcome {
+                Outcome::Ticket { media: files, .. } => {
+                    issued += 1;
+                    media |= !files.is_empty();
+                }
+                Outcome::Quarantine { .. } => quarantined += 1,
+                Outcome::Supplement { .. } | Outcome::Noted { .. } => {}
+            }
+        }
+        self.reviser.store.issue(outcomes).await?;
+        metrics::counter!("jiesu_issued_total").increment(issued);
+        metrics::counter!("jiesu_quarantined_total").increment(quarantined);
+        if media {
+            self.media_due.notify_one();
+        }
+        self.reviser.tell().await;
+        Ok(())
+    }
+
+    /// What becomes of one message, or of all of a conversation.
+    async fn outcomes(&self, messages: Vec<Message>) -> Result<Vec<Outcome>, NotNow> {
+        let mut outcomes = Vec::with_capacity(1);
+        let mut said = Vec::with_capacity(messages.len());
+        for message in messages {
+            let Some(channel) = self.channels.get(message.channel.as_str()) else {
+                let reason = format!("there is no channel {:?} any more", message.channel);
+                outcomes.push(quarantine(message.id, reason));
+                continue;
+            };
+            match assembly::parse(channel, &message) {
+                Ok(appeal) if appeal.intent == Intent::Appeal => said.push((message, appeal)),
+                Ok(appeal) => outcomes.push(self.word(channel, message, appeal).await?),
+                Err(error) => {
+                    tracing::warn!(channel = &*channel.id, number = %message.number, "a message is in quarantine");
+                    outcomes.push(quarantine(message.id, error.0));
+                }
+            }
+        }
+        let channel = said.first().and_then(|(message, _)| self.channels.get(message.channel.as_str()));
+        if let Some(channel) = channel {
+            outcomes.push(self.ticket(channel, Matter { said })?);
+        }
+        Ok(outcomes)
+    }
+
+    fn ticket(&self, channel: &Channel, matter: Matter) -> Result<Outcome, NotNow> {
+        // Nothing is linked yet, and there is no way to say that something is.
+        if let Some(repeat) = repeats::find(&matter) {
+            match repeat {}
+        }
+        let proposal = triage::propose(&matter);
+        self.compose(channel, matter, proposal)
+    }
+
+    /// A message that is no appeal, taken for one after all, because there is no ticket that it could be about.
+    fn after_all(&self, channel: &Channel, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
+        self.ticket(channel, Matter { said: vec![(message, appeal)] })
+    }
+}
+
+fn quarantine(message: MessageId, reason: String) -> Outcome {
+    Outcome::Quarantine { message, reason, at: Timestamp::now() }
+}

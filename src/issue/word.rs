@@ -1,0 +1,81 @@
+//! Messages that are no appeal: a word to the gateway (催办, 撤回), or an event of the channel.
+
+use super::{Issuer, NotNow};
+use crate::{
+    channels::Channel,
+    event::kind,
+    number::Number,
+    reply,
+    revise::Draft,
+    store::{Message, Outcome, TicketRow},
+    ticket,
+};
+use jiesu_connector::{Appeal, Intent, Note};
+use serde_json::json;
+
+impl Issuer {
+    pub(super) async fn word(&self, channel: &Channel, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
+        let (flag, event) = match appeal.intent {
+            Intent::Urge => ("urged", kind::URGED),
+            Intent::Withdraw => ("withdrawn", kind::WITHDRAWN),
+            Intent::Note => return self.note(channel, message, appeal.note).await,
+            Intent::Appeal => return self.after_all(channel, message, appeal),
+        };
+        let Some(row) = self.target(channel, &message, appeal.about.as_deref()).await? else {
+            return self.after_all(channel, message, appeal);
+        };
+        let mut draft = Draft::new(&row);
+        draft.edit_list("flags", |flags| {
+            if !flags.iter().any(|known| known == flag) {
+                flags.push(flag.into());
+            }
+        });
+        let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
+        draft.edit_list("transcript", |pieces| {
+            let id = format!("m{}", pieces.len() + 1);
+            pieces.push(json!({ "id": id, "at": at, "type": "text", "text": appeal.content, "attachment": null }));
+        });
+        let change = self.reviser.told(&row, &draft, event, json!({ "content": appeal.content }));
+        Ok(Outcome::Supplement { message: message.id, change: Box::new(change) })
+    }
+
+    /// The ticket that a word is about: the one that the citizen names, if it is theirs, else their latest.
+    async fn target(
+        &self,
+        channel: &Channel,
+        message: &Message,
+        about: Option<&str>,
+    ) -> Result<Option<TicketRow>, NotNow> {
+        let Some(sender) = &message.sender else { return Ok(None) };
+        let store = &self.reviser.store;
+        if let Some(number) = about.and_then(|number| number.parse::<Number>().ok())
+            && let Some(row) = store.ticket(number).await?
+            && row.channel == *channel.id
+            && row.sender.as_deref() == Some(sender)
+        {
+            return Ok(Some(row));
+        }
+        // What they are still talking about comes first, and has no ticket yet.
+        if store.is_talking(&channel.id, sender).await? {
+            return Err(NotNow::Later);
+        }
+        Ok(store.tickets_of(&channel.id, sender, 1).await?.pop())
+    }
+
+    async fn note(&self, channel: &Channel, message: Message, note: Option<Note>) -> Result<Outcome, NotNow> {
+        let reach = match note {
+            Some(Note::Reachable) => Some(true),
+            Some(Note::Unreachable) => Some(false),
+            Some(Note::Fate { message: sent_as, failed }) => {
+                if let Some(sent) = self.reviser.store.sent_reply(&channel.id, &sent_as).await? {
+                    let state = if failed.is_some() { reply::State::Refused } else { reply::State::Delivered };
+                    reply::settle(&self.reviser, &sent, state, failed, None).await?;
+                }
+                None
+            }
+            Some(Note::Event(_)) | None => None,
+        };
+        let reach = reach.zip(message.sender).map(|(reachable, sender)| (channel.id.to_string(), sender, reachable));
+        Ok(Outcome::Noted { message: message.id, reach })
+    }
+}
