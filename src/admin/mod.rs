@@ -4,9 +4,11 @@ mod audit;
 mod channels;
 mod console;
 mod deliveries;
+mod destinations;
 mod feed;
 mod guard;
 mod health;
+mod overview;
 mod quarantine;
 mod query;
 mod tickets;
@@ -74,15 +76,17 @@ pub struct Admin {
 /// The routes.
 pub fn routes(admin: Arc<Admin>) -> Router {
     let api = Router::new()
+        .route("/overview", get(overview::show))
         .route("/tickets", get(tickets::list))
         .route("/tickets/{number}", get(tickets::one))
+        .route("/tickets/{number}/deliveries", get(destinations::of_ticket))
         .route("/events", get(feed::page))
         .route("/events/stream", get(feed::stream))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/retry", post(deliveries::retry_all))
         .route("/deliveries/{id}/retry", post(deliveries::retry))
-        .route("/destinations", get(deliveries::destinations))
-        .route("/destinations/{name}/rewind", post(deliveries::rewind))
+        .route("/destinations", get(destinations::list))
+        .route("/destinations/{name}/rewind", post(destinations::rewind))
         .route("/channels", get(channels::list))
         .route("/channels/{id}/pause", post(channels::pause))
         .route("/channels/{id}/resume", post(channels::resume))
@@ -93,8 +97,7 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/audit", get(audit::list));
     let router = Router::new()
         .route("/", get(console::page))
-        .route("/console.js", get(console::script))
-        .route("/console.css", get(console::style))
+        .route("/console/{file}", get(console::asset))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

@@ -154,7 +154,7 @@ pub(super) async fn form(
     match look_up(&public, &query).await {
         Found::Progress(progress) => show(StatusCode::OK, None, &progress.number, shown(&progress)),
         Found::Nothing => {
-            let what = "没有找到。请核对受理编号和查询码，两者都在您的受理回执上。";
+            let what = "没有找到。请核对工单号和查询码，两者都在您的受理回执上。";
             show(StatusCode::NOT_FOUND, Some(what), &query.number, html! {})
         }
         Found::Wait(wait) => {
@@ -175,18 +175,23 @@ fn shown(progress: &Progress) -> Markup {
         section aria-labelledby="result" {
             h2 id="result" { "办理进度" }
             dl {
-                dt { "受理编号" } dd { (progress.number) }
+                dt { "工单号" } dd { (progress.number) }
                 dt { "当前状态" } dd { strong { (status_name(&progress.status)) } }
-                dt { "受理时间" } dd { (progress.received_at) }
+                dt { "收到时间" } dd { (clock(&progress.received_at)) }
             }
             @for reply in &progress.replies {
                 article {
-                    h3 { "答复 " (reply["at"].as_str().unwrap_or_default()) }
+                    h3 { "答复 · " (clock(reply["at"].as_str().unwrap_or_default())) }
                     p dir="auto" { (reply["text"].as_str().unwrap_or_default()) }
                 }
             }
         }
     }
+}
+
+/// RFC 3339 as people write it, to the minute, in the city's time.
+fn clock(time: &str) -> String {
+    time.chars().take(16).map(|letter| if letter == 'T' { ' ' } else { letter }).collect()
 }
 
 fn status_name(status: &str) -> &str {
@@ -219,11 +224,11 @@ fn show(status: StatusCode, error: Option<&str>, number: &str, result: Markup) -
                 main {
                     h1 { "进度查询" }
                     @if let Some(error) = error {
-                        div class="error" role="alert" id="error" { p { (error) } }
+                        div class="error" role="alert" id="error" tabindex="-1" autofocus { p { (error) } }
                     }
                     (result)
                     form method="post" action="/status" {
-                        label for="number" { "受理编号" }
+                        label for="number" { "工单号" }
                         p class="hint" id="number-hint" { "例如 20261122-000123-4" }
                         input id="number" name="number" value=(number) required aria-describedby="number-hint"
                             autocomplete="off" maxlength="32";

@@ -19,7 +19,7 @@ pub(crate) use open::make_directory;
 pub use open::{OpenError, inspect, lock_is_free};
 
 use super::{
-    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Health, Known,
+    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
     LatestProgress, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store,
     StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
@@ -258,6 +258,14 @@ impl Store for SqliteStore {
 
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>> {
         self.readers.read(move |connection| inbox::tallies(connection, day)).await
+    }
+
+    async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>> {
+        self.readers.read(move |connection| log::events_of(connection, number, cursor)).await
+    }
+
+    async fn glance(&self, since: Timestamp, limit: usize) -> Result<Glance> {
+        self.readers.read(move |connection| desk::glance(connection, since, limit)).await
     }
 
     async fn audit(&self, at: Timestamp, who: &str, action: &str, numbers: Vec<Number>) -> Result<()> {
