@@ -67,7 +67,7 @@ fn an_empty_file_has_the_documented_defaults() {
     assert_eq!(config.store.url.to_string(), "sqlite:data/jiesu.db");
     assert_eq!(config.store.files.to_string(), "data/files");
     assert_eq!(config.repeats.url, IndexUrl::Memory);
-    assert_eq!(config.limits.per_address.to_string(), "20/s");
+    assert_eq!(config.limits.address().to_string(), "20/s");
     assert_eq!(config.limits.per_key.to_string(), "200/s");
     assert_eq!(config.limits.per_citizen.to_string(), "30/m");
     assert!(config.core.is_none() && config.channels.is_empty());

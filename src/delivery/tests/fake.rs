@@ -151,6 +151,18 @@ impl Store for Fake {
     async fn tallies(&self, _: u32) -> Result<Vec<Tally>> {
         unreachable!()
     }
+    async fn audit(&self, _: Timestamp, _: &str, _: &str, _: Vec<Number>) -> Result<()> {
+        unreachable!()
+    }
+    async fn audit_trail(&self, _: usize) -> Result<Vec<AuditEntry>> {
+        unreachable!()
+    }
+    async fn pause_channel(&self, _: &str, _: bool) -> Result<()> {
+        unreachable!()
+    }
+    async fn paused_channels(&self) -> Result<Vec<String>> {
+        unreachable!()
+    }
     fn health(&self) -> Health {
         unreachable!()
     }

@@ -8,7 +8,10 @@ mod keeper;
 mod log;
 mod open;
 mod reader;
+mod salvage;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod writer;
 
@@ -45,6 +48,8 @@ struct Sqlite {
     /// The log is large and copied: the writer may begin it anew.
     restart_log: AtomicBool,
     stopping: AtomicBool,
+    /// Held until the last thread has ended, so that two writers never meet.
+    _lock: open::Lock,
 }
 
 impl Sqlite {
@@ -68,8 +73,12 @@ pub struct SqliteStore {
     writer: Mutex<Option<Arc<writer::Writer>>>,
     readers: reader::Readers,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    // Held as long as the store is open.
-    _lock: open::Lock,
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+    }
 }
 
 impl SqliteStore {
@@ -87,6 +96,7 @@ impl SqliteStore {
             suspect: AtomicBool::new(false),
             restart_log: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            _lock: lock,
         });
         let (writer, thread) = writer::Writer::start(shared.clone(), connection)?;
         let writer = Arc::new(writer);
@@ -96,7 +106,6 @@ impl SqliteStore {
             shared,
             writer: Mutex::new(Some(writer)),
             threads: Mutex::new(vec![keeper, thread]),
-            _lock: lock,
         })
     }
 
@@ -245,7 +254,16 @@ impl Store for SqliteStore {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.readers.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let joined = tokio::task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join)).await;
+        let shared = self.shared.clone();
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.into_iter().try_for_each(JoinHandle::join)?;
+            // What cannot be settled now stays in the log, where the next start finds it.
+            if let (false, Err(error)) = (shared.troubled.load(Ordering::Relaxed), open::settle(&shared.path)) {
+                tracing::warn!(%error, "the log was not copied into the store file at the end");
+            }
+            Ok::<_, Box<dyn std::any::Any + Send>>(())
+        })
+        .await;
         match joined {
             Ok(Ok(())) => Ok(()),
             _ => Err(super::StoreError::Failed("a thread of the store panicked".into())),
