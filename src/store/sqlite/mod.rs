@@ -45,7 +45,9 @@ struct Sqlite {
     low_space: AtomicBool,
     /// The checkpoint failed: the writer opens its handle anew.
     suspect: AtomicBool,
-    /// The log is large and copied: the writer may begin it anew.
+    /// Something was written since the keeper last copied the log.
+    written: AtomicBool,
+    /// The log is large: the writer begins it anew.
     restart_log: AtomicBool,
     stopping: AtomicBool,
     /// Held until the last thread has ended, so that two writers never meet.
@@ -60,6 +62,7 @@ impl Sqlite {
 
     /// A transaction went through: whatever the trouble was, it is over.
     fn note_written(&self) {
+        self.written.store(true, Ordering::Relaxed);
         if self.troubled.load(Ordering::Relaxed) {
             tracing::warn!("the store can write again");
             self.set_trouble(None);
@@ -94,6 +97,7 @@ impl SqliteStore {
             troubled: AtomicBool::new(false),
             low_space: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
+            written: AtomicBool::new(true),
             restart_log: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             _lock: lock,

@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 2048;
 /// Jobs in one transaction at most, so that nobody waits for a giant.
 const BATCH: usize = 512;
+/// The writer waits so long for readers before the log begins anew.
+const RESTART_WAIT: Duration = Duration::from_millis(20);
 /// Between attempts to reopen a handle that failed.
 const REOPEN: Duration = Duration::from_secs(1);
 
@@ -155,7 +157,10 @@ impl Thread {
             };
             let outcome = transaction(connection, std::slice::from_mut(&mut job));
             job.finish(match outcome {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    self.shared.note_written();
+                    Ok(())
+                }
                 Err(error) => Err(match Trouble::of(&error) {
                     Trouble::Handle => self.give_up(&error),
                     Trouble::Full => self.full(&error),
@@ -196,8 +201,15 @@ impl Thread {
         if self.shared.restart_log.swap(false, Ordering::Relaxed)
             && let Some(connection) = &self.connection
         {
-            // Readers are quick, so this does not wait long; if one is in the way, the next round does it.
-            let _ = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+            // Nobody waits long for a reader that is in the way: the keeper asks again.
+            let _ = connection.busy_timeout(RESTART_WAIT);
+            let outcome = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+            let _ = connection.busy_timeout(open::BUSY);
+            if let Err(error) = outcome
+                && matches!(Trouble::of(&error), Trouble::Handle)
+            {
+                self.give_up(&error);
+            }
         }
     }
 }
@@ -221,6 +233,11 @@ enum Trouble {
 
 impl Trouble {
     fn of(error: &rusqlite::Error) -> Self {
+        // The shared index of the log is a file, too, and there may be no room for it.
+        let extended = error.sqlite_error().map(|error| error.extended_code);
+        if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+            return Self::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Handle,

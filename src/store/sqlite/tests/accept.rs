@@ -133,3 +133,20 @@ async fn what_is_in_the_queue_at_the_close_is_written() {
     let stored: i64 = reader.query_row("SELECT count(*) FROM message", [], |row| row.get(0)).unwrap();
     assert_eq!(stored, acknowledged);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_stays_bounded_under_a_load_that_never_pauses() {
+    let place = Place::new();
+    let store = place.open();
+    let (mut written, mut most) = (0u64, 0);
+    let body = vec![b'x'; 256 << 10];
+    while written < 400 << 20 {
+        let batch = (0..16).map(|_| message(body.clone(), None)).collect();
+        // Two at a time: the next transaction follows at once.
+        let (one, two) = tokio::join!(store.accept(batch), store.accept(vec![message(body.clone(), None)]));
+        written += (one.unwrap().len() + two.unwrap().len()) as u64 * body.len() as u64;
+        most = most.max(std::fs::metadata(place.wal()).map_or(0, |metadata| metadata.len()));
+    }
+    assert!(most < 200 << 20, "{most} bytes of log for {written} of messages");
+    store.close().await.unwrap();
+}
