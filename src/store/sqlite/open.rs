@@ -12,6 +12,8 @@ use std::{
 
 /// Up to this size the file is checked whole before it is used, which takes well under a second.
 const CHECK_AT_START: u64 = 512 << 20;
+/// Waits for a lock that another handle of this process has.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Beside the file, while it is known to need that check.
 const SUSPECT: &str = ".suspect";
 
@@ -191,7 +193,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // When the log goes into the file is said explicitly, never by the way: a damaged store must not be changed by
     // closing it, and a handle that failed must not write again.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "page_size", schema::PAGE_SIZE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // Every commit is on the disk before it is acknowledged.

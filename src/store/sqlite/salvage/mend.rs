@@ -52,9 +52,10 @@ fn torn(new: &Connection, carried: &Carried, report: &mut Report) -> rusqlite::R
              WHERE NOT EXISTS (SELECT 1 FROM ticket WHERE number = ?2)",
             params![torn.message, torn.number, reason, Timestamp::now().as_millisecond()],
         )?;
-        new.execute("DELETE FROM pending WHERE message = ?1 AND message IN (SELECT message FROM quarantine)", [
-            torn.message,
-        ])?;
+        new.execute(
+            "DELETE FROM pending WHERE message = ?1 AND message IN (SELECT message FROM quarantine)",
+            [torn.message],
+        )?;
     }
     Ok(())
 }
@@ -200,9 +201,8 @@ fn lost(new: &Connection, last: &BTreeMap<i64, i64>, report: &mut Report) -> rus
             report.lost.extend((expected..until).take(NAMED - report.lost.len().min(NAMED)));
             expected = until + 1;
         };
-        let mut statement = new.prepare_cached(
-            "SELECT number FROM given WHERE number > ?1 AND number <= ?2 ORDER BY number",
-        )?;
+        let mut statement =
+            new.prepare_cached("SELECT number FROM given WHERE number > ?1 AND number <= ?2 ORDER BY number")?;
         let mut rows = statement.query([first, first + last])?;
         while let Some(row) = rows.next()? {
             gap(row.get(0)?, report);

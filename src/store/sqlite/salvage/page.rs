@@ -63,7 +63,7 @@ fn read(image: &Image<'_>, number: u32, page: &Page) -> Option<Contents> {
             continue;
         }
         let mut cursor = Cursor { bytes: &bytes[..page.read], at };
-        if interior && !cursor.four().map(|child| contents.children.push(child)).is_some() {
+        if interior && cursor.four().map(|child| contents.children.push(child)).is_none() {
             contents.whole = false;
             continue;
         }
@@ -211,7 +211,7 @@ fn value(kind: u64, bytes: &[u8]) -> Option<Value> {
         7 => Value::Real(f64::from_be_bytes(bytes.try_into().ok()?)),
         8 => Value::Integer(0),
         9 => Value::Integer(1),
-        _ if kind % 2 == 0 => Value::Blob(bytes.to_vec()),
+        _ if kind.is_multiple_of(2) => Value::Blob(bytes.to_vec()),
         _ => Value::Text(String::from_utf8(bytes.to_vec()).ok()?),
     })
 }

@@ -55,11 +55,8 @@ pub(super) fn now() -> Timestamp {
 
 pub(super) fn message(body: impl Into<Bytes>, key: Option<(&str, OnOtherContent)>) -> NewMessage {
     let body: Bytes = body.into();
-    let keys = key.map(|(value, on_other_content)| DeliveryKey {
-        scope: "id".into(),
-        value: value.into(),
-        on_other_content,
-    });
+    let keys =
+        key.map(|(value, on_other_content)| DeliveryKey { scope: "id".into(), value: value.into(), on_other_content });
     NewMessage {
         channel: "app".into(),
         hotline: "12345".into(),
