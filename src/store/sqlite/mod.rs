@@ -5,6 +5,7 @@
 mod desk;
 mod inbox;
 mod keeper;
+mod lock;
 mod log;
 mod open;
 mod reader;
@@ -15,8 +16,9 @@ mod tests;
 mod tickets;
 mod writer;
 
+pub use lock::lock_is_free;
 pub(crate) use open::make_directory;
-pub use open::{OpenError, inspect, lock_is_free};
+pub use open::{OpenError, inspect};
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, Health, Known, Message, MessageId, NewMessage,
@@ -51,7 +53,7 @@ struct Sqlite {
     restart_log: AtomicBool,
     stopping: AtomicBool,
     /// Held until the last thread has ended, so that two writers never meet.
-    _lock: open::Lock,
+    lock: lock::Lock,
 }
 
 impl Sqlite {
@@ -100,7 +102,7 @@ impl SqliteStore {
             written: AtomicBool::new(true),
             restart_log: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
-            _lock: lock,
+            lock,
         });
         let (writer, thread) = writer::Writer::start(shared.clone(), connection)?;
         let writer = Arc::new(writer);
@@ -261,6 +263,8 @@ impl Store for SqliteStore {
         let shared = self.shared.clone();
         let joined = tokio::task::spawn_blocking(move || {
             threads.into_iter().try_for_each(JoinHandle::join)?;
+            // Before the log goes away.
+            shared.lock.mark(false);
             // What cannot be settled now stays in the log, where the next start finds it.
             if let (false, Err(error)) = (shared.troubled.load(Ordering::Relaxed), open::settle(&shared.path)) {
                 tracing::warn!(%error, "the log was not copied into the store file at the end");

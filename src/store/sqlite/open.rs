@@ -1,11 +1,10 @@
 //! Opening the file: one process, a version we know, and no damage.
 
-use super::{salvage, schema};
+use super::{lock::Lock, salvage, schema};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
-use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -54,18 +53,6 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
-/// The right to the file, for as long as this lives.
-pub(super) struct Lock {
-    file: File,
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // The holder's number means nothing once it is gone.
-        let _ = self.file.set_len(0);
-    }
-}
-
 /// `jiesu.db` and `-wal` as `jiesu.db-wal`.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -73,34 +60,25 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Whether no process has the store at `path` open.
-pub fn lock_is_free(path: &Path) -> bool {
-    match File::open(beside(path, ".lock")) {
-        Ok(file) => flock(&file, FlockOperation::NonBlockingLockShared).is_ok(),
-        Err(_) => true,
-    }
-}
-
-fn lock(path: &Path) -> Result<Lock, OpenError> {
-    let name = beside(path, ".lock");
-    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(name)?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let mut holder = String::new();
-        let _ = file.take(20).read_to_string(&mut holder);
-        return Err(OpenError::InUse { path: path.to_owned(), holder: holder.trim().to_owned() });
-    }
-    file.set_len(0)?;
-    file.seek(SeekFrom::Start(0))?;
-    write!(file, "{}", std::process::id())?;
-    Ok(Lock { file })
-}
-
 /// Opens the file, or makes it; a damaged one is replaced by what can be read of it.
 pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_directory(directory)?;
-    let lock = lock(path)?;
-    Ok((lock, open_locked(path, directory)?))
+    let (lock, killed) = Lock::take(path)?;
+    // Whoever was killed left a log behind, if only an empty one.
+    let log_is_gone = killed && path.exists() && !beside(path, "-wal").exists();
+    let connection = open_locked(path, directory)?;
+    if log_is_gone {
+        tracing::error!(
+            alarm = true,
+            path = %path.display(),
+            "THE LOG OF THE STORE IS GONE: what was acknowledged shortly before the end of the last run is lost, unless \
+             the -wal file is put back while the gateway is stopped"
+        );
+        salvage::skip(&connection).map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?;
+    }
+    lock.mark(true);
+    Ok((lock, connection))
 }
 
 fn open_locked(path: &Path, directory: &Path) -> Result<Connection, OpenError> {

@@ -182,6 +182,17 @@ fn counters(new: &Connection, carried: &Carried, report: &mut Report) -> rusqlit
     Ok(())
 }
 
+/// Leaves out the numbers and sequences that a log which is gone may have given.
+pub(in super::super) fn skip(connection: &Connection) -> rusqlite::Result<()> {
+    let next: i64 = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM message", [], |row| row.get(0))?;
+    for day in around_now() {
+        let sql = "INSERT OR IGNORE INTO counter VALUES (?1, 0, ?2)";
+        connection.execute(sql, [day, next])?;
+    }
+    connection.execute("UPDATE counter SET last = last + ?1", [MARGIN])?;
+    log::set_floor(connection, log::last(connection)?.0 + MARGIN)
+}
+
 /// The days that it is now somewhere on Earth: the city's own zone is not known here.
 fn around_now() -> impl Iterator<Item = i64> {
     [-12, 0, 14].into_iter().filter_map(|hours| {

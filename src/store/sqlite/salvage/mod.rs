@@ -18,6 +18,7 @@ mod tree;
 
 pub(super) use aside::finish;
 pub(super) use image::Files;
+pub(super) use mend::skip;
 
 use super::{open::OpenError, schema};
 use jiff::Timestamp;

@@ -82,3 +82,25 @@ async fn an_empty_file_becomes_a_store() {
     };
     assert_eq!(version(&place), (schema::version(), schema::APPLICATION_ID));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_gone_gives_no_number_twice() {
+    let place = Place::new();
+    let store = place.open();
+    let first = accept(&store, message("x", None)).await;
+    store.close().await.unwrap();
+    drop(store);
+    // As a killed process leaves it, but for the log.
+    fs::write(place.path().with_file_name("jiesu.db.lock"), "4711 open").unwrap();
+    let store = place.open();
+    let next = accept(&store, message("y", None)).await;
+    assert!(next.sequence > first.sequence + 1000, "{next}");
+    store.issue(vec![ticket(MessageId(2), next, "")]).await.unwrap();
+    assert!(events(&store).await[0].sequence.0 > 1000);
+    store.close().await.unwrap();
+    drop(store);
+    // An orderly end takes the log away, and nothing is skipped.
+    let store = place.open();
+    assert_eq!(accept(&store, message("z", None)).await.sequence, next.sequence + 1);
+    store.close().await.unwrap();
+}
