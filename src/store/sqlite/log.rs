@@ -35,9 +35,20 @@ pub(super) fn append(connection: &Connection, events: &mut [NewEvent]) -> rusqli
     Ok(())
 }
 
+/// The destination whose cursor is not one: no event is numbered up to it. Configured ones have a name.
+const FLOOR: &str = "";
+
 pub(super) fn last(connection: &Connection) -> rusqlite::Result<Sequence> {
-    let sql = "SELECT coalesce(max(sequence), 0) FROM event";
-    connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).map(Sequence)
+    let sql = "SELECT max(coalesce((SELECT max(sequence) FROM event), 0),
+                          coalesce((SELECT cursor FROM destination WHERE name = ?1), 0))";
+    connection.prepare_cached(sql)?.query_row([FLOOR], |row| row.get(0)).map(Sequence)
+}
+
+/// Leaves out the sequences up to `floor`: somebody's cursor may be there already, though the events are lost.
+pub(super) fn set_floor(connection: &Connection, floor: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO destination VALUES (?1, ?2, '[]')
+               ON CONFLICT (name) DO UPDATE SET cursor = max(cursor, excluded.cursor)";
+    connection.execute(sql, params![FLOOR, floor]).map(drop)
 }
 
 fn event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
