@@ -134,7 +134,8 @@ async fn progress_and_dead_letters_are_each_destinations_own() {
         store.bury(letter(destination, DeadState::Dead)).await.unwrap();
         store.bury(letter(destination, DeadState::Dead)).await.unwrap();
     }
-    let of = |destination: &str| DeadQuery { destination: Some(destination.into()), state: None, number: None, limit: 9 };
+    let of =
+        |destination: &str| DeadQuery { destination: Some(destination.into()), state: None, number: None, limit: 9 };
     assert_eq!(store.dead_letters(DeadQuery { limit: 9, ..DeadQuery::default() }).await.unwrap().len(), 2);
     assert_eq!(store.requeue(Requeue::One("core".into(), Sequence(2))).await.unwrap(), 1);
     assert_eq!(store.requeued("core", 9).await.unwrap()[0].sequence, Sequence(2));
