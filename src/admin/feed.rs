@@ -1,6 +1,6 @@
 //! The feed: the event log as it is, ordered and replayable.
 
-use super::{Admin, failed, query::Parameters};
+use super::{Admin, answer, failed, query::Parameters};
 use crate::store::{Sequence, StoredEvent};
 use axum::{
     body::Body,
@@ -12,6 +12,7 @@ use axum::{
 };
 use futures_util::stream;
 use http::{HeaderMap, header};
+use jiesu_connector::{FieldFault, Problem};
 use serde_json::json;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -94,6 +95,18 @@ pub(super) async fn stream(State(admin): State<Arc<Admin>>, headers: HeaderMap, 
         Ok(read) => read,
         Err(response) => return *response,
     };
+    let cursor = match headers.get("last-event-id") {
+        None => after,
+        // From the beginning instead would flood a client that only mistook itself.
+        Some(id) => match id.to_str().ok().and_then(|id| id.trim().parse().ok()).filter(|id| *id >= 0) {
+            Some(id) => Sequence(id),
+            None => {
+                let detail = "must be the id of an event of this stream".into();
+                return answer(Problem::fields(vec![FieldFault { field: "Last-Event-ID".into(), detail }]));
+            }
+        },
+    };
+    let tail = Tail { issued: admin.issued.clone(), admin, cursor, ready: VecDeque::new() };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.trim().parse().ok());
     let tail = Tail {
         issued: admin.issued.clone(),

@@ -19,7 +19,7 @@ use crate::{
     files::Files,
     intake::Intake,
     number::ReceiptKey,
-    server::problem::{Http, with_fallbacks},
+    server::problem::{Http, with_fallbacks, with_problems},
     store::{Sequence, Store, StoreError},
 };
 use axum::{
@@ -103,7 +103,7 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/metrics", get(health::metrics))
         .nest("/api/v1", api);
     let guard = middleware::from_fn_with_state(admin.clone(), guard::check);
-    with_fallbacks(router.with_state(admin)).layer(guard)
+    with_fallbacks(with_problems(router).with_state(admin)).layer(guard)
 }
 
 fn answer(problem: Problem) -> Response {

@@ -15,13 +15,13 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use jiesu_connector::{FieldFault, Problem};
 use maud::{DOCTYPE, Markup, html};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 use std::{sync::Arc, time::Instant};
 
 /// A look-up is a few dozen bytes.
 const MAX_BODY: u64 = 4 << 10;
 
-#[derive(Deserialize)]
 struct Query {
     number: String,
     code: String,
@@ -89,6 +89,22 @@ fn of_ticket(document: &str) -> Option<Progress> {
     })
 }
 
+/// Number and code, each a text.
+fn read(body: &[u8]) -> Result<Query, Vec<FieldFault>> {
+    let fault = |field: &str, detail: &str| FieldFault { field: field.into(), detail: detail.into() };
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
+        return Err(vec![fault("body", "is no JSON object; send {\"number\": \"…\", \"code\": \"…\"}")]);
+    };
+    match (fields.remove("number"), fields.remove("code")) {
+        (Some(Value::String(number)), Some(Value::String(code))) => Ok(Query { number, code }),
+        (number, code) => {
+            let given = [("number", number), ("code", code)];
+            let wrong = given.iter().filter(|(_, value)| !matches!(value, Some(Value::String(_))));
+            Err(wrong.map(|(field, _)| fault(field, "is required, as text: both stand on the receipt")).collect())
+        }
+    }
+}
+
 const NOT_FOUND: &str = "no appeal has this number and code; check both";
 
 /// `POST /api/v1/status`.
@@ -104,12 +120,9 @@ pub(super) async fn json(
         Ok(body) => body,
         Err(problem) => return answer(problem),
     };
-    let query: Query = match serde_json::from_slice(&body) {
+    let query = match read(&body) {
         Ok(query) => query,
-        Err(error) => {
-            let detail = format!("{error}; send {{\"number\": \"…\", \"code\": \"…\"}}");
-            return answer(Problem::fields(vec![FieldFault { field: "body".into(), detail }]));
-        }
+        Err(faults) => return answer(Problem::fields(faults)),
     };
     let mut response = match look_up(&public, &query).await {
         Found::Progress(progress) => axum::Json(progress).into_response(),
@@ -255,4 +268,22 @@ fn show(status: StatusCode, error: Option<&str>, number: &str, result: Markup) -
     );
     harden(headers);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn each_missing_or_mistyped_part_of_a_look_up_is_named() {
+        let fields = |body: &str| match read(body.as_bytes()) {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults.into_iter().map(|fault| fault.field).collect::<Vec<String>>(),
+        };
+        assert_eq!(fields(r#"{"number":"n","code":"c"}"#), [""; 0]);
+        assert_eq!(fields(r#"{"number":5,"code":"c"}"#), ["number"]);
+        assert_eq!(fields("{}"), ["number", "code"]);
+        assert_eq!(fields("[]"), ["body"]);
+        assert_eq!(fields("nope"), ["body"]);
+    }
 }
