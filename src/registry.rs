@@ -16,7 +16,11 @@ pub struct Registry(
 impl Registry {
     /// Every connector of this build, one line each.
     pub fn standard() -> Self {
-        Self(vec![Registration::of::<jiesu_partner::Partner>(), Registration::of::<jiesu_web::Web>()])
+        Self(vec![
+            Registration::of::<jiesu_partner::Partner>(),
+            Registration::of::<jiesu_web::Web>(),
+            Registration::of::<jiesu_wechat::Wechat>(),
+        ])
     }
 
     /// The connector of this name.

@@ -1,7 +1,8 @@
 //! `jiesu check`: the configuration, and with `--connect` everything that it names.
 
 use super::load;
-use jiesu::{config::Loaded, store::sqlite};
+use jiesu::{config::Loaded, shared, store::sqlite};
+use jiesu_connector::Secret;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 
@@ -38,6 +39,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
         };
         report("store.url", store(&loaded));
+        if let Some(url) = &loaded.secrets.repeats_url {
+            report("repeats.url", redis(url).await);
+        }
         if let Some(core) = &loaded.config.core {
             report("core.url", reach(core.url.url()).await);
         }
@@ -63,6 +67,12 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn store(loaded: &Loaded) -> Result<(), String> {
     let path = loaded.config.store.url.path();
     sqlite::inspect(path).map_err(|error| format!("{error}"))
+}
+
+/// Redis lets us in and answers.
+async fn redis(url: &Secret) -> Result<(), String> {
+    let redis = shared::Redis::new(url).map_err(|error| error.to_string())?;
+    redis.ping().await.map_err(|error| error.to_string())
 }
 
 /// A connection can be made; nothing is sent over it.

@@ -18,6 +18,11 @@ fn load(path: &Path) -> Result<Loaded, ExitCode> {
     config::load(path, &Registry::standard()).map_err(|faults| refuse(&faults))
 }
 
+/// Like [`load`], and no channel has a way out.
+fn load_offline(path: &Path) -> Result<Loaded, ExitCode> {
+    config::load_offline(path, &Registry::standard()).map_err(|faults| refuse(&faults))
+}
+
 /// One line a fault, and exit code 2.
 fn refuse(faults: &[Fault]) -> ExitCode {
     faults.iter().for_each(|fault| eprintln!("{fault}"));

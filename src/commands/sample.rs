@@ -1,6 +1,6 @@
 //! `jiesu try`: one stored sample through a channel, touching nothing.
 
-use super::load;
+use super::load_offline;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use jiesu_connector::{Inbound, Raw, Reception, Rejection, Response, Sample};
@@ -20,7 +20,7 @@ pub struct Arguments {
 
 #[allow(clippy::print_stdout)] // A command's answer.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let loaded = match load(&arguments.config) {
+    let loaded = match load_offline(&arguments.config) {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };

@@ -6,6 +6,7 @@ use super::{
     hotlines::is_code,
     secrets::webhook_key,
 };
+use crate::shared;
 use jiesu_connector::{Inbound, Parts, Secret, SecretRef, Secrets};
 use serde_json::Value;
 use std::{
@@ -38,21 +39,7 @@ pub(super) fn all(
         store_key: resolve("store.key", &config.store.key, report),
         ..Resolved::default()
     };
-    if let IndexUrl::Redis(url) = &config.repeats.url {
-        resolved.repeats_url =
-            secrets.resolve(url).map_err(|error| report.fault("repeats.url", error.to_string())).ok();
-        secrets.take_literals();
-        if resolved.repeats_url.as_ref().is_some_and(|url| !IndexUrl::is_redis(url.expose())) {
-            report.fault(
-                "repeats.url",
-                "what it refers to is no URL of Redis; it must be such as redis://127.0.0.1:6379",
-            );
-        }
-        if config.repeats.url.has_literal_password() {
-            report.warning("repeats.url", LITERAL);
-        }
-        report.warning("repeats.url", "this build does not use Redis yet: repeats are kept in memory; use \"memory:\"");
-    }
+    repeats(config, secrets, &mut resolved, report);
     server(config, report);
     match &config.core {
         None => report.warning("core", "no core dispatch system: tickets wait in the feed; add [core] with its `url`"),
@@ -72,6 +59,37 @@ pub(super) fn all(
         resolved.subscriber_secrets.extend(secret.map(|secret| (subscriber.name.clone(), secret)));
     }
     resolved
+}
+
+fn repeats(config: &Config, secrets: &SystemSecrets, resolved: &mut Resolved, report: &mut Report) {
+    const KEY: &str = "repeats.url";
+    let IndexUrl::Redis(reference) = &config.repeats.url else { return };
+    let url = secrets.resolve(reference).map_err(|error| report.fault(KEY, error.to_string())).ok();
+    secrets.take_literals();
+    if config.repeats.url.has_literal_password() {
+        report.warning(KEY, LITERAL);
+    }
+    match url {
+        Some(url) if !IndexUrl::is_redis(url.expose()) => {
+            report.fault(KEY, "what it refers to is no URL of Redis; it must be such as redis://127.0.0.1:6379");
+        }
+        Some(url) if IndexUrl::is_several(url.expose()) => report.warning(
+            KEY,
+            "this build does not use a cluster or sentinels yet: repeats, tokens and quotas are kept by each node for \
+             itself; name a single Redis to share tokens and quotas",
+        ),
+        Some(url) => {
+            match shared::Redis::new(&url) {
+                Ok(_) => resolved.repeats_url = Some(url),
+                Err(error) => report.fault(KEY, error.to_string()),
+            }
+            report.warning(
+                KEY,
+                "this build shares tokens and quotas through Redis; the repeat index itself is still kept in memory",
+            );
+        }
+        None => {}
+    }
 }
 
 fn server(config: &Config, report: &mut Report) {

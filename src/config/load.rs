@@ -5,12 +5,13 @@ use super::{
     channels::{COMMON_KEYS, Common},
     check,
     faults::{Report, below, quoted},
+    outside::Outside,
     typed::typed,
     values::clip,
     walk,
 };
 use crate::registry::Registry;
-use jiesu_connector::{BuildError, Parts, Secret, Setup};
+use jiesu_connector::{BuildError, Parts, Secret, Setup, Words};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, fs::File, io::Read, path::Path};
 
@@ -27,6 +28,8 @@ pub struct Loaded {
     pub parts: BTreeMap<String, Parts>,
     /// The register of hotlines.
     pub hotlines: Hotlines,
+    /// What every channel was given of the world outside.
+    pub outside: Outside,
     /// What is allowed and yet unwise, one line each.
     pub warnings: Vec<Fault>,
     file: String,
@@ -43,7 +46,7 @@ impl Loaded {
         let secrets = SystemSecrets::default();
         for (id, channel) in &self.config.channels {
             let Some(registration) = registry.get(&channel.kind) else { continue };
-            let setup = Setup::new(id, public_url, &secrets);
+            let setup = self.outside.setup(id, public_url, &secrets);
             match (registration.build)(channel.settings.clone(), &setup) {
                 Ok(parts) => _ = self.parts.insert(id.clone(), parts),
                 Err(errors) => refused(id, errors, &mut report),
@@ -75,7 +78,7 @@ pub struct Resolved {
     pub admin_token: Option<Secret>,
     /// `store.key`.
     pub store_key: Option<Secret>,
-    /// `repeats.url`, unless it is `memory:`.
+    /// `repeats.url`, if it names a single Redis.
     pub repeats_url: Option<Secret>,
     /// `core.secret`: a valid Standard Webhooks secret, see [`webhook_key`](super::webhook_key).
     pub core_secret: Option<Secret>,
@@ -85,11 +88,27 @@ pub struct Resolved {
     pub subscriber_secrets: BTreeMap<String, Secret>,
 }
 
-/// Loads the configuration in `path`, for the connectors of `registry`.
+/// Loads the configuration in `path`, for the connectors of `registry`. Their ways out open when they are first used.
 ///
 /// # Errors
 /// Every fault found.
 pub fn load(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
+    load_with(path, registry, Outside::of)
+}
+
+/// Like [`load`], with no way out for any channel: whatever they do, nothing leaves this machine.
+///
+/// # Errors
+/// Every fault found.
+pub fn load_offline(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
+    load_with(path, registry, |words, _, _| Outside::offline(words))
+}
+
+fn load_with(
+    path: &Path,
+    registry: &Registry,
+    outside: impl FnOnce(Words, &Config, &Resolved) -> Outside,
+) -> Result<Loaded, Vec<Fault>> {
     let mut report = Report::new(path.display().to_string());
     let mut document =
         match read_file(path).map_err(|what| vec![(String::new(), what)]).and_then(|text| read_toml(&text)) {
@@ -106,15 +125,17 @@ pub fn load(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
     let (config, faults) = typed::<Config>(document, &["subscribers", "channels"]);
     faults.into_iter().for_each(|(key, what)| report.fault(key, what));
     let mut config = config.unwrap_or_default();
-    let hotlines = load_hotlines(path, &config, &mut report);
+    let hotlines = config.policy.hotlines(path, &mut report);
+    let words = config.policy.words(path, &mut report);
     let subscribers = read_subscribers(subscribers, &mut report);
     let resolved = check::all(&config, &subscribers, &secrets, &mut report);
     config.subscribers = subscribers.into_iter().map(|(_, subscriber)| subscriber).collect();
 
+    let outside = outside(words, &config, &resolved);
     let mut parts = BTreeMap::new();
     let public_url = config.server.public_url(config.server.listen);
     for (id, table) in read_channels(channels, &mut report) {
-        let setup = Setup::new(&id, &public_url, &secrets);
+        let setup = outside.setup(&id, &public_url, &secrets);
         if let Some((channel, built)) = read_channel(&id, table, registry, &setup, &mut report) {
             check::channel(&id, &channel, &hotlines, &secrets, &mut report);
             config.channels.insert(id.clone(), channel);
@@ -128,13 +149,13 @@ pub fn load(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
             report.warning("channels", "no channel: nobody can send anything; add a table such as [channels.form]");
         }
         let file = path.display().to_string();
-        Ok(Loaded { config, secrets: resolved, parts, hotlines, warnings: report.warnings, file })
+        Ok(Loaded { config, secrets: resolved, parts, hotlines, outside, warnings: report.warnings, file })
     } else {
         Err(report.faults)
     }
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
+pub(super) fn read_file(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
@@ -266,29 +287,4 @@ fn read_channel(
         }
     };
     Some((ChannelConfig { kind, hotline, assembly, settings }, parts))
-}
-
-/// The file that is named, else the one beside the configuration, else the built-in register.
-fn load_hotlines(path: &Path, config: &Config, report: &mut Report) -> Hotlines {
-    let beside = path.parent().unwrap_or(Path::new(""));
-    let file = match &config.policy.hotlines {
-        Some(named) => beside.join(named),
-        None => beside.join("hotlines.toml"),
-    };
-    if config.policy.hotlines.is_none() && !file.exists() {
-        return Hotlines::built_in();
-    }
-    match read_file(&file) {
-        Ok(text) => Hotlines::parse(&text).unwrap_or_else(|faults| {
-            // These are another file's faults.
-            let mut other = Report::new(file.display().to_string());
-            faults.into_iter().for_each(|(key, what)| other.fault(key, what));
-            report.faults.append(&mut other.faults);
-            Hotlines::built_in()
-        }),
-        Err(what) => {
-            report.fault("policy.hotlines", format!("{} {what}", file.display()));
-            Hotlines::built_in()
-        }
-    }
 }

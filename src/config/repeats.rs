@@ -10,8 +10,8 @@ use std::{fmt, str::FromStr};
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Repeats {
-    /// The index: `memory:`, or Redis: `redis://…`, `rediss://…`, `redis-cluster://a,b,c`, `redis-sentinel://…`
-    /// (as `env:NAME` or `file:PATH` when it carries a password).
+    /// The index, and what all nodes share (tokens, quotas): `memory:`, or Redis: `redis://…`, `rediss://…`,
+    /// `redis-cluster://a,b,c`, `redis-sentinel://…` (as `env:NAME` or `file:PATH` when it carries a password).
     pub url: IndexUrl,
 }
 
@@ -25,8 +25,9 @@ pub enum IndexUrl {
     Redis(SecretRef),
 }
 
-/// The schemes of Redis.
-const SCHEMES: [&str; 4] = ["redis://", "rediss://", "redis-cluster://", "redis-sentinel://"];
+/// The schemes of Redis: of a single one, and of several.
+const SINGLE: [&str; 2] = ["redis://", "rediss://"];
+const SEVERAL: [&str; 2] = ["redis-cluster://", "redis-sentinel://"];
 
 impl IndexUrl {
     /// A password stands in the file itself.
@@ -36,7 +37,13 @@ impl IndexUrl {
 
     /// Whether `url` is one of Redis.
     pub(super) fn is_redis(url: &str) -> bool {
-        SCHEMES.iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+        let schemes = SINGLE.iter().chain(&SEVERAL);
+        schemes.into_iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+    }
+
+    /// Whether `url` names several of Redis: a cluster, or sentinels.
+    pub(super) fn is_several(url: &str) -> bool {
+        SEVERAL.iter().any(|scheme| url.starts_with(scheme))
     }
 }
 
