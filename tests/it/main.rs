@@ -16,3 +16,4 @@ mod receipts;
 mod restart;
 mod shim;
 mod stop;
+mod wechat;
