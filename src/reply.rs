@@ -17,9 +17,9 @@ const AT_ONCE: usize = 64;
 /// At the stop, for attempts under way.
 const LAST_WORDS: Duration = Duration::from_secs(4);
 /// Looked at without being told, at the latest after this.
-const IDLE: Duration = Duration::from_secs(5);
-/// One attempt, at most.
-const PATIENCE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(1);
+/// One attempt, at most. Connectors limit each of their calls themselves: a log-in and the pieces of a long answer.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The first wait after a failure, doubled each time to the longest.
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(600);

@@ -84,7 +84,8 @@ impl Issuer {
             hotline: message.hotline.clone(),
             kind: kind_name(ticket.kind),
             appellant: ticket.appellant.key.clone(),
-            sender: message.sender.clone(),
+            // Where they can ask or be answered under that name; elsewhere nobody looks for it.
+            sender: message.sender.clone().filter(|_| channel.parts.converses || channel.parts.replier.is_some()),
             received_at: message.received_at,
             document: serde_json::to_string(&ticket).unwrap_or_default(),
         };

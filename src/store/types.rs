@@ -98,7 +98,7 @@ pub struct Message {
 pub struct Backlog {
     /// How many messages.
     pub messages: u64,
-    /// Since when the oldest waits.
+    /// Since when the oldest waits that could have its ticket: not those of open conversations.
     pub oldest: Option<Timestamp>,
 }
 

@@ -209,8 +209,11 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
 
 pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
     let messages: i64 = connection.query_row("SELECT count(*) FROM pending", [], |row| row.get(0))?;
-    let sql = "SELECT received_at FROM pending JOIN message ON id = message ORDER BY pending.message LIMIT 1";
-    let oldest = connection.query_row(sql, [], |row| time(row, "received_at")).optional()?;
+    // A conversation that is still open waits for its citizen, not for us.
+    let sql = "SELECT max(received_at, due) AS since FROM pending JOIN message ON id = message
+               WHERE due <= ?1 ORDER BY pending.message LIMIT 1";
+    let now = Timestamp::now().as_millisecond();
+    let oldest = connection.query_row(sql, [now], |row| time(row, "since")).optional()?;
     Ok(Backlog { messages: messages as u64, oldest })
 }
 

@@ -80,7 +80,10 @@ pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqli
 /// False if there is a ticket of this number.
 fn insert(connection: &Connection, ticket: &NewTicket) -> rusqlite::Result<bool> {
     let inserted = connection
-        .prepare_cached("INSERT OR IGNORE INTO ticket VALUES (?1, 1, ?2, ?3, ?4, ?5, 'accepted', ?6, ?7, ?8, ?9)")?
+        .prepare_cached(
+            "INSERT INTO ticket VALUES (?1, 1, ?2, ?3, ?4, ?5, 'accepted', ?6, ?7, ?8, ?9)
+             ON CONFLICT (number) DO NOTHING",
+        )?
         .execute(params![
             ticket.number.to_key(),
             ticket.code_hash,

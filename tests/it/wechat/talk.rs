@@ -41,6 +41,8 @@ async fn words_three_photos_and_a_place_are_one_ticket_with_one_number() {
     for said in &said {
         receipts.push(account.say(&gateway, said).await);
     }
+    // The platform did not hear the answer to the second.
+    receipts.push(account.say(&gateway, &said[1]).await);
     receipts.dedup();
     assert_eq!(receipts.len(), 1, "one number and one code: {receipts:?}");
     let number_of_it = number(&receipts[0]);
@@ -77,7 +79,7 @@ async fn words_three_photos_and_a_place_are_one_ticket_with_one_number() {
     let total = balanced(&gateway).await;
     assert_eq!(
         (total["received"].as_u64(), total["ticketed"].as_u64(), total["supplement"].as_u64()),
-        (Some(6), Some(2), Some(4))
+        (Some(7), Some(2), Some(4))
     );
     log_is_clean(&gateway, account, &[openid], &["路灯", "嘉州"]);
 }
@@ -148,6 +150,55 @@ async fn a_message_that_no_parser_knows_leaves_the_rest_of_its_conversation_alon
     tickets(&gateway, "ticket.created", 2).await;
     balanced(&gateway).await;
     log_is_clean(&gateway, account, &["oODD"], &["先说", "立体图"]);
+}
+
+/// What a program of this year does not understand, one of next year does: it is added to the ticket that the rest of
+/// its conversation has become; where there was no rest, the first of it is the ticket.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_out_of_quarantine_adds_to_the_ticket_of_its_number() {
+    let mut town = Town::new(SOON).await;
+    let mut gateway = town.site.start().await;
+    let account = town.account.clone();
+    town.platform.has("late", Say::Bytes("image/jpeg", JPEG.to_vec()));
+    let odd = |openid: &str, words: &str| message(openid, next_id(), "hologram", &[("Content", words)]);
+    let number_of_it = number(&account.say(&gateway, &text("oREST", "先说一句")).await);
+    account.say(&gateway, &odd("oREST", "后来才懂")).await;
+    account.say(&gateway, &odd("oREST", "").replace("<Content>", "<MediaId>late</MediaId><Content>")).await;
+    account.say(&gateway, &odd("oALONE", "一")).await;
+    account.say(&gateway, &odd("oALONE", "二")).await;
+    tickets(&gateway, "ticket.created", 1).await;
+    eventually("four in quarantine", seconds(5), async || {
+        let quarantine = get(gateway.admin, "/api/v1/quarantine").await.text();
+        (quarantine.matches("hologram").count() == 4).then_some(())
+    })
+    .await;
+    gateway.terminate();
+    gateway.ended(seconds(10)).await;
+    let database = rusqlite::Connection::open(town.site.database()).unwrap();
+    let learn = "UPDATE message SET body = CAST(replace(CAST(body AS TEXT), 'hologram',
+                   CASE WHEN instr(CAST(body AS TEXT), 'MediaId') THEN 'image' ELSE 'text' END) AS BLOB)";
+    database.execute(learn, []).unwrap();
+    drop(database);
+    let gateway = town.site.start().await;
+    post(gateway.admin, "/api/v1/quarantine/release", None, &json!({})).await;
+    tickets(&gateway, "ticket.supplemented", 3).await;
+    let created = tickets(&gateway, "ticket.created", 2).await;
+    assert_eq!(created[1]["content"], "一");
+    let changes: Vec<Value> =
+        feed(&gateway).await.into_iter().filter(|it| it["type"] == "ticket.supplemented").collect();
+    let change = &changes.iter().find(|it| it["subject"] == number_of_it.as_str()).unwrap()["data"]["change"];
+    assert_eq!(change["content"], "后来才懂");
+    assert_eq!(change["transcript"][0]["text"], "后来才懂");
+    let whole =
+        becomes(&gateway, &number_of_it, "the photo", |ticket| ticket["attachments"][0]["state"] == "kept").await;
+    assert_eq!(whole["content"], "先说一句\n后来才懂");
+    let ids: Vec<&str> = whole["transcript"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert_eq!((ids, whole["transcript"][2]["attachment"].as_str()), (vec!["m1", "m2", "m3"], Some("f1")));
+    let total = balanced(&gateway).await;
+    assert_eq!(
+        (total["ticketed"].as_u64(), total["supplement"].as_u64(), total["pending"].as_u64()),
+        (Some(2), Some(3), Some(0))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
