@@ -1,7 +1,7 @@
 //! The configuration: one TOML file, typed, its faults all told at once.
 //!
 //! Each section is a struct of its own with documented fields; the reference page, the JSON schema and the example
-//! file are made from them. Every section may be left out, and so may the file's whole content. [`load`] reads,
+//! file are made from them. Every section may be left out, and so may the file's whole content. [`load()`] reads,
 //! checks and resolves; nothing here opens a connection.
 
 mod addresses;

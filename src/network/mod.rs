@@ -9,7 +9,7 @@ pub use address::is_public;
 
 use crate::config::FetchRule;
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use filter::{Filter, Refused};
 use jiesu_connector::{HttpClient, Origin, OutRequest, OutResponse, SendError};
 use reqwest::{Client, ClientBuilder, Request, Response, Url, redirect};
@@ -20,14 +20,15 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Connections that are kept for the next request, of each host.
 const IDLE: usize = 8;
 const KEEP: Duration = Duration::from_secs(30);
-/// Room that is taken before an answer's length is known, in bytes.
-const FIRST_ROOM: u64 = 64 << 10;
+/// What an answer only announces is believed up to so many bytes.
+const ROOM: u64 = 1 << 20;
 const AGENT: &str = concat!("jiesu/", env!("CARGO_PKG_VERSION"));
 
 /// Sends connectors' requests. Makes its connections, and reads the system's certificates, when it is first needed.
 ///
 /// Redirects are not followed, the environment's proxies are not asked, compressed answers are not unpacked (so the cap
-/// counts what arrives). Whatever [`Origin::Foreign`] names goes through the address filter, over connections that
+/// counts what arrives). A request whose time is over while it still connects is [`SendError::Unknown`] unless it had more
+/// than 5 s: only the connection's own time-out tells for sure that nothing left. Whatever [`Origin::Foreign`] names goes through the address filter, over connections that
 /// nothing else uses.
 #[derive(Debug, Default)]
 pub struct GatewayClient {
@@ -81,31 +82,19 @@ impl HttpClient for GatewayClient {
 
 /// The whole answer; one that breaks off is none.
 async fn read(mut response: Response, max: u64, host: &str) -> Result<OutResponse, SendError> {
-    let announced = response.content_length();
-    if announced.is_some_and(|length| length > max) {
+    let announced = response.content_length().unwrap_or_default();
+    if announced > max {
         return Err(SendError::TooLarge(max));
     }
-    let first = response.chunk().await.map_err(|error| unknown(&error, host))?.unwrap_or_default();
-    let mut body = first;
-    let mut longer: Option<BytesMut> = None;
-    loop {
-        let held = longer.as_ref().map_or(body.len(), BytesMut::len);
-        if held as u64 > max {
+    let mut body = BytesMut::with_capacity(announced.min(ROOM) as usize);
+    while let Some(chunk) = response.chunk().await.map_err(|error| unknown(&error, host))? {
+        if (body.len() + chunk.len()) as u64 > max {
             return Err(SendError::TooLarge(max));
         }
-        let Some(chunk) = response.chunk().await.map_err(|error| unknown(&error, host))? else { break };
-        // Most answers are one chunk, which is kept as it is.
-        let room = announced.unwrap_or(FIRST_ROOM).min(max) as usize;
-        let whole = longer.get_or_insert_with(|| {
-            let mut whole = BytesMut::with_capacity(room);
-            whole.extend_from_slice(&body);
-            body = Bytes::new();
-            whole
-        });
-        whole.extend_from_slice(&chunk);
+        body.extend_from_slice(&chunk);
     }
-    let body = longer.map_or(body, BytesMut::freeze);
-    Ok(OutResponse { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
+    let headers = std::mem::take(response.headers_mut());
+    Ok(OutResponse { status: response.status(), headers, body: body.freeze() })
 }
 
 /// No answer began. What failed while connecting has not left; of the rest nobody knows.

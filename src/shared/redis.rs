@@ -82,16 +82,22 @@ impl Redis {
         Ok(Self { client, state: Mutex::default(), connecting: Semaphore::new(1) })
     }
 
-    /// Whether Redis answers; for `jiesu check --connect`.
+    /// Whether Redis lets us in and answers; for `jiesu check --connect`, which tells of it itself.
     ///
     /// # Errors
     /// Why it does not, in words.
     pub async fn ping(&self) -> Result<(), SharedError> {
-        self.ask::<String>(&cmd("PING"), Harm::None).await.map(drop)
+        self.attempt::<String>(&cmd("PING"), Harm::None).await.map(drop).map_err(SharedError)
     }
 
     async fn ask<T: FromRedisValue>(&self, command: &Cmd, twice: Harm) -> Result<T, SharedError> {
-        let outcome = match timeout(PATIENCE, self.try_ask(command, twice)).await {
+        let outcome = self.attempt(command, twice).await;
+        self.note(outcome.as_ref().err());
+        outcome.map_err(|why| SharedError(format!("Redis: {why}")))
+    }
+
+    async fn attempt<T: FromRedisValue>(&self, command: &Cmd, twice: Harm) -> Result<T, String> {
+        match timeout(PATIENCE, self.try_ask(command, twice)).await {
             Ok(outcome) => outcome.map_err(|trouble| match trouble {
                 Trouble::NotSent(why) => why,
                 Trouble::Failed(error) => words(&error),
@@ -102,9 +108,7 @@ impl Redis {
                 self.state().failed = Some((Instant::now(), why.clone()));
                 Err(why)
             }
-        };
-        self.note(outcome.as_ref().err());
-        outcome.map_err(|why| SharedError(format!("Redis: {why}")))
+        }
     }
 
     async fn try_ask<T: FromRedisValue>(&self, command: &Cmd, twice: Harm) -> Result<T, Trouble> {
@@ -143,7 +147,7 @@ impl Redis {
                 Ok(connection)
             }
             Err(error) => {
-                let why = words(&error);
+                let why = format!("{}: {}", self.client.get_connection_info().addr(), words(&error));
                 state.failed = Some((Instant::now(), why.clone()));
                 Err(Trouble::NotSent(why))
             }

@@ -161,8 +161,8 @@ async fn a_lost_answer_is_followed_by_the_same_bytes_under_the_same_id() {
     let lost = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&lost);
     site.core.script(move |_| match count.fetch_add(1, Ordering::Relaxed) {
-        0..20 => Answer::Lost,
-        20..23 => Answer::Status(409),
+        0..8 => Answer::Lost,
+        8..11 => Answer::Status(409),
         _ => Answer::Status(200),
     });
     let gateway = site.start().await;

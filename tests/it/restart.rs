@@ -142,6 +142,19 @@ async fn a_page_of_garbage_is_said_so_and_what_is_intact_goes_on() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_file_is_said_so_and_its_log_is_kept() {
+    let (mut site, _) = killed_store().await;
+    File::options().write(true).open(site.database()).unwrap().set_len(0).unwrap();
+    let (_gateway, log) = works(&mut site).await;
+    assert!(log.contains("STORE DAMAGED"), "{log}");
+    let kept = fs::read_dir(&site.data).unwrap().any(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        name.contains(".damaged-") && name.ends_with("-wal")
+    });
+    assert!(kept, "the log is kept");
+}
+
 fn damage_is_named(log: &str) -> bool {
     let mut loud = log.lines().filter(|line| line.contains("ERROR") || line.contains("WARN"));
     loud.any(|line| ["damage", "malformed", "corrupt", "truncated", "torn"].iter().any(|word| line.contains(word)))

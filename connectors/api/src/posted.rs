@@ -21,7 +21,8 @@ const MAX_KEY: usize = 255;
 /// [`Rejection::Malformed`]: 415 for another media type, 400 with every field at fault.
 pub fn read_posted(request: &Request, caller: Option<&str>) -> Result<(Submission, Vec<DeliveryKey>), Rejection> {
     // A caller with a key means JSON, whatever its HTTP library writes by itself (`curl -d`, urllib).
-    if !is_json(&request.headers) && !(caller.is_some() && is_default(&request.headers)) {
+    let readable = is_json(&request.headers) || (caller.is_some() && is_default(&request.headers));
+    if !readable {
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json, in UTF-8");
         let response = Response::from(problem).with(header::ACCEPT, "application/json");
         return Err(Rejection::Malformed { reason: "media-type", response });

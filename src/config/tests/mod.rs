@@ -1,6 +1,7 @@
 mod desk;
 mod files;
 mod mistakes;
+mod outside;
 
 use super::*;
 use crate::registry::{Registration, Registry};

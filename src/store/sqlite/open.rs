@@ -93,7 +93,9 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
     let failed = |error| OpenError::Sqlite { path: path.to_owned(), error };
     salvage::finish(path)?;
     let fresh = fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
-    if !fresh {
+    if fresh {
+        salvage::keep_lone_log(path)?;
+    } else {
         inspect(path)?;
     }
     // SQLite gives its log the mode of its file.

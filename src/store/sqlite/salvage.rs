@@ -12,7 +12,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -95,6 +95,19 @@ fn keep(path: &Path) -> io::Result<PathBuf> {
     Ok(kept)
 }
 
+/// A log whose file is gone or empty is damage, too: SQLite would remove it without a word.
+pub(super) fn keep_lone_log(path: &Path) -> io::Result<()> {
+    let log = beside(path, "-wal");
+    if fs::metadata(&log).map_or(0, |metadata| metadata.len()) == 0 {
+        return Ok(());
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let kept = beside(path, &format!(".damaged-{now}-wal"));
+    tracing::error!(alarm = true, store = %path.display(), kept = %kept.display(),
+        "STORE DAMAGED: the file is missing or empty although its log is there; beginning anew, and the log is kept");
+    fs::rename(log, kept)
+}
+
 struct Table {
     name: String,
     rows: u64,
@@ -125,6 +138,8 @@ fn mend_first_page(damaged: &Path, new: &Path) -> io::Result<()> {
 }
 
 fn take_over(from: &Path, to: &Path) -> rusqlite::Result<Vec<Table>> {
+    let made = File::options().append(true).create(true).mode(0o600).open(to);
+    made.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let mut target = Connection::open(to)?;
     target.pragma_update(None, "page_size", schema::PAGE_SIZE)?;
     // Synced whole, before it is used.
@@ -145,7 +160,7 @@ fn take_over(from: &Path, to: &Path) -> rusqlite::Result<Vec<Table>> {
     let mut taken = Vec::new();
     for (name, without_rowid) in tables {
         let copy = Copy { source: &source, target: &transaction, table: &name };
-        let (rows, unreadable) = if without_rowid { copy.from_both_ends()? } else { copy.by_rowid()? };
+        let (rows, unreadable) = if without_rowid { copy.both_ends()? } else { copy.by_rowid()? };
         taken.push(Table { name, rows, unreadable: unreadable.map(|error| error.to_string()) });
     }
     transaction.execute_batch(SETTLE)?;
@@ -256,7 +271,7 @@ impl Copy<'_> {
     }
 
     /// A table with another key: from the front up to the damage, and from the back down to it.
-    fn from_both_ends(&self) -> rusqlite::Result<Taken> {
+    fn both_ends(&self) -> rusqlite::Result<Taken> {
         let keys: Vec<String> = self
             .target
             .prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")?

@@ -7,15 +7,13 @@ use std::{
     net::SocketAddr,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// A running gateway. Killed when dropped; its log is printed when the test failed.
 pub struct Gateway {
     pub public: SocketAddr,
     pub admin: SocketAddr,
-    /// From the start of the process until both ports answered.
-    pub started_in: Duration,
     child: Child,
     log: Arc<Mutex<String>>,
 }
@@ -23,7 +21,6 @@ pub struct Gateway {
 impl Gateway {
     /// Starts `command` and waits until it listens.
     pub async fn start(command: Command) -> Self {
-        let from = Instant::now();
         let mut process = Process::spawn(command);
         let (public, admin) = until("listening on the public and the admin address", Duration::from_secs(20), || {
             let log = process.log.lock().unwrap().clone();
@@ -35,7 +32,7 @@ impl Gateway {
         })
         .await;
         let Process { child, log } = process;
-        Self { public, admin, started_in: from.elapsed(), child, log }
+        Self { public, admin, child, log }
     }
 
     /// Starts `command`, which is expected to end by itself: its status and what it printed.
