@@ -8,6 +8,8 @@ use ulid::Ulid;
 pub mod kind {
     /// A new matter.
     pub const CREATED: &str = "ticket.created";
+    /// More words, photos, a place for a ticket that is there.
+    pub const SUPPLEMENTED: &str = "ticket.supplemented";
     /// The citizen asks for haste (催办).
     pub const URGED: &str = "ticket.urged";
     /// The citizen takes it back (撤回).

@@ -4,7 +4,7 @@
 use crate::{
     channels::Channels,
     files::{self, Files},
-    number::ReceiptKey,
+    number::{Number, ReceiptKey},
     reply::later,
     revise::{Draft, Reviser},
     store::{DueMedia, StoreError, TicketChange, TicketRow},
@@ -13,20 +13,25 @@ use bytes::Bytes;
 use jiesu_connector::{Failure, MediaRef};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
-use tokio::sync::Notify;
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// Fetched at the same time.
-const BATCH: usize = 4;
+/// Fetched at the same time: each may take [`MAX`] of memory.
+const AT_ONCE: usize = 8;
 /// Looked at without being told, at the latest after this.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(1);
+/// After the store could not take one.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// One attempt, at most.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The largest, in bytes.
 const MAX: u64 = 25 << 20;
 /// Attempts until it counts as gone: with the waits between them about four days, and channels keep media for three.
 const ATTEMPTS: u32 = 600;
+
+/// A ticket, and the id of a file in it.
+type Name = (Number, String);
 
 /// Fetches media.
 pub struct Fetcher {
@@ -45,26 +50,45 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Fetches what is due and what comes, until `stop`.
+    /// Fetches what is due and what comes, until `stop`. What is cut off then is due again after the start.
     pub async fn run(self, stop: CancellationToken) {
+        let fetcher = Arc::new(self);
+        let (mut under_way, mut names) = (JoinSet::new(), HashSet::new());
         while !stop.is_cancelled() {
-            let due = self.reviser.store.due_media(Timestamp::now(), BATCH).await.unwrap_or_default();
-            if due.is_empty() {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = self.due.notified() => {}
-                    () = tokio::time::sleep(IDLE) => {}
-                }
-                continue;
-            }
-            let attempts = futures_util::future::join_all(due.iter().map(|media| self.attempt(media)));
-            let outcomes = tokio::select! {
+            fetcher.start(&mut under_way, &mut names).await;
+            tokio::select! {
                 () = stop.cancelled() => return,
-                outcomes = attempts => outcomes,
-            };
-            if let Some(error) = outcomes.into_iter().find_map(Result::err) {
-                tracing::warn!(%error, "media wait for the store");
-                tokio::time::sleep(Duration::from_secs(2)).await;
+                () = fetcher.due.notified() => {}
+                Some(done) = under_way.join_next() => match done {
+                    Ok(name) => drop(names.remove(&name)),
+                    // A panic, of which the log tells: nothing is known about which it was.
+                    Err(_) if under_way.is_empty() => names.clear(),
+                    Err(_) => {}
+                },
+                () = tokio::time::sleep(IDLE) => {}
+            }
+        }
+    }
+
+    /// Begins what is due and not under way, as far as there is room.
+    async fn start(self: &Arc<Self>, under_way: &mut JoinSet<Name>, names: &mut HashSet<Name>) {
+        let room = AT_ONCE.saturating_sub(under_way.len());
+        if room == 0 {
+            return;
+        }
+        // Those under way are due as well: enough is asked for to see past them.
+        let due = self.reviser.store.due_media(Timestamp::now(), AT_ONCE + room).await.unwrap_or_default();
+        for due in due {
+            let name = (due.number, due.file.clone());
+            if under_way.len() < AT_ONCE && names.insert(name.clone()) {
+                let fetcher = Arc::clone(self);
+                under_way.spawn(async move {
+                    if let Err(error) = fetcher.attempt(&due).await {
+                        tracing::warn!(%error, "media wait for the store");
+                        tokio::time::sleep(STORE_PAUSE).await;
+                    }
+                    name
+                });
             }
         }
     }

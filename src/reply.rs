@@ -3,24 +3,23 @@
 use crate::{
     channels::Channels,
     revise::{Draft, Reviser},
-    store::{DueReply, StoreError, TicketChange, TicketRow},
+    store::{DueReply, NewReply, StoreError, TicketChange, TicketRow},
 };
-use futures_util::{StreamExt, stream};
 use jiesu_connector::{Failure, Reply};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::sync::Notify;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// Replies looked at in one round.
-const BATCH: usize = 32;
-/// Recipients written to at a time.
-const AT_ONCE: usize = 8;
+/// Replies under way at once.
+const AT_ONCE: usize = 64;
+/// At the stop, for attempts under way.
+const LAST_WORDS: Duration = Duration::from_secs(4);
 /// Looked at without being told, at the latest after this.
-const IDLE: Duration = Duration::from_secs(5);
-/// One attempt, at most.
-const PATIENCE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(1);
+/// One attempt, at most. Connectors limit each of their calls themselves: a log-in and the pieces of a long answer.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The first wait after a failure, doubled each time to the longest.
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(600);
@@ -69,47 +68,72 @@ pub struct Replies {
 }
 
 impl Replies {
-    /// Sends what is due and what comes, until `stop`; an attempt under way is finished.
+    /// Sends what is due and what comes, until `stop`; attempts under way are finished, if they are quick.
     pub async fn run(self, stop: CancellationToken) {
+        let replies = Arc::new(self);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = replies.settle_interrupted() => {}
+        }
+        let mut under_way = JoinSet::new();
         while !stop.is_cancelled() {
-            let due = self.reviser.store.due_replies(Timestamp::now(), BATCH).await.unwrap_or_default();
-            if due.is_empty() {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = self.due.notified() => {}
-                    () = tokio::time::sleep(IDLE) => {}
-                }
+            while under_way.try_join_next().is_some() {}
+            if replies.start(&mut under_way).await {
+                continue;
             }
-            // One recipient's in order; a channel that does not answer holds up nobody else's for long.
-            let mut recipients: BTreeMap<_, Vec<DueReply>> = BTreeMap::new();
-            for due in due {
-                let recipient = (due.reply.channel.clone(), due.reply.recipient.clone());
-                recipients.entry(recipient).or_default().push(due);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = replies.due.notified() => {}
+                Some(_) = under_way.join_next() => {}
+                () = tokio::time::sleep(IDLE) => {}
             }
-            stream::iter(recipients.into_values())
-                .for_each_concurrent(AT_ONCE, async |replies| {
-                    for due in replies {
-                        if stop.is_cancelled() {
-                            return;
-                        }
-                        if let Err(error) = self.attempt(&due).await {
-                            tracing::warn!(%error, "a reply waits for the store");
-                            tokio::time::sleep(FIRST).await;
-                        }
-                    }
-                })
-                .await;
+        }
+        // What is cut off here is found at the next start.
+        let _ = tokio::time::timeout(LAST_WORDS, async { while under_way.join_next().await.is_some() {} }).await;
+    }
+
+    /// Begins what is due, as far as there is room; false if there was nothing to begin.
+    async fn start(self: &Arc<Self>, under_way: &mut JoinSet<()>) -> bool {
+        let room = AT_ONCE.saturating_sub(under_way.len());
+        if room == 0 {
+            return false;
+        }
+        let store = &self.reviser.store;
+        let due = store.due_replies(Timestamp::now(), room).await.unwrap_or_default();
+        let mut begun = false;
+        for due in due {
+            // On disk before a word leaves: after a crash nobody knows whether it went out.
+            if store.sending_reply(due.id).await == Ok(true) {
+                let replies = Arc::clone(self);
+                under_way.spawn(async move { replies.attempt(&due).await });
+                begun = true;
+            }
+        }
+        begun
+    }
+
+    /// Replies that were being sent when the process ended may have arrived: they are not sent again.
+    async fn settle_interrupted(&self) {
+        let interrupted = loop {
+            match self.reviser.store.interrupted_replies().await {
+                Ok(interrupted) => break interrupted,
+                Err(_) => tokio::time::sleep(FIRST).await,
+            }
+        };
+        for due in interrupted {
+            let why = "the gateway ended while it was being sent".to_owned();
+            self.end(&due, State::Unknown, Some(why), None).await;
         }
     }
 
-    async fn attempt(&self, due: &DueReply) -> Result<(), StoreError> {
+    async fn attempt(&self, due: &DueReply) {
         let channel = self.channels.get(due.reply.channel.as_str());
         let Some(replier) = channel.and_then(|channel| channel.parts.replier.as_ref()) else {
             let why = format!("there is no channel {:?} that replies any more", due.reply.channel);
-            return settle(&self.reviser, due, State::Refused, Some(why), None).await;
+            return self.end(due, State::Refused, Some(why), None).await;
         };
         if channel.is_some_and(|channel| channel.is_paused()) {
-            return self.reviser.store.postpone_reply(due.id, later(due.attempts)).await;
+            return self.postpone(due, later(due.attempts)).await;
         }
         let reply = Reply {
             id: format!("{}/{}", due.number, due.reply.name),
@@ -129,17 +153,34 @@ impl Replies {
         metrics::counter!("jiesu_replies_total", "channel" => due.reply.channel.clone(), "outcome" => outcome)
             .increment(1);
         match sent {
-            Ok(sent) => settle(&self.reviser, due, State::Delivered, None, sent.message).await,
-            Err(Failure::Refused { why }) => settle(&self.reviser, due, State::Refused, Some(why), None).await,
-            Err(Failure::Unknown { why }) => settle(&self.reviser, due, State::Unknown, Some(why), None).await,
-            Err(Failure::Partial { why }) => settle(&self.reviser, due, State::Partial, Some(why), None).await,
+            Ok(sent) => self.end(due, State::Delivered, None, sent.message).await,
+            Err(Failure::Refused { why }) => self.end(due, State::Refused, Some(why), None).await,
+            Err(Failure::Unknown { why }) => self.end(due, State::Unknown, Some(why), None).await,
+            Err(Failure::Partial { why }) => self.end(due, State::Partial, Some(why), None).await,
             Err(Failure::Retry { why, .. }) if Timestamp::now() >= due.reply.give_up => {
-                settle(&self.reviser, due, State::Expired, Some(why), None).await
+                self.end(due, State::Expired, Some(why), None).await;
             }
-            Err(Failure::Retry { after, .. }) => {
-                let next = after.map_or_else(|| later(due.attempts), in_future);
-                self.reviser.store.postpone_reply(due.id, next).await
+            Err(Failure::Retry { after, why }) => {
+                tracing::warn!(channel = due.reply.channel, number = %due.number, why, "a reply is tried again later");
+                self.postpone(due, after.map_or_else(|| later(due.attempts), in_future)).await;
             }
+        }
+    }
+
+    /// Stores the fate, however long the store takes: what was said is not said again.
+    async fn end(&self, due: &DueReply, state: State, reason: Option<String>, sent_as: Option<String>) {
+        while let Err(error) = settle(&self.reviser, due, state, reason.clone(), sent_as.clone()).await {
+            tracing::warn!(%error, "the fate of a reply waits for the store");
+            tokio::time::sleep(FIRST).await;
+        }
+        // The next reply of the same ticket may go now.
+        self.due.notify_one();
+    }
+
+    async fn postpone(&self, due: &DueReply, next: Timestamp) {
+        while let Err(error) = self.reviser.store.postpone_reply(due.id, next).await {
+            tracing::warn!(%error, "a reply waits for the store");
+            tokio::time::sleep(FIRST).await;
         }
     }
 }
@@ -172,7 +213,21 @@ pub async fn settle(
                 reply["reason"] = reason.clone().map_or(Value::Null, Value::from);
             }
         });
-        TicketChange { replied: Some((due.id, state.as_str(), sent_as.clone())), ..reviser.updated(row, &draft) }
+        let next = match state {
+            State::Refused | State::Expired => next_way(&mut draft, &due.reply),
+            _ => None,
+        };
+        let replied = Some((due.id, state.as_str(), sent_as.clone()));
+        TicketChange { replied, reply: next, ..reviser.updated(row, &draft) }
     };
     reviser.revise(due.number, change).await.map(drop)
+}
+
+/// After `failed`, the next channel that can reach the citizen (contract §7), as a reply of its own: an entry of the
+/// ticket's `replies` and what goes out.
+///
+/// There is none while WeChat is the only channel that replies. Those that reach a citizen by what the ticket says of
+/// them (`appellant.phone`, `appellant.email`) are to be looked for here, among those that its `replies` do not name yet.
+fn next_way(_draft: &mut Draft, _failed: &NewReply) -> Option<NewReply> {
+    None
 }

@@ -106,15 +106,7 @@ pub(super) async fn stream(State(admin): State<Arc<Admin>>, headers: HeaderMap, 
             }
         },
     };
-    let tail = Tail { issued: admin.issued.clone(), admin, cursor, ready: VecDeque::new() };
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.trim().parse().ok());
-    let tail = Tail {
-        issued: admin.issued.clone(),
-        admin,
-        cursor: last.map_or(after, Sequence),
-        heads,
-        ready: VecDeque::new(),
-    };
+    let tail = Tail { issued: admin.issued.clone(), admin, cursor, heads, ready: VecDeque::new() };
     Sse::new(stream::unfold(tail, next)).keep_alive(KeepAlive::default()).into_response()
 }
 

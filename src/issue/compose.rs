@@ -31,7 +31,7 @@ impl Issuer {
             let at = ticket::rfc3339(message.received_at, zone);
             let first = files.len();
             let attachments = std::mem::take(&mut appeal.attachments);
-            self.keep(&message.number.to_string(), attachments, &mut files, &mut media)?;
+            self.keep(&message.number.to_string(), 0, attachments, &mut files, &mut media)?;
             for (kind, text, file) in pieces(appeal) {
                 let attachment = file.and_then(|file| files.get(first + file)).map(|file: &StoredFile| file.id.clone());
                 transcript.push(Piece {
@@ -84,7 +84,8 @@ impl Issuer {
             hotline: message.hotline.clone(),
             kind: kind_name(ticket.kind),
             appellant: ticket.appellant.key.clone(),
-            sender: message.sender.clone().filter(|_| channel.parts.replier.is_some()),
+            // Where they can ask or be answered under that name; elsewhere nobody looks for it.
+            sender: message.sender.clone().filter(|_| channel.parts.converses || channel.parts.replier.is_some()),
             received_at: message.received_at,
             document: serde_json::to_string(&ticket).unwrap_or_default(),
         };
@@ -93,15 +94,17 @@ impl Issuer {
     }
 
     /// Keeps what came with the message, and notes what is still to be fetched.
-    fn keep(
+    /// They are the ticket's files after the first `before`.
+    pub(super) fn keep(
         &self,
         number: &str,
+        before: usize,
         attachments: Vec<Attachment>,
         kept: &mut Vec<StoredFile>,
         media: &mut Vec<NewMedia>,
     ) -> Result<(), NotNow> {
         for attachment in attachments {
-            let id = format!("f{}", kept.len() + 1);
+            let id = format!("f{}", before + kept.len() + 1);
             let mut file = StoredFile {
                 id: id.clone(),
                 name: attachment.name,
@@ -168,7 +171,7 @@ fn is_known(who: &Appellant) -> bool {
 }
 
 /// The pieces of one message; one that has none is its words.
-fn pieces(appeal: &mut Appeal) -> Vec<(PartType, Option<String>, Option<usize>)> {
+pub(super) fn pieces(appeal: &mut Appeal) -> Vec<(PartType, Option<String>, Option<usize>)> {
     match appeal.transcript.is_empty() {
         true => vec![(PartType::Text, Some(appeal.content.clone()), None)],
         false => appeal.transcript.drain(..).map(|part| (part.kind, part.text, part.attachment)).collect(),

@@ -1,6 +1,7 @@
 //! Step 7, issue: a matter becomes a ticket and its event, in one transaction.
 
 mod compose;
+mod supplement;
 mod word;
 
 use crate::{
@@ -162,7 +163,7 @@ impl Issuer {
                     tracing::error!(alarm = true, %error, message = last.0, "a message cannot be issued; the others go on");
                     skipped = true;
                 }
-                stored => stored?,
+                stored => skipped |= stored?,
             }
         }
         Ok(Some(Round { last, skipped }))
@@ -180,7 +181,8 @@ impl Issuer {
         }
     }
 
-    async fn store(&self, outcomes: Vec<Outcome>) -> Result<(), StoreError> {
+    /// Tells whether something was left for another round.
+    async fn store(&self, outcomes: Vec<Outcome>) -> Result<bool, StoreError> {
         let (mut issued, mut quarantined, mut media) = (0, 0, false);
         for outcome in &outcomes {
             match outcome {
@@ -189,17 +191,18 @@ impl Issuer {
                     media |= !files.is_empty();
                 }
                 Outcome::Quarantine { .. } => quarantined += 1,
-                Outcome::Supplement { .. } | Outcome::Noted { .. } => {}
+                Outcome::Supplement { change, .. } => media |= !change.media.is_empty(),
+                Outcome::Noted { .. } => {}
             }
         }
-        self.reviser.store.issue(outcomes).await?;
+        let left = self.reviser.store.issue(outcomes).await?;
         metrics::counter!("jiesu_issued_total").increment(issued);
         metrics::counter!("jiesu_quarantined_total").increment(quarantined);
         if media {
             self.media_due.notify_one();
         }
         self.reviser.tell().await;
-        Ok(())
+        Ok(left > 0)
     }
 
     /// What becomes of one message, or of all of a conversation.
@@ -213,6 +216,9 @@ impl Issuer {
                 continue;
             };
             match assembly::parse(channel, &message) {
+                Ok(appeal) if appeal.intent == Intent::Appeal && message.ticketed => {
+                    outcomes.push(self.supplement(message, appeal).await?);
+                }
                 Ok(appeal) if appeal.intent == Intent::Appeal => said.push((message, appeal)),
                 Ok(appeal) => outcomes.push(self.word(channel, message, appeal).await?),
                 Err(error) => {
@@ -249,7 +255,10 @@ impl Issuer {
 
     /// A message that is no appeal, taken for one after all, because there is no ticket that it could be about.
     async fn after_all(&self, channel: &Arc<Channel>, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
-        self.ticket(channel, Matter { said: vec![(message, appeal)] }).await
+        match message.ticketed {
+            true => self.supplement(message, appeal).await,
+            false => self.ticket(channel, Matter { said: vec![(message, appeal)] }).await,
+        }
     }
 }
 

@@ -11,8 +11,12 @@ use crate::{
     ticket,
 };
 use jiesu_connector::{Appeal, Intent, Note};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
+
+/// How long the fate of a reply that is not known waits for it; then it is some other program's.
+const FATE_WAITS: SignedDuration = SignedDuration::from_secs(10);
 
 impl Issuer {
     pub(super) async fn word(
@@ -45,7 +49,8 @@ impl Issuer {
         Ok(Outcome::Supplement { message: message.id, change: Box::new(change) })
     }
 
-    /// The ticket that a word is about: the one that the citizen names, if it is theirs, else their latest.
+    /// The ticket that a word is about: the one that the citizen names, if it is theirs; their latest, if they name none.
+    /// A wrong number is about nothing: it must not take back another matter, and a person reads it.
     async fn target(
         &self,
         channel: &Channel,
@@ -54,18 +59,20 @@ impl Issuer {
     ) -> Result<Option<TicketRow>, NotNow> {
         let Some(sender) = &message.sender else { return Ok(None) };
         let store = &self.reviser.store;
-        if let Some(number) = about.and_then(|number| number.parse::<Number>().ok())
-            && let Some(row) = store.ticket(number).await?
-            && row.channel == *channel.id
-            && row.sender.as_deref() == Some(sender)
-        {
-            return Ok(Some(row));
-        }
         // What they are still talking about comes first, and has no ticket yet.
-        if store.is_talking(&channel.id, sender).await? {
+        let talking = store.talking(&channel.id, sender).await?;
+        let Some(about) = about else {
+            return match talking {
+                Some(_) => Err(NotNow::Later),
+                None => Ok(store.tickets_of(&channel.id, sender, 1).await?.pop()),
+            };
+        };
+        let Ok(number) = about.parse::<Number>() else { return Ok(None) };
+        if talking == Some(number) {
             return Err(NotNow::Later);
         }
-        Ok(store.tickets_of(&channel.id, sender, 1).await?.pop())
+        let theirs = |row: &TicketRow| row.channel == *channel.id && row.sender.as_deref() == Some(sender);
+        Ok(store.ticket(number).await?.filter(theirs))
     }
 
     async fn note(&self, channel: &Channel, message: Message, note: Option<Note>) -> Result<Outcome, NotNow> {
@@ -73,7 +80,13 @@ impl Issuer {
             Some(Note::Reachable) => Some(true),
             Some(Note::Unreachable) => Some(false),
             Some(Note::Fate { message: sent_as, failed }) => {
-                if let Some(sent) = self.reviser.store.sent_reply(&channel.id, &sent_as).await? {
+                let sent = self.reviser.store.sent_reply(&channel.id, &sent_as).await?;
+                // The fate of a reply can be here before its sending is stored.
+                let age = Timestamp::now().duration_since(message.received_at);
+                if sent.is_none() && age < FATE_WAITS {
+                    return Err(NotNow::Later);
+                }
+                if let Some(sent) = sent {
                     let state = if failed.is_some() { reply::State::Refused } else { reply::State::Delivered };
                     reply::settle(&self.reviser, &sent, state, failed, None).await?;
                 }

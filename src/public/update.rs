@@ -6,7 +6,7 @@ use crate::{
     reply::{self, State as Fate},
     revise::Draft,
     server::{Peer, limits::too_many, read_body},
-    store::{Changed, NewReply, TicketChange, TicketRow},
+    store::{Changed, NewReply, Reach, TicketChange, TicketRow},
 };
 use axum::{
     extract::{Extension, Path, Request, State},
@@ -110,12 +110,8 @@ pub(super) async fn serve(
     };
     let Ok(number) = number.parse::<Number>() else { return not_found("there is no ticket of this number") };
     let content = digest([serde_json::to_vec(&update).unwrap_or_default().as_slice()]);
-    // Where the citizen can be written to; else the look-up is the way, and it shows the reply from now on.
-    let recipient = match public.reviser.store.reachable(number).await {
-        Ok(recipient) => recipient,
-        Err(_) => return unavailable(),
-    };
-    let change = |row: &TicketRow| apply(&public, row, &update, content, recipient.as_deref());
+    let Ok(reach) = public.reviser.store.reach(number).await else { return unavailable() };
+    let change = |row: &TicketRow| apply(&public, row, &update, content, &reach);
     let done = || axum::Json(json!({ "number": number.to_string() })).into_response();
     match public.reviser.revise(number, change).await {
         Ok(None) => not_found("there is no ticket of this number"),
@@ -142,13 +138,7 @@ fn authorized(public: &Public, headers: &HeaderMap) -> bool {
     }
 }
 
-fn apply(
-    public: &Public,
-    row: &TicketRow,
-    update: &Update,
-    content: [u8; 16],
-    recipient: Option<&str>,
-) -> TicketChange {
+fn apply(public: &Public, row: &TicketRow, update: &Update, content: [u8; 16], reach: &Reach) -> TicketChange {
     let mut draft = Draft::new(row);
     let mut going = None;
     if let Some(status) = update.status {
@@ -160,9 +150,12 @@ fn apply(
     if let Some(reply) = &update.reply {
         draft.edit_list("replies", |replies| {
             let name = format!("rp_{}", replies.len() + 1);
-            let (state, reason) = match recipient {
-                Some(_) => (Fate::Pending, Value::Null),
-                None => (Fate::Delivered, "shown at the status look-up".into()),
+            // Whatever becomes of it, the look-up shows it from now on.
+            let replies_by = public.channels.get(row.channel.as_str()).is_some_and(|it| it.parts.replier.is_some());
+            let (state, reason, recipient) = match reach {
+                Reach::Sender(recipient) if replies_by => (Fate::Pending, Value::Null, Some(recipient)),
+                Reach::Left => (Fate::Refused, "the citizen has left the channel".into(), None),
+                Reach::Sender(_) | Reach::Unknown => (Fate::Delivered, "shown at the status look-up".into(), None),
             };
             replies.push(json!({
                 "id": name,
@@ -176,7 +169,7 @@ fn apply(
             going = recipient.map(|recipient| NewReply {
                 name,
                 channel: row.channel.clone(),
-                recipient: recipient.to_owned(),
+                recipient: recipient.clone(),
                 words: reply.text.clone(),
                 give_up: Timestamp::now().saturating_add(reply::LIFE).unwrap_or(Timestamp::MAX),
             });

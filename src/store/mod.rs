@@ -88,14 +88,15 @@ pub trait Store: EventLog {
     /// When the next conversation closes.
     async fn next_due(&self) -> Result<Option<Timestamp>>;
 
-    /// Whether the conversation of this sender is open, or closed and not yet a ticket.
-    async fn is_talking(&self, channel: &str, sender: &str) -> Result<bool>;
+    /// The number of this sender's conversation, if it is open, or closed and not yet a ticket.
+    async fn talking(&self, channel: &str, sender: &str) -> Result<Option<Number>>;
 
     /// How many messages wait for their ticket, and since when the oldest.
     async fn backlog(&self) -> Result<Backlog>;
 
-    /// Stores what became of messages: tickets with their events, or quarantine.
-    async fn issue(&self, outcomes: Vec<Outcome>) -> Result<()>;
+    /// Stores what became of messages. Tells how many outcomes did not fit any more, because a conversation had grown or
+    /// a ticket had changed: their messages keep their place in the line.
+    async fn issue(&self, outcomes: Vec<Outcome>) -> Result<usize>;
 
     /// Messages in quarantine, newest first.
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>>;
@@ -123,17 +124,24 @@ pub trait Store: EventLog {
 
     // --- replies and media ---
 
-    /// Replies whose time has come.
+    /// Replies whose time has come: of each ticket the first one only, so that answers arrive in their order.
     async fn due_replies(&self, now: Timestamp, limit: usize) -> Result<Vec<DueReply>>;
 
     /// A reply was tried in vain: it is due again at `next_at`.
     async fn postpone_reply(&self, id: i64, next_at: Timestamp) -> Result<()>;
 
+    /// Notes that a reply is being sent; false if it is not waiting any more. Until its fate is stored it is not due,
+    /// so that nothing is said twice after a crash.
+    async fn sending_reply(&self, id: i64) -> Result<bool>;
+
+    /// Replies that were being sent when the process ended.
+    async fn interrupted_replies(&self) -> Result<Vec<DueReply>>;
+
     /// The reply that the channel calls so.
     async fn sent_reply(&self, channel: &str, sent_as: &str) -> Result<Option<DueReply>>;
 
-    /// To whom a ticket's channel would reply; `None` if it cannot (any more).
-    async fn reachable(&self, number: Number) -> Result<Option<String>>;
+    /// Whether the citizen of a ticket can be written to.
+    async fn reach(&self, number: Number) -> Result<Reach>;
 
     /// Media whose time has come.
     async fn due_media(&self, now: Timestamp, limit: usize) -> Result<Vec<DueMedia>>;

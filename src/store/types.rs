@@ -87,6 +87,8 @@ pub struct Message {
     pub sender: Option<String>,
     /// It is one of a conversation; see [`super::Store::conversation`].
     pub conversation: bool,
+    /// Its number has a ticket already: it came back late, out of quarantine.
+    pub ticketed: bool,
     /// The bytes.
     pub raw: Raw,
 }
@@ -96,7 +98,7 @@ pub struct Message {
 pub struct Backlog {
     /// How many messages.
     pub messages: u64,
-    /// Since when the oldest waits.
+    /// Since when the oldest waits that could have its ticket: not those of open conversations.
     pub oldest: Option<Timestamp>,
 }
 
@@ -169,7 +171,7 @@ pub struct NewTicket {
     pub kind: &'static str,
     /// The citizen's key.
     pub appellant: String,
-    /// In the channel's own terms, where the channel can reach them.
+    /// Who sent it, in the channel's own terms.
     pub sender: Option<String>,
     /// When the message was received.
     pub received_at: Timestamp,
@@ -270,12 +272,23 @@ pub struct TicketRow {
     pub code_hash: Vec<u8>,
     /// The channel's id.
     pub channel: String,
-    /// Who sent it, in the channel's own terms, where the channel can reach them.
+    /// Who sent it, in the channel's own terms.
     pub sender: Option<String>,
     /// Its status.
     pub status: String,
     /// The ticket as JSON.
     pub document: String,
+}
+
+/// How an answer may reach the citizen of a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// By the ticket's channel, under this name of its own, if it replies at all.
+    Sender(String),
+    /// Not by the ticket's channel any more: they have left it.
+    Left,
+    /// Not by the ticket's channel: it never knew them.
+    Unknown,
 }
 
 /// What the store knows of a number.
@@ -336,6 +349,8 @@ pub struct TicketChange {
     pub replied: Option<(i64, &'static str, Option<String>)>,
     /// What became of media: its id in the ticket, and its state.
     pub fetched: Option<(String, &'static str)>,
+    /// What its channel still has of what is added.
+    pub media: Vec<NewMedia>,
 }
 
 /// What became of a change.

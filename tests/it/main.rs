@@ -18,3 +18,4 @@ mod restart;
 mod shim;
 mod stop;
 mod webdriver;
+mod wechat;

@@ -174,7 +174,8 @@ pub(super) fn pending(
     now: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Vec<Message>> {
-    let sql = "SELECT message.*, due FROM pending JOIN message ON message.id = pending.message
+    let sql = "SELECT message.*, due, EXISTS (SELECT 1 FROM ticket WHERE ticket.number = pending.number) AS ticketed
+               FROM pending JOIN message ON message.id = pending.message
                WHERE pending.message > ?1 AND due <= ?2 ORDER BY pending.message LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![after.0, now.as_millisecond(), limit as i64])?;
@@ -201,14 +202,18 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         received_at: time(row, "received_at")?,
         sender: row.get("sender")?,
         conversation: row.get::<_, i64>("due")? > 0,
+        ticketed: row.get("ticketed")?,
         raw: Raw { media_type: row.get("media_type")?, meta, body },
     })
 }
 
 pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
     let messages: i64 = connection.query_row("SELECT count(*) FROM pending", [], |row| row.get(0))?;
-    let sql = "SELECT received_at FROM pending JOIN message ON id = message ORDER BY pending.message LIMIT 1";
-    let oldest = connection.query_row(sql, [], |row| time(row, "received_at")).optional()?;
+    // A conversation that is still open waits for its citizen, not for us.
+    let sql = "SELECT max(received_at, due) AS since FROM pending JOIN message ON id = message
+               WHERE due <= ?1 ORDER BY pending.message LIMIT 1";
+    let now = Timestamp::now().as_millisecond();
+    let oldest = connection.query_row(sql, [now], |row| time(row, "since")).optional()?;
     Ok(Backlog { messages: messages as u64, oldest })
 }
 

@@ -24,8 +24,8 @@ pub use open::{OpenError, inspect};
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
-    LatestProgress, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Requeue, Result, Sequence, Store,
-    StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
+    LatestProgress, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Reach, Requeue, Result, Sequence,
+    Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -202,16 +202,16 @@ impl Store for SqliteStore {
         self.readers.read(conversation::next_due).await
     }
 
-    async fn is_talking(&self, channel: &str, sender: &str) -> Result<bool> {
+    async fn talking(&self, channel: &str, sender: &str) -> Result<Option<Number>> {
         let (channel, sender) = (channel.to_owned(), sender.to_owned());
-        self.readers.read(move |connection| conversation::is_talking(connection, &channel, &sender)).await
+        self.readers.read(move |connection| conversation::talking(connection, &channel, &sender)).await
     }
 
     async fn backlog(&self) -> Result<Backlog> {
         self.readers.read(inbox::backlog).await
     }
 
-    async fn issue(&self, mut outcomes: Vec<Outcome>) -> Result<()> {
+    async fn issue(&self, mut outcomes: Vec<Outcome>) -> Result<usize> {
         self.write(move |connection| tickets::issue(connection, &mut outcomes)).await
     }
 
@@ -252,13 +252,21 @@ impl Store for SqliteStore {
         self.write(move |connection| outbox::postpone_reply(connection, id, next_at)).await
     }
 
+    async fn sending_reply(&self, id: i64) -> Result<bool> {
+        self.write(move |connection| outbox::sending_reply(connection, id)).await
+    }
+
+    async fn interrupted_replies(&self) -> Result<Vec<DueReply>> {
+        self.readers.read(outbox::interrupted_replies).await
+    }
+
     async fn sent_reply(&self, channel: &str, sent_as: &str) -> Result<Option<DueReply>> {
         let (channel, sent_as) = (channel.to_owned(), sent_as.to_owned());
         self.readers.read(move |connection| outbox::sent_reply(connection, &channel, &sent_as)).await
     }
 
-    async fn reachable(&self, number: Number) -> Result<Option<String>> {
-        self.readers.read(move |connection| outbox::reachable(connection, number)).await
+    async fn reach(&self, number: Number) -> Result<Reach> {
+        self.readers.read(move |connection| outbox::reach(connection, number)).await
     }
 
     async fn due_media(&self, now: Timestamp, limit: usize) -> Result<Vec<DueMedia>> {

@@ -2,7 +2,7 @@
 
 use crate::{
     number::Number,
-    store::{DueMedia, DueReply, NewMedia, NewReply},
+    store::{DueMedia, DueReply, NewMedia, NewReply, Reach},
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -40,16 +40,30 @@ fn reply(row: &Row<'_>) -> rusqlite::Result<DueReply> {
 }
 
 pub(super) fn due_replies(connection: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Vec<DueReply>> {
-    let sql = "SELECT * FROM reply WHERE state = 'pending' AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2";
+    let sql = "SELECT * FROM reply WHERE state = 'pending' AND next_at <= ?1 AND NOT EXISTS
+                 (SELECT 1 FROM reply AS earlier WHERE earlier.number = reply.number AND earlier.id < reply.id
+                                                   AND earlier.state IN ('pending', 'sending'))
+               ORDER BY next_at, id LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
     statement.query_map(params![now.as_millisecond(), limit as i64], reply)?.collect()
 }
 
 pub(super) fn postpone_reply(connection: &Connection, id: i64, next_at: Timestamp) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE reply SET attempts = attempts + 1, next_at = ?2 WHERE id = ?1")?
+        .prepare_cached("UPDATE reply SET state = 'pending', attempts = attempts + 1, next_at = ?2 WHERE id = ?1")?
         .execute(params![id, next_at.as_millisecond()])
         .map(drop)
+}
+
+pub(super) fn sending_reply(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+    let sql = "UPDATE reply SET state = 'sending' WHERE id = ?1 AND state = 'pending'";
+    Ok(connection.prepare_cached(sql)?.execute([id])? == 1)
+}
+
+pub(super) fn interrupted_replies(connection: &Connection) -> rusqlite::Result<Vec<DueReply>> {
+    // As the index has it.
+    let sql = "SELECT * FROM reply WHERE state IN ('pending', 'sending') AND state = 'sending' ORDER BY id";
+    connection.prepare_cached(sql)?.query_map([], reply)?.collect()
 }
 
 pub(super) fn replied(connection: &Connection, id: i64, state: &str, sent_as: Option<&str>) -> rusqlite::Result<()> {
@@ -64,12 +78,16 @@ pub(super) fn sent_reply(connection: &Connection, channel: &str, sent_as: &str) 
     connection.prepare_cached(sql)?.query_row(params![channel, sent_as], reply).optional()
 }
 
-/// The sender of a ticket, unless they have gone.
-pub(super) fn reachable(connection: &Connection, number: Number) -> rusqlite::Result<Option<String>> {
-    let sql = "SELECT sender FROM ticket WHERE number = ?1 AND sender IS NOT NULL AND NOT EXISTS
-                 (SELECT 1 FROM unreachable WHERE unreachable.channel = ticket.channel
-                                              AND unreachable.sender = ticket.sender)";
-    connection.prepare_cached(sql)?.query_row([number.to_key()], |row| row.get(0)).optional()
+pub(super) fn reach(connection: &Connection, number: Number) -> rusqlite::Result<Reach> {
+    let sql = "SELECT sender, EXISTS (SELECT 1 FROM unreachable WHERE unreachable.channel = ticket.channel
+                                                                  AND unreachable.sender = ticket.sender)
+               FROM ticket WHERE number = ?1 AND sender IS NOT NULL";
+    let found = connection.prepare_cached(sql)?.query_row([number.to_key()], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(match found.optional()? {
+        Some((_, true)) => Reach::Left,
+        Some((sender, false)) => Reach::Sender(sender),
+        None => Reach::Unknown,
+    })
 }
 
 pub(super) fn set_reach(

@@ -12,16 +12,23 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
 use std::collections::BTreeMap;
 
-pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqlite::Result<()> {
+pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqlite::Result<usize> {
+    let mut left = 0;
     // Of each day, channel and hotline: tickets, and further messages of them.
     let mut counted: BTreeMap<(u32, String, String), (u64, u64)> = BTreeMap::new();
     for outcome in outcomes {
         match outcome {
             Outcome::Ticket { messages, ticket, events, media } => {
                 if !take_all(connection, ticket.number, messages)? {
+                    left += 1;
                     continue;
                 }
-                insert(connection, ticket)?;
+                if !insert(connection, ticket)? {
+                    // A message that came back out of quarantine made it first: these add to it, in the next round.
+                    messages.iter().try_for_each(|message| put_back(connection, *message, ticket.number))?;
+                    left += 1;
+                    continue;
+                }
                 log::append(connection, events)?;
                 outbox::add_media(connection, ticket.number, &ticket.channel, media)?;
                 let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
@@ -34,6 +41,8 @@ pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqli
                     take(connection, *message)?;
                     let (number, channel, hotline) = origin(connection, *message)?;
                     counted.entry((number.day, channel, hotline)).or_default().1 += 1;
+                } else {
+                    left += 1;
                 }
             }
             Outcome::Noted { message, reach } => {
@@ -63,13 +72,18 @@ pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqli
         if supplements > 0 {
             inbox::count(connection, day, &channel, &hotline, Counter::Supplement, supplements)?;
         }
-        Ok(())
-    })
+        Ok::<(), rusqlite::Error>(())
+    })?;
+    Ok(left)
 }
 
-fn insert(connection: &Connection, ticket: &NewTicket) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT INTO ticket VALUES (?1, 1, ?2, ?3, ?4, ?5, 'accepted', ?6, ?7, ?8, ?9)")?
+/// False if there is a ticket of this number.
+fn insert(connection: &Connection, ticket: &NewTicket) -> rusqlite::Result<bool> {
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO ticket VALUES (?1, 1, ?2, ?3, ?4, ?5, 'accepted', ?6, ?7, ?8, ?9)
+             ON CONFLICT (number) DO NOTHING",
+        )?
         .execute(params![
             ticket.number.to_key(),
             ticket.code_hash,
@@ -80,8 +94,13 @@ fn insert(connection: &Connection, ticket: &NewTicket) -> rusqlite::Result<()> {
             ticket.sender,
             ticket.received_at.as_millisecond(),
             ticket.document,
-        ])
-        .map(drop)
+        ])?;
+    Ok(inserted == 1)
+}
+
+fn put_back(connection: &Connection, message: MessageId, number: Number) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO pending VALUES (?1, ?2, 0)";
+    connection.prepare_cached(sql)?.execute(params![message.0, number.to_key()]).map(drop)
 }
 
 /// Takes all messages of a ticket out of the line; takes none, and says so, if one has its outcome already or another
@@ -228,6 +247,11 @@ pub(super) fn change(connection: &Connection, change: &mut TicketChange) -> rusq
     }
     if let Some((file, state)) = &change.fetched {
         outbox::fetched(connection, change.number, file, state)?;
+    }
+    if !change.media.is_empty() {
+        let sql = "SELECT channel FROM ticket WHERE number = ?1";
+        let channel: String = connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))?;
+        outbox::add_media(connection, change.number, &channel, &change.media)?;
     }
     Ok(Changed::Done)
 }

@@ -14,6 +14,7 @@ pub use self::{
     core::{Answer, Core, Delivery},
     faults::{Faults, copy_directory},
     gateway::Gateway,
+    http::read as read_message,
     load::{Load, Tally, post_all},
     site::{Site, TOKEN},
     wait::{eventually, until},

@@ -17,7 +17,7 @@ pub(super) struct Shape {
 pub(super) const SHAPES: &[Shape] = &[
     Shape { table: "message", columns: "rittiottb" },
     Shape { table: "pending", columns: "rii" },
-    Shape { table: "conversation", columns: "ttiii" },
+    Shape { table: "conversation", columns: "ttiiii" },
     Shape { table: "quarantine", columns: "riti" },
     Shape { table: "delivery_key", columns: "bbi" },
     Shape { table: "counter", columns: "iii" },

@@ -26,6 +26,7 @@ CREATE TABLE conversation (
     number    INTEGER NOT NULL,
     opened_at INTEGER NOT NULL,
     last_at   INTEGER NOT NULL,
+    messages  INTEGER NOT NULL,
     PRIMARY KEY (channel, sender)
 ) STRICT, WITHOUT ROWID;
 
@@ -96,6 +97,7 @@ CREATE TABLE reply (
     sent_as   TEXT                      -- the channel's name for it
 ) STRICT;
 CREATE INDEX reply_due ON reply (next_at) WHERE state = 'pending';
+CREATE INDEX reply_open ON reply (number, id) WHERE state IN ('pending', 'sending');
 CREATE INDEX reply_sent ON reply (channel, sent_as) WHERE sent_as IS NOT NULL;
 
 -- Photos and recordings that channels still have.

@@ -61,7 +61,7 @@ fn sound() -> &'static Sound {
         };
         let issue = |from: usize| {
             let outcomes = (from..from + 50).map(outcome).collect::<Vec<_>>();
-            transaction(&|connection| tickets::issue(connection, &mut outcomes.clone()).unwrap());
+            transaction(&|connection| _ = tickets::issue(connection, &mut outcomes.clone()).unwrap());
         };
         (0..IN_FILE).step_by(20).for_each(accept);
         (0..TICKETS / 2).step_by(50).for_each(issue);

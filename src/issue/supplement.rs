@@ -1,0 +1,52 @@
+//! Further words for a ticket that is there (补充).
+
+use super::{Issuer, NotNow, compose::pieces};
+use crate::{
+    event::kind,
+    revise::Draft,
+    store::{Message, Outcome, TicketChange},
+    ticket::{self, Piece, StoredFile},
+};
+use jiesu_connector::Appeal;
+use serde_json::{Value, json};
+
+impl Issuer {
+    /// Adds a message to the ticket of its number: one that came out of quarantine after the rest of its conversation
+    /// had become the ticket.
+    pub(super) async fn supplement(&self, message: Message, mut appeal: Appeal) -> Result<Outcome, NotNow> {
+        // Read a moment ago, and tickets are never deleted.
+        let Some(row) = self.reviser.store.ticket(message.number).await? else { return Err(NotNow::Later) };
+        let mut draft = Draft::new(&row);
+        let length = |field: &str| draft.ticket[field].as_array().map_or(0, Vec::len);
+        let (files_before, pieces_before) = (length("attachments"), length("transcript"));
+        let (mut files, mut media) = (Vec::new(), Vec::new());
+        let attachments = std::mem::take(&mut appeal.attachments);
+        self.keep(&message.number.to_string(), files_before, attachments, &mut files, &mut media)?;
+        let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
+        let said: Vec<Piece> = pieces(&mut appeal)
+            .into_iter()
+            .zip(pieces_before + 1..)
+            .map(|((kind, text, file), place)| {
+                let attachment = file.and_then(|file| files.get(file)).map(|file: &StoredFile| file.id.clone());
+                Piece { id: format!("m{place}"), at: at.clone(), kind, text, attachment }
+            })
+            .collect();
+        let change = json!({ "content": appeal.content, "transcript": said, "attachments": files });
+        let more = |field: &str| change[field].as_array().cloned().unwrap_or_default();
+        draft.edit_list("transcript", |list| list.extend(more("transcript")));
+        draft.edit_list("attachments", |list| list.extend(more("attachments")));
+        if !appeal.content.is_empty() {
+            let before = draft.ticket["content"].as_str().unwrap_or_default();
+            let content = [before, &appeal.content].into_iter().filter(|words| !words.is_empty());
+            draft.set("content", content.collect::<Vec<_>>().join("\n").into());
+        }
+        // A place is added where there was none; one that is there stays.
+        let place = &draft.ticket["location"];
+        if appeal.location != jiesu_connector::Location::default() && place["lat"].is_null() && place["text"].is_null()
+        {
+            draft.set("location", serde_json::to_value(&appeal.location).unwrap_or(Value::Null));
+        }
+        let told = self.reviser.told(&row, &draft, kind::SUPPLEMENTED, change);
+        Ok(Outcome::Supplement { message: message.id, change: Box::new(TicketChange { media, ..told }) })
+    }
+}

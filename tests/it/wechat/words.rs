@@ -1,0 +1,83 @@
+//! Words to the gateway itself: how far is it (进度), haste (催办), taking it back (撤回).
+
+use super::{
+    SOON, Town,
+    account::{event, number, text},
+    balanced, core_says, feed, log_is_clean, tickets,
+};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_is_told_to_its_citizen_only_and_from_the_first_receipt_on() {
+    let mut town = Town::new(SOON).await;
+    let gateway = town.site.start().await;
+    let account = &town.account;
+    assert!(account.say(&gateway, &text("oASKS", "进度")).await.contains("没有查到"));
+    let number = number(&account.say(&gateway, &text("oASKS", "路灯坏了")).await);
+    // The conversation is still open.
+    for ask in ["进度", &number, "进度 20991231-000001-1"] {
+        let told = account.say(&gateway, &text("oASKS", ask)).await;
+        assert_eq!(told.contains(&number) && told.contains("已受理"), !ask.contains("2099"), "{ask}: {told}");
+    }
+    tickets(&gateway, "ticket.created", 1).await;
+    let update = json!({ "id": "c1", "status": "in_progress", "unit": "市城管局" });
+    assert_eq!(core_says(&gateway, &number, &update).await.status, 200);
+    for ask in [text("oASKS", "进度？"), text("oASKS", &number), event("oASKS", "CLICK", &[("EventKey", "PROGRESS")])]
+    {
+        let told = account.say(&gateway, &ask).await;
+        assert!(told.contains(&number) && told.contains("办理中") && told.contains("市城管局"), "{told}");
+    }
+    for ask in ["进度", &number] {
+        let told = account.say(&gateway, &text("oNOSY", ask)).await;
+        assert!(told.contains("没有查到") && !told.contains("办理中"), "{told}");
+    }
+    // Asking is no appeal.
+    tickets(&gateway, "ticket.created", 1).await;
+    let total = balanced(&gateway).await;
+    assert_eq!(total["received"], 1, "{total}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn haste_and_taking_back_reach_the_ticket_before_and_after_it_is_there() {
+    let mut town = Town::new(SOON).await;
+    let gateway = town.site.start().await;
+    let account = &town.account;
+    let of = async |openid: &str| number(&account.say(&gateway, &text(openid, "路灯坏了")).await);
+    // While the conversation is open, and again after it.
+    let first = of("oHASTE").await;
+    assert!(account.say(&gateway, &text("oHASTE", "催办：三天了没人来")).await.contains("催办已收到"));
+    let urged = tickets(&gateway, "ticket.urged", 1).await.remove(0);
+    assert_eq!(urged["number"], first.as_str());
+    assert_eq!(urged["flags"], json!(["urged"]));
+    account.say(&gateway, &event("oHASTE", "CLICK", &[("EventKey", "URGE")])).await;
+    tickets(&gateway, "ticket.urged", 2).await;
+    assert!(account.say(&gateway, &text("oHASTE", &format!("撤回 {first}"))).await.contains("撤回申请已收到"));
+    let back = tickets(&gateway, "ticket.withdrawn", 1).await.remove(0);
+    assert_eq!((&back["number"], &back["flags"]), (&json!(first), &json!(["urged", "withdrawn"])));
+    let events = feed(&gateway).await;
+    let change = |kind: &str| events.iter().find(|event| event["type"] == kind).unwrap()["data"]["change"].clone();
+    assert_eq!(change("ticket.urged"), json!({ "content": "催办：三天了没人来" }));
+    assert_eq!(change("ticket.withdrawn"), json!({ "content": format!("撤回 {first}") }));
+    // Taken back while the conversation is open.
+    let second = of("oBACK").await;
+    account.say(&gateway, &text("oBACK", "撤回")).await;
+    let back = tickets(&gateway, "ticket.withdrawn", 2).await.remove(1);
+    assert_eq!(back["number"], second.as_str());
+    // Somebody else's number takes nothing back, neither theirs nor one's own: a person reads it.
+    of("oOTHER").await;
+    tickets(&gateway, "ticket.created", 3).await;
+    account.say(&gateway, &text("oOTHER", &format!("撤回 {second}"))).await;
+    let read = tickets(&gateway, "ticket.created", 4).await.remove(3);
+    assert_eq!(read["content"], format!("撤回 {second}"));
+    // Haste about nothing is an appeal of its own.
+    account.say(&gateway, &text("oNOTHING", "催办")).await;
+    tickets(&gateway, "ticket.created", 5).await;
+    tickets(&gateway, "ticket.withdrawn", 2).await;
+    tickets(&gateway, "ticket.urged", 2).await;
+    let total = balanced(&gateway).await;
+    assert_eq!(
+        (total["ticketed"].as_u64(), total["supplement"].as_u64(), total["pending"].as_u64()),
+        (Some(5), Some(4), Some(0))
+    );
+    log_is_clean(&gateway, account, &["oHASTE", "oBACK", "oOTHER"], &["三天了", "路灯"]);
+}
