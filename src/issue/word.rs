@@ -12,17 +12,23 @@ use crate::{
 };
 use jiesu_connector::{Appeal, Intent, Note};
 use serde_json::json;
+use std::sync::Arc;
 
 impl Issuer {
-    pub(super) async fn word(&self, channel: &Channel, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
+    pub(super) async fn word(
+        &self,
+        channel: &Arc<Channel>,
+        message: Message,
+        appeal: Appeal,
+    ) -> Result<Outcome, NotNow> {
         let (flag, event) = match appeal.intent {
             Intent::Urge => ("urged", kind::URGED),
             Intent::Withdraw => ("withdrawn", kind::WITHDRAWN),
             Intent::Note => return self.note(channel, message, appeal.note).await,
-            Intent::Appeal => return self.after_all(channel, message, appeal),
+            Intent::Appeal => return self.after_all(channel, message, appeal).await,
         };
         let Some(row) = self.target(channel, &message, appeal.about.as_deref()).await? else {
-            return self.after_all(channel, message, appeal);
+            return self.after_all(channel, message, appeal).await;
         };
         let mut draft = Draft::new(&row);
         draft.edit_list("flags", |flags| {
