@@ -5,15 +5,18 @@ use crate::{
     revise::{Draft, Reviser},
     store::{DueReply, StoreError, TicketChange, TicketRow},
 };
+use futures_util::{StreamExt, stream};
 use jiesu_connector::{Failure, Reply};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Replies looked at in one round.
 const BATCH: usize = 32;
+/// Recipients written to at a time.
+const AT_ONCE: usize = 8;
 /// Looked at without being told, at the latest after this.
 const IDLE: Duration = Duration::from_secs(5);
 /// One attempt, at most.
@@ -77,15 +80,25 @@ impl Replies {
                     () = tokio::time::sleep(IDLE) => {}
                 }
             }
+            // One recipient's in order; a channel that does not answer holds up nobody else's for long.
+            let mut recipients: BTreeMap<_, Vec<DueReply>> = BTreeMap::new();
             for due in due {
-                if stop.is_cancelled() {
-                    return;
-                }
-                if let Err(error) = self.attempt(&due).await {
-                    tracing::warn!(%error, "a reply waits for the store");
-                    tokio::time::sleep(FIRST).await;
-                }
+                let recipient = (due.reply.channel.clone(), due.reply.recipient.clone());
+                recipients.entry(recipient).or_default().push(due);
             }
+            stream::iter(recipients.into_values())
+                .for_each_concurrent(AT_ONCE, async |replies| {
+                    for due in replies {
+                        if stop.is_cancelled() {
+                            return;
+                        }
+                        if let Err(error) = self.attempt(&due).await {
+                            tracing::warn!(%error, "a reply waits for the store");
+                            tokio::time::sleep(FIRST).await;
+                        }
+                    }
+                })
+                .await;
         }
     }
 
