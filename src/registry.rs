@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn every_connector_of_the_registry_keeps_to_the_contract() {
         let web = Specimen { example: Some(serde_json::json!({})), ..Specimen::of::<jiesu_web::Web>() };
-        let specimens = [Specimen::of::<jiesu_partner::Partner>(), web];
+        let wechat = Specimen::of::<jiesu_wechat::Wechat>();
+        let specimens = [Specimen::of::<jiesu_partner::Partner>(), web, wechat];
         let names = specimens.each_ref().map(|specimen| specimen.name);
         assert_eq!(Registry::standard().names(), names, "list the new connector here, too");
         let readme = include_str!("../connectors/README.md");

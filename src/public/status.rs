@@ -46,12 +46,15 @@ enum Found {
 async fn look_up(public: &Public, query: &Query) -> Found {
     let now = Instant::now();
     let typed: String = query.number.trim().chars().take(32).collect();
-    if let Err(wait) = public.tries.check(&typed, now) {
+    if let Err(wait) = public.tries.take(&typed, now) {
         return Found::Wait(wait);
     }
     // Unknown number and wrong code take the same way and the same time.
     let number = typed.parse::<Number>().unwrap_or(Number { day: 0, sequence: 0 });
-    let Ok(known) = public.store.known(number).await else { return Found::Unavailable };
+    let Ok(known) = public.store.known(number).await else {
+        public.tries.give_back(&typed);
+        return Found::Unavailable;
+    };
     let hash = match &known {
         Known::Ticket(row) => row.code_hash.clone(),
         Known::InTheLine { .. } | Known::Nothing => public.key.code_hash(number).to_vec(),
@@ -68,11 +71,11 @@ async fn look_up(public: &Public, query: &Query) -> Found {
         _ => None,
     };
     match progress {
-        Some(progress) => Found::Progress(progress),
-        None => {
-            public.tries.wrong(&typed, now);
-            Found::Nothing
+        Some(progress) => {
+            public.tries.give_back(&typed);
+            Found::Progress(progress)
         }
+        None => Found::Nothing,
     }
 }
 

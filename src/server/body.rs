@@ -113,3 +113,31 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
 fn too_large(max: u64) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {max} bytes"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+    use std::convert::Infallible;
+
+    fn pieces(bytes: usize) -> Body {
+        let pieces = (0..bytes / 1024).map(|_| Ok::<_, Infallible>(Bytes::from_static(&[b'a'; 1024])));
+        Body::from_stream(stream::iter(pieces))
+    }
+
+    #[tokio::test]
+    async fn a_small_body_needs_no_room_and_a_large_one_gives_back_what_it_took() {
+        let budget = Arc::new(Semaphore::new(512));
+        let mut first = Room::of(&budget);
+        assert_eq!(read_body_into(pieces(300 << 10), 1 << 20, &mut first).await.expect("read").len(), 300 << 10);
+        assert_eq!(budget.available_permits(), 256, "for 300 KiB, one step beyond what is free");
+        let mut second = Room::of(&budget);
+        let large = read_body_into(pieces(900 << 10), 1 << 20, &mut second);
+        let full = tokio::time::timeout(Duration::from_millis(100), large).await;
+        assert!(full.is_err(), "it waits for room, and holds up no small one");
+        let mut third = Room::of(&budget);
+        assert_eq!(read_body_into(pieces(64 << 10), 1 << 20, &mut third).await.expect("read").len(), 64 << 10);
+        drop((first, second, third));
+        assert_eq!(budget.available_permits(), 512);
+    }
+}

@@ -14,6 +14,7 @@ mod hostile;
 mod house;
 mod power_cut;
 mod receipts;
+mod refusals;
 mod restart;
 mod shim;
 mod stop;
