@@ -23,7 +23,7 @@ build: ## the program, as released: target/release/jiesu
 
 bench: ## the gateway against its floors, on this machine
 	@scripts/setup build
-	cargo bench --locked
+	cargo bench --locked --bench line
 
 fmt: ## formats the code
 	cargo fmt --all

@@ -43,13 +43,17 @@ use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
     task::JoinSet,
+    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 /// Between writes of the counts of what was rejected.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// The last save at the stop, at most.
-const LAST_WRITE: Duration = Duration::from_secs(2);
+/// From the order to stop: when what is still under way behind the door is left as it is. It is on the disk, and goes on
+/// after the next start.
+const LINE_ENDS: Duration = Duration::from_millis(8_000);
+/// From the order to stop: when the store is left to itself, if its disk does not answer.
+const ALL_ENDS: Duration = Duration::from_millis(9_500);
 
 /// Why the gateway does not run.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +144,10 @@ pub async fn run(mut loaded: Loaded, registry: &Registry, stop: CancellationToke
         stop,
     )
     .await;
-    store.close().await?;
+    if outcome.is_err() {
+        // Nothing was served; the first fault is the one to tell.
+        let _ = store.close().await;
+    }
     outcome
 }
 
@@ -259,17 +266,28 @@ async fn serve(
     let public_serving = tokio::spawn(server::serve(public_listener, public_app, settings("public"), stop.clone()));
 
     stop.cancelled().await;
+    let stopped_at = Instant::now();
     tracing::info!("stopping: nothing new is taken, what is under way is finished");
     // New deliveries stop at once; what is accepted meanwhile is on the disk and goes out after the next start.
     line_stop.cancel();
     let _ = public_serving.await;
     let _ = admin_serving.await;
-    sources.finish().await;
-    for join in joins {
-        let _ = join.await;
+    let rest = async {
+        sources.finish().await;
+        for join in joins {
+            let _ = join.await;
+        }
+        while line.join_next().await.is_some() {}
+    };
+    if timeout_at(stopped_at + LINE_ENDS, rest).await.is_err() {
+        tracing::warn!("a channel or a destination did not answer; what was under way goes on after the next start");
     }
-    while line.join_next().await.is_some() {}
-    let _ = tokio::time::timeout(LAST_WRITE, intake.flush()).await;
+    let last_writes = async {
+        let _ = intake.flush().await;
+        store.close().await
+    };
+    let closed = timeout_at(stopped_at + ALL_ENDS, last_writes).await;
+    closed.unwrap_or_else(|_| Err(StoreError::Unavailable("the disk does not answer".into())))?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -52,16 +52,21 @@ fn main() -> ExitCode {
     jiesu::server::log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(16).build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(async move {
-            match cli.command {
-                None => commands::serve::run(&cli.serve.config).await,
-                Some(Command::Serve(arguments)) => commands::serve::run(&arguments.config).await,
-                Some(Command::Check(arguments)) => commands::check::run(arguments).await,
-                Some(Command::Try(arguments)) => commands::sample::run(&arguments),
-                Some(Command::Replay(arguments)) => commands::replay::run(arguments).await,
-                Some(Command::StandIn(arguments)) => commands::stand_in::run(arguments).await,
-            }
-        }),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(async move {
+                match cli.command {
+                    None => commands::serve::run(&cli.serve.config).await,
+                    Some(Command::Serve(arguments)) => commands::serve::run(&arguments.config).await,
+                    Some(Command::Check(arguments)) => commands::check::run(arguments).await,
+                    Some(Command::Try(arguments)) => commands::sample::run(&arguments),
+                    Some(Command::Replay(arguments)) => commands::replay::run(arguments).await,
+                    Some(Command::StandIn(arguments)) => commands::stand_in::run(arguments).await,
+                }
+            });
+            // A thread that waits for a dead disk does not keep the process.
+            runtime.shutdown_timeout(std::time::Duration::from_millis(100));
+            outcome
+        }
         Err(error) => Err(error.into()),
     };
     outcome.unwrap_or_else(|error| {

@@ -80,3 +80,20 @@ fn build<C: Connector>(settings: Value, setup: &Setup<'_>) -> Result<Parts, Vec<
     }
     Err(errors)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiesu_connector_testkit::Specimen;
+
+    #[test]
+    fn every_connector_of_the_registry_keeps_to_the_contract() {
+        let web = Specimen { example: Some(serde_json::json!({})), ..Specimen::of::<jiesu_web::Web>() };
+        let specimens = [Specimen::of::<jiesu_partner::Partner>(), web];
+        let names = specimens.each_ref().map(|specimen| specimen.name);
+        assert_eq!(Registry::standard().names(), names, "list the new connector here, too");
+        let readme = include_str!("../connectors/README.md");
+        let faults: Vec<String> = specimens.iter().flat_map(|specimen| specimen.faults(readme)).collect();
+        assert_eq!(faults, [""; 0]);
+    }
+}

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use std::{
     io,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -22,9 +23,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore},
     task::JoinSet,
-    time::sleep,
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+
+#[cfg(test)]
+mod tests;
 
 /// The first wait before a lost session is opened again; doubled each time, to [`LONGEST`].
 const FIRST: Duration = Duration::from_secs(1);
@@ -34,6 +38,9 @@ const RENEW: Duration = Duration::from_secs(5);
 const LEASE: Duration = Duration::from_secs(20);
 /// Connections to one listening channel at a time.
 const CONNECTIONS: usize = 256;
+/// A log-in, at most; and telling the channel that a batch is on disk.
+const LOG_IN: Duration = Duration::from_secs(30);
+const ACKNOWLEDGE: Duration = Duration::from_secs(15);
 /// How long taking leave may take.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -82,6 +89,12 @@ async fn pull(channel: &Channel, intake: &Intake, store: &dyn Store, stop: Cance
             wait = (wait * 2).min(LONGEST);
         }
     }
+    // So that the next process, or another node, need not wait until the lease runs out.
+    let _ = store.lease(&resource, &holder, Timestamp::now(), Duration::ZERO).await;
+}
+
+fn lost(why: &str) -> Lost {
+    Lost { why: why.into(), retry_after: None }
 }
 
 async fn pause(stop: &CancellationToken, wait: Duration) {
@@ -103,26 +116,45 @@ async fn hold(
 ) -> Result<(), Lost> {
     let mut session: Box<dyn Session> = tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        opened = source.open() => opened?,
+        opened = timeout(LOG_IN, source.open()) => opened.unwrap_or_else(|_| Err(lost("no answer to the log-in")))?,
     };
+    let opened_at = Instant::now();
     let mut renew = tokio::time::interval(RENEW);
     loop {
-        let batch = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            _ = renew.tick() => {
-                let lease = store.lease(resource, holder, Timestamp::now(), LEASE).await;
-                if channel.is_paused() || matches!(lease, Ok(None)) {
-                    break;
+        let batch = {
+            // One wait, however often the lease is renewed meanwhile: a large batch may take long to arrive.
+            let mut next = pin!(session.next());
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => break None,
+                    _ = renew.tick() => {
+                        let lease = store.lease(resource, holder, Timestamp::now(), LEASE).await;
+                        if channel.is_paused() || matches!(lease, Ok(None)) {
+                            break None;
+                        }
+                    }
+                    batch = &mut next => break Some(batch),
                 }
-                continue;
             }
-            batch = session.next() => batch?,
         };
+        if opened_at.elapsed() > LONGEST {
+            *wait = FIRST;
+        }
+        let Some(batch) = batch.transpose()? else { break };
         channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
         match intake.accept(channel, batch.messages).await {
             Ok(receipts) => {
-                session.acknowledge(batch.id, &receipts).await?;
+                let hung = async {
+                    tokio::select! {
+                        () = sleep(ACKNOWLEDGE) => {}
+                        () = async { stop.cancelled().await; sleep(LEAVE).await } => {}
+                    }
+                };
+                tokio::select! {
+                    told = session.acknowledge(batch.id, &receipts) => told?,
+                    () = hung => return Err(lost("no answer to an acknowledgement")),
+                }
                 *wait = FIRST;
             }
             // Not acknowledged, so it comes again; with a new session, because this one counts it as given.
@@ -147,6 +179,9 @@ struct Threshold {
 #[async_trait]
 impl Door for Threshold {
     async fn accept(&self, messages: Vec<Incoming>) -> Result<Vec<Receipt>, Refusal> {
+        if self.channel.is_paused() {
+            return Err(Refusal::Unavailable { retry_after: LONGEST });
+        }
         self.inside.fetch_add(1, Ordering::SeqCst);
         self.channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
         let outcome = self.intake.accept(&self.channel, messages).await;

@@ -1,7 +1,10 @@
 //! Channels: how they are, and whether everything adds up.
 
 use super::{Admin, failed, not_found, query::Parameters};
-use crate::{store::Tally, ticket};
+use crate::{
+    store::{StoreError, Tally},
+    ticket,
+};
 use axum::{
     extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
@@ -59,12 +62,17 @@ pub(super) async fn reconciliation(State(admin): State<Arc<Admin>>, RawQuery(que
         Ok(day) => day.unwrap_or_else(|| admin.intake.day(Timestamp::now())),
         Err(response) => return *response,
     };
+    match sums(&admin, day).await {
+        Ok(sums) => axum::Json(sums).into_response(),
+        Err(error) => failed(error),
+    }
+}
+
+/// The reconciliation of a local day.
+pub(super) async fn sums(admin: &Admin, day: u32) -> Result<Value, StoreError> {
     // What was rejected since the last flush belongs to the sum.
     let _ = admin.intake.flush().await;
-    let rows = match admin.store.tallies(day).await {
-        Ok(rows) => rows,
-        Err(error) => return failed(error),
-    };
+    let rows = admin.store.tallies(day).await?;
     let mut total = Tally::default();
     for row in &rows {
         total.received += row.received;
@@ -82,5 +90,5 @@ pub(super) async fn reconciliation(State(admin): State<Arc<Admin>>, RawQuery(que
     }
     let day = format!("{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100);
     let balanced = rows.iter().all(Tally::balanced);
-    axum::Json(json!({ "day": day, "rows": rows, "total": shown, "balanced": balanced })).into_response()
+    Ok(json!({ "day": day, "rows": rows, "total": shown, "balanced": balanced }))
 }

@@ -1,9 +1,9 @@
-//! Destinations and their dead letters.
+//! Dead letters.
 
 use super::{Admin, answer, failed, not_found, query::Parameters};
 use crate::{
     server::read_body,
-    store::{DeadLetter, DeadQuery, DeadState, Requeue, Sequence, StoreError},
+    store::{DeadLetter, DeadQuery, DeadState, Requeue, Sequence},
     ticket,
 };
 use axum::{
@@ -43,7 +43,8 @@ fn read(query: Option<&str>) -> Result<DeadQuery, Box<Response>> {
             return Err(Box::new(answer(Problem::fields(vec![FieldFault { field: "state".into(), detail }]))));
         }
     };
-    Ok(DeadQuery { destination: parameters.text("destination"), state, limit: parameters.limit(100, 1000)? })
+    let (destination, limit) = (parameters.text("destination"), parameters.limit(100, 1000)?);
+    Ok(DeadQuery { destination, state, number: None, limit })
 }
 
 fn show(admin: &Admin, letter: &DeadLetter) -> Value {
@@ -106,57 +107,7 @@ async fn requeue(admin: &Admin, which: Requeue, one: bool) -> Response {
     }
 }
 
-/// `GET destinations`: how far each has come.
-pub(super) async fn destinations(State(admin): State<Arc<Admin>>) -> Response {
-    let newest = *admin.issued.borrow();
-    let shown: Vec<Value> = admin
-        .destinations
-        .iter()
-        .map(|(name, worker)| {
-            let status = worker.status();
-            json!({
-                "name": name,
-                "up": status.up,
-                "since": ticket::rfc3339(status.since, &admin.zone),
-                "cursor": status.cursor.to_string(),
-                "behind": status.behind,
-                "in_flight": status.in_flight,
-                "last_error": status.last_error,
-            })
-        })
-        .collect();
-    axum::Json(json!({ "destinations": shown, "newest": newest.to_string() })).into_response()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rewind {
-    after: Value,
-}
-
-/// `POST destinations/{name}/rewind` with `{"after": CURSOR}`: everything after it goes to this destination again.
-pub(super) async fn rewind(State(admin): State<Arc<Admin>>, Path(name): Path<String>, request: Request) -> Response {
-    let Some(worker) = admin.destinations.get(&name) else { return unknown(&admin, &name) };
-    let body = match read_body(request.into_body(), 4096).await {
-        Ok(body) => body,
-        Err(problem) => return answer(problem),
-    };
-    let after = serde_json::from_slice::<Rewind>(&body).ok().and_then(|rewind| match rewind.after {
-        Value::String(text) => text.parse::<i64>().ok(),
-        value => value.as_i64(),
-    });
-    let Some(after) = after.filter(|after| *after >= 0) else {
-        let detail = "must be a cursor: 0, or the next of a page of the feed".into();
-        return answer(Problem::fields(vec![FieldFault { field: "after".into(), detail }]));
-    };
-    match worker.rewind(Sequence(after)).await {
-        Ok(cursor) => (StatusCode::ACCEPTED, axum::Json(json!({ "destination": name, "after": cursor.to_string() })))
-            .into_response(),
-        Err(stopped) => failed(StoreError::Unavailable(stopped.to_string())),
-    }
-}
-
-fn unknown(admin: &Admin, name: &str) -> Response {
+pub(super) fn unknown(admin: &Admin, name: &str) -> Response {
     let known: Vec<&str> = admin.destinations.keys().map(String::as_str).collect();
     not_found(format!("there is no destination {name:?}; known: {}", known.join(", ")))
 }

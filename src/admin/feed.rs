@@ -1,6 +1,6 @@
 //! The feed: the event log as it is, ordered and replayable.
 
-use super::{Admin, failed, query::Parameters};
+use super::{Admin, answer, failed, query::Parameters};
 use crate::store::{Sequence, StoredEvent};
 use axum::{
     body::Body,
@@ -12,6 +12,8 @@ use axum::{
 };
 use futures_util::stream;
 use http::{HeaderMap, header};
+use jiesu_connector::{FieldFault, Problem};
+use serde_json::json;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -61,31 +63,50 @@ async fn wait_for_news(admin: &Admin, issued: &mut watch::Receiver<Sequence>, af
     }
 }
 
+fn cursor(parameters: &Parameters) -> Result<Sequence, Box<Response>> {
+    let after = parameters.get::<u64>("after", CURSOR)?;
+    Ok(after.map_or(Sequence(0), |after| Sequence(i64::try_from(after).unwrap_or(i64::MAX))))
+}
+
 fn read(query: Option<&str>) -> Result<(Sequence, usize, Duration), Box<Response>> {
     let parameters = Parameters::read(query, &["after", "limit", "wait"])?;
-    let after = parameters
-        .get::<u64>("after", CURSOR)?
-        .map_or(Sequence(0), |after| Sequence(i64::try_from(after).unwrap_or(i64::MAX)));
     let wait = parameters.get::<u64>("wait", "a number of seconds")?.unwrap_or(0).min(LONGEST_WAIT);
-    Ok((after, parameters.limit(100, PAGE)?, Duration::from_secs(wait)))
+    Ok((cursor(&parameters)?, parameters.limit(100, PAGE)?, Duration::from_secs(wait)))
 }
 
 struct Tail {
     admin: Arc<Admin>,
     issued: watch::Receiver<Sequence>,
     cursor: Sequence,
+    /// Only what happened to which ticket, without anybody's words.
+    heads: bool,
     ready: VecDeque<StoredEvent>,
 }
 
-/// `GET events/stream`: the same as Server-Sent Events; `Last-Event-ID` resumes.
+/// `GET events/stream?after=CURSOR&heads=true`: the same as Server-Sent Events; `Last-Event-ID` resumes. With `heads`
+/// the data are only the type and the ticket's number.
 pub(super) async fn stream(State(admin): State<Arc<Admin>>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let after = match read(query.as_deref()) {
-        Ok((after, _, _)) => after,
+    let parameters = Parameters::read(query.as_deref(), &["after", "heads"]);
+    let read = parameters.and_then(|parameters| {
+        let heads = parameters.get("heads", "true or false")?.unwrap_or(false);
+        Ok((cursor(&parameters)?, heads))
+    });
+    let (after, heads) = match read {
+        Ok(read) => read,
         Err(response) => return *response,
     };
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.trim().parse().ok());
-    let tail =
-        Tail { issued: admin.issued.clone(), admin, cursor: last.map_or(after, Sequence), ready: VecDeque::new() };
+    let cursor = match headers.get("last-event-id") {
+        None => after,
+        // From the beginning instead would flood a client that only mistook itself.
+        Some(id) => match id.to_str().ok().and_then(|id| id.trim().parse().ok()).filter(|id| *id >= 0) {
+            Some(id) => Sequence(id),
+            None => {
+                let detail = "must be the id of an event of this stream".into();
+                return answer(Problem::fields(vec![FieldFault { field: "Last-Event-ID".into(), detail }]));
+            }
+        },
+    };
+    let tail = Tail { issued: admin.issued.clone(), admin, cursor, heads, ready: VecDeque::new() };
     Sse::new(stream::unfold(tail, next)).keep_alive(KeepAlive::default()).into_response()
 }
 
@@ -93,7 +114,10 @@ async fn next(mut tail: Tail) -> Option<(Result<Event, Infallible>, Tail)> {
     loop {
         if let Some(event) = tail.ready.pop_front() {
             tail.cursor = event.sequence;
-            let data = String::from_utf8_lossy(&event.body).into_owned();
+            let data = match tail.heads {
+                true => json!({ "type": event.kind, "subject": event.number.to_string() }).to_string(),
+                false => String::from_utf8_lossy(&event.body).into_owned(),
+            };
             let message = Event::default().id(event.sequence.to_string()).event(event.kind).data(data);
             return Some((Ok(message), tail));
         }

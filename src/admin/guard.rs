@@ -37,7 +37,7 @@ fn refuse(admin: &Admin, request: &Request) -> Option<Problem> {
     if request.method() != Method::GET && !same_origin(headers) {
         return Some(Problem::new(StatusCode::FORBIDDEN, "another web page may not do this"));
     }
-    let open = matches!(path, "/" | "/console.js" | "/console.css") || (path == "/metrics" && admin.loopback);
+    let open = path == "/" || path.starts_with("/console/") || (path == "/metrics" && admin.loopback);
     match &admin.token {
         Some(token) if !open => {
             let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();

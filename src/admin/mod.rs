@@ -4,9 +4,11 @@ mod audit;
 mod channels;
 mod console;
 mod deliveries;
+mod destinations;
 mod feed;
 mod guard;
 mod health;
+mod overview;
 mod quarantine;
 mod query;
 mod tickets;
@@ -17,7 +19,7 @@ use crate::{
     files::Files,
     intake::Intake,
     number::ReceiptKey,
-    server::problem::{Http, with_fallbacks},
+    server::problem::{Http, with_fallbacks, with_problems},
     store::{Sequence, Store, StoreError},
 };
 use axum::{
@@ -74,15 +76,17 @@ pub struct Admin {
 /// The routes.
 pub fn routes(admin: Arc<Admin>) -> Router {
     let api = Router::new()
+        .route("/overview", get(overview::show))
         .route("/tickets", get(tickets::list))
         .route("/tickets/{number}", get(tickets::one))
+        .route("/tickets/{number}/deliveries", get(destinations::of_ticket))
         .route("/events", get(feed::page))
         .route("/events/stream", get(feed::stream))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/retry", post(deliveries::retry_all))
         .route("/deliveries/{id}/retry", post(deliveries::retry))
-        .route("/destinations", get(deliveries::destinations))
-        .route("/destinations/{name}/rewind", post(deliveries::rewind))
+        .route("/destinations", get(destinations::list))
+        .route("/destinations/{name}/rewind", post(destinations::rewind))
         .route("/channels", get(channels::list))
         .route("/channels/{id}/pause", post(channels::pause))
         .route("/channels/{id}/resume", post(channels::resume))
@@ -93,14 +97,13 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/audit", get(audit::list));
     let router = Router::new()
         .route("/", get(console::page))
-        .route("/console.js", get(console::script))
-        .route("/console.css", get(console::style))
+        .route("/console/{file}", get(console::asset))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .nest("/api/v1", api);
     let guard = middleware::from_fn_with_state(admin.clone(), guard::check);
-    with_fallbacks(router.with_state(admin)).layer(guard)
+    with_fallbacks(with_problems(router).with_state(admin)).layer(guard)
 }
 
 fn answer(problem: Problem) -> Response {

@@ -13,6 +13,7 @@ mod health;
 mod ledger;
 mod mask;
 mod outcome;
+mod pace;
 pub mod predicate;
 pub mod signature;
 mod status;

@@ -11,6 +11,7 @@ use super::{
     ledger::Ledger,
     mask::render,
     outcome::Outcome,
+    pace::Pace,
     status::{Meters, Shared},
     window::{Key, Window},
 };
@@ -64,6 +65,7 @@ pub struct Delivery<T> {
     /// Shared with the store, which asks it for the progress when it writes.
     ledger: Arc<Mutex<Ledger>>,
     health: Health,
+    pace: Pace,
     /// Down, and said so.
     reported: bool,
     /// Replays in play, and those settled while the store is being asked for more.
@@ -146,6 +148,7 @@ impl<T: Transport> Delivery<T> {
             window: Window::new(WINDOW.max(destination.concurrency * 4)),
             ledger: Arc::default(),
             health: Health::new(destination.retry, probe_interval),
+            pace: Pace::new(destination.concurrency),
             destination,
             reported: false,
             replays: HashSet::new(),
@@ -214,7 +217,7 @@ impl<T: Transport> Delivery<T> {
 
     /// The next attempt, if one may start.
     fn next_flight(&mut self, in_flight: usize) -> Option<Flight> {
-        while self.doing.stopping.is_none() && in_flight < self.destination.concurrency {
+        while self.doing.stopping.is_none() && in_flight < self.pace.limit() {
             let now = Instant::now();
             self.window.wake_waiting(now);
             if self.health.next_start(self.window.has_ready(), now)? > now {
@@ -271,7 +274,7 @@ impl<T: Transport> Delivery<T> {
             return self.doing.stopping;
         }
         let ready = self.window.has_ready();
-        let may_start = (ready || self.window.has_suspended()) && in_flight < self.destination.concurrency;
+        let may_start = (ready || self.window.has_suspended()) && in_flight < self.pace.limit();
         let now = Instant::now();
         let start = self.health.next_start(ready, now).filter(|at| may_start && *at > now);
         self.window.next_wake().into_iter().chain(start).min()

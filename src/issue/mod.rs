@@ -15,10 +15,12 @@ use crate::{
     store::{Message, MessageId, Outcome, StoreError},
     triage,
 };
-use jiesu_connector::{Appeal, Intent};
+use futures_util::FutureExt;
+use jiesu_connector::{Appeal, Intent, Payload};
 use jiff::Timestamp;
 use std::{
     collections::HashSet,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -32,10 +34,11 @@ use tokio_util::sync::CancellationToken;
 const BATCH: usize = 128;
 /// Between attempts while the store or the disk cannot write.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Looked at without being told, at the latest after this.
-const IDLE: Duration = Duration::from_secs(10);
+/// Looked at without being told, at the latest after this: a message whose client left before its receipt tells nobody.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// What makes tickets of messages.
+#[derive(Clone)]
 pub struct Issuer {
     /// The store, the events and the time.
     pub reviser: Reviser,
@@ -82,15 +85,18 @@ impl Issuer {
     pub async fn run(self, stop: CancellationToken) {
         let mut after = MessageId(0);
         let mut skipped = false;
+        // Messages still to be taken one at a time: one of them failed the transaction of all.
+        let mut alone = 0usize;
         loop {
             self.alive_at.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
             let round = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                round = self.round(after) => round,
+                round = self.round(after, if alone > 0 { 1 } else { BATCH }) => round,
             };
             let wait = match round {
                 Ok(Some(round)) => {
+                    alone = alone.saturating_sub(1);
                     after = round.last;
                     skipped |= round.skipped;
                     continue;
@@ -98,7 +104,12 @@ impl Issuer {
                 // The end of the line: from the start again, for what was skipped, released or has closed meanwhile.
                 Ok(None) => {
                     after = MessageId(0);
+                    alone = 0;
                     self.wait(std::mem::take(&mut skipped)).await
+                }
+                Err(StoreError::Failed(_)) if alone == 0 => {
+                    alone = BATCH;
+                    continue;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "issuing waits for the store");
@@ -126,9 +137,9 @@ impl Issuer {
     }
 
     /// One batch; `None` at the end of the line.
-    async fn round(&self, after: MessageId) -> Result<Option<Round>, StoreError> {
+    async fn round(&self, after: MessageId, limit: usize) -> Result<Option<Round>, StoreError> {
         let store = &self.reviser.store;
-        let messages = store.pending(after, Timestamp::now(), BATCH).await?;
+        let messages = store.pending(after, Timestamp::now(), limit).await?;
         let Some(last) = messages.last().map(|message| message.id) else { return Ok(None) };
         let mut outcomes = Vec::with_capacity(messages.len());
         let mut conversations = HashSet::new();
@@ -139,16 +150,35 @@ impl Issuer {
                 true if !conversations.insert(message.number) => continue,
                 true => store.conversation(message.number).await?,
             };
-            match self.outcomes(said).await {
+            match self.decide(said).await {
                 Ok(decided) => outcomes.extend(decided),
                 Err(NotNow::Later) => skipped = true,
                 Err(NotNow::Store(error)) => return Err(error),
             }
         }
         if !outcomes.is_empty() {
-            skipped |= self.store(outcomes).await?;
+            match self.store(outcomes).await {
+                // It keeps its place and is tried again, but it does not stop the line.
+                Err(StoreError::Failed(error)) if limit == 1 => {
+                    tracing::error!(alarm = true, %error, message = last.0, "a message cannot be issued; the others go on");
+                    skipped = true;
+                }
+                stored => skipped |= stored?,
+            }
         }
         Ok(Some(Round { last, skipped }))
+    }
+
+    /// As [`Self::outcomes`]; what panics goes into quarantine, and the line goes on.
+    async fn decide(&self, messages: Vec<Message>) -> Result<Vec<Outcome>, NotNow> {
+        let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
+        match AssertUnwindSafe(self.outcomes(messages)).catch_unwind().await {
+            Ok(decided) => decided,
+            Err(_panic) => {
+                let reason = || "issuing panicked: a bug; see the log".to_owned();
+                Ok(ids.into_iter().map(|id| quarantine(id, reason())).collect())
+            }
+        }
     }
 
     /// Tells whether something was left for another round.
@@ -199,25 +229,35 @@ impl Issuer {
         }
         let channel = said.first().and_then(|(message, _)| self.channels.get(message.channel.as_str()));
         if let Some(channel) = channel {
-            outcomes.push(self.ticket(channel, Matter { said })?);
+            outcomes.push(self.ticket(channel, Matter { said }).await?);
         }
         Ok(outcomes)
     }
 
-    fn ticket(&self, channel: &Channel, matter: Matter) -> Result<Outcome, NotNow> {
+    async fn ticket(&self, channel: &Arc<Channel>, matter: Matter) -> Result<Outcome, NotNow> {
         // Nothing is linked yet, and there is no way to say that something is.
         if let Some(repeat) = repeats::find(&matter) {
             match repeat {}
         }
         let proposal = triage::propose(&matter);
-        self.compose(channel, matter, proposal)
+        let mut attachments = matter.said.iter().flat_map(|(_, appeal)| &appeal.attachments);
+        if !attachments.any(|attachment| matches!(attachment.payload, Payload::Inline(_))) {
+            return self.compose(channel, matter, proposal);
+        }
+        // Attachments are written and synced: not on a thread that others wait for.
+        let (issuer, channel) = (self.clone(), channel.clone());
+        let composed = tokio::task::spawn_blocking(move || issuer.compose(&channel, matter, proposal)).await;
+        composed.unwrap_or_else(|failed| match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(NotNow::Later),
+        })
     }
 
     /// A message that is no appeal, taken for one after all, because there is no ticket that it could be about.
-    async fn after_all(&self, channel: &Channel, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
+    async fn after_all(&self, channel: &Arc<Channel>, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
         match message.ticketed {
             true => self.supplement(message, appeal).await,
-            false => self.ticket(channel, Matter { said: vec![(message, appeal)] }),
+            false => self.ticket(channel, Matter { said: vec![(message, appeal)] }).await,
         }
     }
 }

@@ -13,12 +13,18 @@ use crate::{
 use jiesu_connector::{Appeal, Intent, Note};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use std::sync::Arc;
 
 /// How long the fate of a reply that is not known waits for it; then it is some other program's.
 const FATE_WAITS: SignedDuration = SignedDuration::from_secs(10);
 
 impl Issuer {
-    pub(super) async fn word(&self, channel: &Channel, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
+    pub(super) async fn word(
+        &self,
+        channel: &Arc<Channel>,
+        message: Message,
+        appeal: Appeal,
+    ) -> Result<Outcome, NotNow> {
         let (flag, event) = match appeal.intent {
             Intent::Urge => ("urged", kind::URGED),
             Intent::Withdraw => ("withdrawn", kind::WITHDRAWN),

@@ -3,14 +3,13 @@
 use super::{Public, answer, not_found};
 use crate::{
     channels::Channel,
-    server::{Peer, limits::too_many, problem::Http, read_body},
+    server::{Peer, Room, limits::too_many, problem::Http, read_body_into},
 };
 use axum::{
     extract::{Extension, Request, State},
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use http_body::Body;
 use jiesu_connector::{Accept, Callers, Inbound, Problem, Reception, Refusal, Rejection, Webhook};
 use jiff::Timestamp;
 use std::{
@@ -20,8 +19,6 @@ use std::{
 
 /// Bodies from this size on are looked at away from the async threads.
 const LARGE: usize = 256 << 10;
-/// How long a request waits for its share of the memory for bodies.
-const WAIT_FOR_ROOM: Duration = Duration::from_secs(5);
 
 pub(super) async fn serve(
     State(public): State<Arc<Public>>,
@@ -49,16 +46,14 @@ pub(super) async fn serve(
         return answer(problem.retry(Duration::from_secs(60)));
     }
     let (head, body) = request.into_parts();
-    let kib = body.size_hint().upper().unwrap_or(public.max_body).min(public.max_body).div_ceil(1024).max(1);
-    let room = public.body_budget.clone().acquire_many_owned(u32::try_from(kib).unwrap_or(u32::MAX));
-    let Ok(Ok(_room)) = tokio::time::timeout(WAIT_FOR_ROOM, room).await else {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once; try again");
-        return answer(problem.retry(Duration::from_secs(2)));
-    };
-    let body = match read_body(body, public.max_body).await {
+    // Held until the message is on disk.
+    let mut room = Room::of(&public.body_budget);
+    let body = match read_body_into(body, public.max_body, &mut room).await {
         Ok(body) => body,
         Err(problem) => {
-            public.intake.rejected(&channel, "body");
+            if problem.status.is_client_error() {
+                public.intake.rejected(&channel, "body");
+            }
             return answer(problem);
         }
     };

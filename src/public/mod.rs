@@ -13,7 +13,10 @@ use crate::{
     intake::Intake,
     number::ReceiptKey,
     revise::Reviser,
-    server::{limits::Limiter, problem::with_fallbacks},
+    server::{
+        limits::Limiter,
+        problem::{with_fallbacks, with_problems},
+    },
     store::Store,
 };
 use axum::{
@@ -79,12 +82,13 @@ pub use tries::Tries;
 pub fn routes(public: Arc<Public>) -> Router {
     let router = Router::new()
         .route("/", get(home))
-        .route("/channels/{id}", any(channel::serve))
-        .route("/channels/{id}/{*rest}", any(channel::serve))
         .route("/status", get(status::page).post(status::form))
         .route("/api/v1/status", post(status::json))
         .route("/api/v1/tickets/{number}/updates", post(update::serve))
         .route("/files/{number}/{file}", get(file::serve));
+    let router = with_problems(router)
+        .route("/channels/{id}", any(channel::serve))
+        .route("/channels/{id}/{*rest}", any(channel::serve));
     with_fallbacks(router.with_state(public))
 }
 

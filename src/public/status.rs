@@ -15,13 +15,13 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use jiesu_connector::{FieldFault, Problem};
 use maud::{DOCTYPE, Markup, html};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 use std::{sync::Arc, time::Instant};
 
 /// A look-up is a few dozen bytes.
 const MAX_BODY: u64 = 4 << 10;
 
-#[derive(Deserialize)]
 struct Query {
     number: String,
     code: String,
@@ -89,6 +89,22 @@ fn of_ticket(document: &str) -> Option<Progress> {
     })
 }
 
+/// Number and code, each a text.
+fn read(body: &[u8]) -> Result<Query, Vec<FieldFault>> {
+    let fault = |field: &str, detail: &str| FieldFault { field: field.into(), detail: detail.into() };
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
+        return Err(vec![fault("body", "is no JSON object; send {\"number\": \"…\", \"code\": \"…\"}")]);
+    };
+    match (fields.remove("number"), fields.remove("code")) {
+        (Some(Value::String(number)), Some(Value::String(code))) => Ok(Query { number, code }),
+        (number, code) => {
+            let given = [("number", number), ("code", code)];
+            let wrong = given.iter().filter(|(_, value)| !matches!(value, Some(Value::String(_))));
+            Err(wrong.map(|(field, _)| fault(field, "is required, as text: both stand on the receipt")).collect())
+        }
+    }
+}
+
 const NOT_FOUND: &str = "no appeal has this number and code; check both";
 
 /// `POST /api/v1/status`.
@@ -104,12 +120,9 @@ pub(super) async fn json(
         Ok(body) => body,
         Err(problem) => return answer(problem),
     };
-    let query: Query = match serde_json::from_slice(&body) {
+    let query = match read(&body) {
         Ok(query) => query,
-        Err(error) => {
-            let detail = format!("{error}; send {{\"number\": \"…\", \"code\": \"…\"}}");
-            return answer(Problem::fields(vec![FieldFault { field: "body".into(), detail }]));
-        }
+        Err(faults) => return answer(Problem::fields(faults)),
     };
     let mut response = match look_up(&public, &query).await {
         Found::Progress(progress) => axum::Json(progress).into_response(),
@@ -154,7 +167,7 @@ pub(super) async fn form(
     match look_up(&public, &query).await {
         Found::Progress(progress) => show(StatusCode::OK, None, &progress.number, shown(&progress)),
         Found::Nothing => {
-            let what = "没有找到。请核对受理编号和查询码，两者都在您的受理回执上。";
+            let what = "没有找到。请核对工单号和查询码，两者都在您的受理回执上。";
             show(StatusCode::NOT_FOUND, Some(what), &query.number, html! {})
         }
         Found::Wait(wait) => {
@@ -175,18 +188,23 @@ fn shown(progress: &Progress) -> Markup {
         section aria-labelledby="result" {
             h2 id="result" { "办理进度" }
             dl {
-                dt { "受理编号" } dd { (progress.number) }
+                dt { "工单号" } dd { (progress.number) }
                 dt { "当前状态" } dd { strong { (status_name(&progress.status)) } }
-                dt { "受理时间" } dd { (progress.received_at) }
+                dt { "收到时间" } dd { (clock(&progress.received_at)) }
             }
             @for reply in &progress.replies {
                 article {
-                    h3 { "答复 " (reply["at"].as_str().unwrap_or_default()) }
+                    h3 { "答复 · " (clock(reply["at"].as_str().unwrap_or_default())) }
                     p dir="auto" { (reply["text"].as_str().unwrap_or_default()) }
                 }
             }
         }
     }
+}
+
+/// RFC 3339 as people write it, to the minute, in the city's time.
+fn clock(time: &str) -> String {
+    time.chars().take(16).map(|letter| if letter == 'T' { ' ' } else { letter }).collect()
 }
 
 fn status_name(status: &str) -> &str {
@@ -219,11 +237,11 @@ fn show(status: StatusCode, error: Option<&str>, number: &str, result: Markup) -
                 main {
                     h1 { "进度查询" }
                     @if let Some(error) = error {
-                        div class="error" role="alert" id="error" { p { (error) } }
+                        div class="error" role="alert" id="error" tabindex="-1" autofocus { p { (error) } }
                     }
                     (result)
                     form method="post" action="/status" {
-                        label for="number" { "受理编号" }
+                        label for="number" { "工单号" }
                         p class="hint" id="number-hint" { "例如 20261122-000123-4" }
                         input id="number" name="number" value=(number) required aria-describedby="number-hint"
                             autocomplete="off" maxlength="32";
@@ -250,4 +268,22 @@ fn show(status: StatusCode, error: Option<&str>, number: &str, result: Markup) -
     );
     harden(headers);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn each_missing_or_mistyped_part_of_a_look_up_is_named() {
+        let fields = |body: &str| match read(body.as_bytes()) {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults.into_iter().map(|fault| fault.field).collect::<Vec<String>>(),
+        };
+        assert_eq!(fields(r#"{"number":"n","code":"c"}"#), [""; 0]);
+        assert_eq!(fields(r#"{"number":5,"code":"c"}"#), ["number"]);
+        assert_eq!(fields("{}"), ["number", "code"]);
+        assert_eq!(fields("[]"), ["body"]);
+        assert_eq!(fields("nope"), ["body"]);
+    }
 }

@@ -21,7 +21,10 @@ impl Tries {
     /// # Errors
     /// The time until it may be tried again.
     pub fn check(&self, number: &str, now: Instant) -> Result<(), Duration> {
-        let tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tries.len() >= NUMBERS && !tries.contains_key(number) {
+            tries.retain(|_, (_, since)| now.duration_since(*since) < WINDOW);
+        }
         match tries.get(number) {
             Some((count, since)) if *count >= TRIES => match WINDOW.checked_sub(now.duration_since(*since)) {
                 Some(wait) if !wait.is_zero() => Err(wait),
@@ -35,9 +38,6 @@ impl Tries {
     /// Counts a wrong try.
     pub fn wrong(&self, number: &str, now: Instant) {
         let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if tries.len() >= NUMBERS {
-            tries.retain(|_, (_, since)| now.duration_since(*since) < WINDOW);
-        }
         let entry = tries.entry(number.to_owned()).or_insert((0, now));
         if now.duration_since(entry.1) >= WINDOW {
             *entry = (0, now);
@@ -62,5 +62,13 @@ mod tests {
         assert_eq!(tries.check("n", start + WINDOW), Ok(()));
         tries.wrong("n", start + WINDOW);
         assert_eq!(tries.check("n", start + WINDOW), Ok(()), "the count began anew");
+    }
+
+    #[test]
+    fn a_flood_of_made_up_numbers_closes_the_look_up_for_a_while_and_not_for_ever() {
+        let (tries, start) = (Tries::default(), Instant::now());
+        (0..NUMBERS).for_each(|number| tries.wrong(&number.to_string(), start));
+        assert!(tries.check("another", start).is_err());
+        assert_eq!(tries.check("another", start + WINDOW), Ok(()));
     }
 }

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const MAX_BODY: u64 = 1 << 20;
+const MAX_UNIT: usize = 200;
 
 /// Where a ticket stands, as the core says it.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]
@@ -38,6 +39,7 @@ enum Status {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Update {
+    #[serde(default)]
     id: String,
     status: Option<Status>,
     unit: Option<String>,
@@ -49,20 +51,27 @@ struct Update {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Reply {
+    #[serde(default)]
     text: String,
     public: Option<bool>,
 }
 
 fn read(body: &[u8]) -> Result<Update, Vec<FieldFault>> {
     let fault = |field: &str, detail: String| vec![FieldFault { field: field.into(), detail }];
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(fault("body", "is no JSON object".into()));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let update: Update = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         fault(if path == "." { "body" } else { &path }, error.inner().to_string())
     })?;
     json.end().map_err(|error| fault("body", error.to_string()))?;
-    if update.id.is_empty() || update.id.len() > 200 {
+    if update.id.is_empty() || update.id.len() > 200 || update.id.contains('\0') {
         return Err(fault("id", "must be 1 to 200 bytes: the core's own, unique name of this update".into()));
+    }
+    if update.unit.as_ref().is_some_and(|unit| unit.chars().count() > MAX_UNIT || unit.contains('\0')) {
+        return Err(fault("unit", format!("must be at most {MAX_UNIT} characters, without U+0000")));
     }
     if update.at.as_ref().is_some_and(|at| at.parse::<Timestamp>().is_err()) {
         return Err(fault("at", "is no RFC 3339 time with offset, as 2026-11-22T08:00:00+08:00".into()));
@@ -71,7 +80,7 @@ fn read(body: &[u8]) -> Result<Update, Vec<FieldFault>> {
         return Err(fault("status", "is missing: an update has a status, a reply, or both".into()));
     }
     if update.reply.as_ref().is_some_and(|reply| reply.text.trim().is_empty() || reply.text.contains('\0')) {
-        return Err(fault("reply.text", "is empty or contains U+0000: give the words for the citizen".into()));
+        return Err(fault("reply.text", "is missing, empty or contains U+0000: give the words for the citizen".into()));
     }
     Ok(update)
 }
@@ -172,4 +181,25 @@ fn apply(public: &Public, row: &TicketRow, update: &Update, content: [u8; 16], r
     // An update that changes nothing is remembered all the same, but there is nothing to tell.
     let change = public.reviser.updated(row, &draft);
     TicketChange { update: Some((update.id.clone(), content)), reply: going, ..change }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn each_bad_field_of_an_update_is_named() {
+        let field = |body: &str| match read(body.as_bytes()) {
+            Ok(_) => String::new(),
+            Err(faults) => faults.into_iter().map(|fault| fault.field).collect::<Vec<_>>().join(" "),
+        };
+        assert_eq!(field(r#"{"id":"1","status":"replied","unit":"城管局","reply":{"text":"好"}}"#), "");
+        assert_eq!(field(r#"{"status":"replied"}"#), "id");
+        assert_eq!(field(r#"{"id":"a\u0000","status":"replied"}"#), "id");
+        assert_eq!(field(r#"{"id":"1","status":"done"}"#), "status");
+        assert_eq!(field(r#"{"id":"1","unit":"a\u0000","status":"closed"}"#), "unit");
+        assert_eq!(field(r#"{"id":"1","reply":{}}"#), "reply.text");
+        assert_eq!(field(r#"{"id":"1"}"#), "status");
+        assert_eq!(field(r#"["1","replied"]"#), "body");
+    }
 }

@@ -6,9 +6,50 @@ use http::StatusCode;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use jiesu_connector::Problem;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What is set aside for a body on the word of its `Content-Length` alone, in bytes.
 const ON_CREDIT: u64 = 64 << 10;
+/// Room is taken in steps of this many KiB.
+const STEP_KIB: u64 = 256;
+/// How long a body waits for more room.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(5);
+
+/// Memory for bodies that is shared by all connections: what is beyond a small body is taken from it as it arrives, so
+/// that a client that announces much and sends little holds little.
+#[derive(Debug, Default)]
+pub struct Room {
+    budget: Option<Arc<Semaphore>>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Taken from `budget`, which counts KiB; given back when dropped.
+    pub fn of(budget: &Arc<Semaphore>) -> Self {
+        Self { budget: Some(budget.clone()), held: None }
+    }
+
+    /// Makes room for `total` bytes.
+    async fn grow(&mut self, total: u64) -> Result<(), Problem> {
+        let Some(budget) = &self.budget else { return Ok(()) };
+        let wanted = total.saturating_sub(ON_CREDIT).div_ceil(STEP_KIB << 10) * STEP_KIB;
+        let held = self.held.as_ref().map_or(0, |permit| permit.num_permits() as u64);
+        if wanted <= held {
+            return Ok(());
+        }
+        let more = u32::try_from(wanted - held).unwrap_or(u32::MAX);
+        let Ok(Ok(more)) = tokio::time::timeout(WAIT_FOR_ROOM, budget.clone().acquire_many_owned(more)).await else {
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once; try again");
+            return Err(problem.retry(Duration::from_secs(2)));
+        };
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
 
 /// Reads `body` whole, at most `max` bytes, counted on the stream.
 ///
@@ -19,7 +60,15 @@ const ON_CREDIT: u64 = 64 << 10;
 /// # Errors
 /// 413 for a body that is or declares itself longer than `max`; 400 for one that ends early. Nothing of either is
 /// handed on.
-pub async fn read_body(mut body: Body, max: u64) -> Result<Bytes, Problem> {
+pub async fn read_body(body: Body, max: u64) -> Result<Bytes, Problem> {
+    read_body_into(body, max, &mut Room::default()).await
+}
+
+/// As [`read_body`], with what is beyond a small body taken from `room`.
+///
+/// # Errors
+/// The same; and 503 when there was no room for long.
+pub async fn read_body_into(mut body: Body, max: u64, room: &mut Room) -> Result<Bytes, Problem> {
     let declared = body.size_hint().lower();
     if declared > max {
         return Err(too_large(max));
@@ -34,8 +83,8 @@ pub async fn read_body(mut body: Body, max: u64) -> Result<Bytes, Problem> {
         return Ok(first);
     }
     let Some(second) = next(&mut body).await? else { return Ok(first) };
-    let room = declared.min(ON_CREDIT).max(total + second.len() as u64);
-    let mut whole = BytesMut::with_capacity(usize::try_from(room).unwrap_or_default());
+    let capacity = declared.min(ON_CREDIT).max(total + second.len() as u64);
+    let mut whole = BytesMut::with_capacity(usize::try_from(capacity).unwrap_or_default());
     whole.extend_from_slice(&first);
     let mut piece = Some(second);
     while let Some(bytes) = piece {
@@ -43,6 +92,7 @@ pub async fn read_body(mut body: Body, max: u64) -> Result<Bytes, Problem> {
         if total > max {
             return Err(too_large(max));
         }
+        room.grow(total).await?;
         whole.extend_from_slice(&bytes);
         piece = next(&mut body).await?;
     }

@@ -24,7 +24,7 @@ mod turn;
 mod wire;
 
 pub use accept::serve;
-pub use body::read_body;
+pub use body::{Room, read_body, read_body_into};
 pub use panics::log_panics;
 pub use peer::{Cidr, Peer};
 

@@ -5,7 +5,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response as HttpResponse},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use jiesu_connector::{Problem, Response};
 
 /// A connector's answer, or a problem (RFC 9457), as an HTTP response.
@@ -52,6 +52,21 @@ impl Http<Problem> {
         bytes.extend_from_slice(&body);
         bytes
     }
+}
+
+/// The router's own refusals are plain text: a path or query that it cannot read.
+async fn as_problem(response: HttpResponse) -> HttpResponse {
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    if !response.status().is_client_error() || response.headers().get(header::CONTENT_TYPE) != Some(&plain) {
+        return response;
+    }
+    Http(Problem::new(response.status(), "the address or its query cannot be read")).into_response()
+}
+
+/// Answers what the extractors of the routes so far refuse with problems. Not for the routes of channels, whose refusals
+/// are in words of their own.
+pub fn with_problems<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(axum::middleware::map_response(as_problem))
 }
 
 /// Answers 404 and 405 of `router` with problems. To be called when all routes are in.

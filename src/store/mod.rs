@@ -154,6 +154,12 @@ pub trait Store: EventLog {
     /// What became of what was received on a local day (`YYYYMMDD`).
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>>;
 
+    /// The places of a ticket's events after `cursor`, in order.
+    async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>>;
+
+    /// What came in since `since` (at most `limit` messages), and what waits for a person.
+    async fn glance(&self, since: Timestamp, limit: usize) -> Result<Glance>;
+
     /// Writes to the audit trail: `who` did `action` to these tickets.
     async fn audit(&self, at: Timestamp, who: &str, action: &str, numbers: Vec<Number>) -> Result<()>;
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiesu_connector::{Incoming, Raw};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 /// A message's place in the order of acceptance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -420,6 +420,8 @@ pub struct DeadQuery {
     pub destination: Option<String>,
     /// In this state.
     pub state: Option<DeadState>,
+    /// Of this ticket.
+    pub number: Option<Number>,
     /// At most so many.
     pub limit: usize,
 }
@@ -464,6 +466,17 @@ impl Tally {
         let became = [self.ticketed, self.supplement, self.repeat, self.redelivery, self.rejected, self.pending];
         self.received == became.iter().sum::<u64>()
     }
+}
+
+/// What the operators' picture of the line needs at a glance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// When each message since the asked-for moment was received, newest first.
+    pub arrivals: Vec<Timestamp>,
+    /// Dead letters that wait for a person, by destination; those with none are left out.
+    pub dead: BTreeMap<String, u64>,
+    /// Messages in quarantine.
+    pub quarantined: u64,
 }
 
 /// Who looked at whose data.

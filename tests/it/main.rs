@@ -4,6 +4,7 @@
 // A test has nobody to hand an error to: what cannot go on panics with the reason.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod browser;
 mod deliver;
 mod durable;
 mod failing_disk;
@@ -16,4 +17,5 @@ mod receipts;
 mod restart;
 mod shim;
 mod stop;
+mod webdriver;
 mod wechat;

@@ -106,6 +106,9 @@ impl Submission {
         faults.text("title", &self.title, MAX_LINE);
         faults.text("demand", &self.demand, MAX_CONTENT);
         faults.text("hotline", &self.hotline, 20);
+        if self.hotline.as_deref().is_some_and(|hotline| hotline.trim().is_empty()) {
+            faults.add("hotline", "is empty: leave it out for the channel's own");
+        }
         if let Some(who) = &self.appellant {
             faults.text("appellant.name", &who.name, 100);
             faults.text("appellant.phone", &who.phone, 40);
@@ -231,6 +234,7 @@ mod tests {
         assert_eq!(fields(r#"{"content":"a\u0000b"}"#), ["content"]);
         assert_eq!(fields(r#"{"content":7}"#), ["content"]);
         assert_eq!(fields(r#"{"content":"a","kind":"rant"}"#), ["kind"]);
+        assert_eq!(fields(r#"{"content":"a","hotline":""}"#), ["hotline"]);
         assert_eq!(fields(r#"{"content":"a","location":{"lat":91,"lon":0}}"#), ["location.lat"]);
         assert_eq!(fields(r#"{"content":"a","location":{"lat":9}}"#), ["location.lon"]);
         assert_eq!(fields(r#"{"content":"a","occurred_at":"yesterday"}"#), ["occurred_at"]);

@@ -80,8 +80,9 @@ fn text_stands_out_by_day_and_by_night() {
             (one.max(other) + 0.05) / (one.min(other) + 0.05)
         };
         for text in ["text", "soft", "accent", "wrong"] {
-            assert!(contrast(text, "page") >= 4.5, "{text} in {scheme}");
+            assert!(contrast(text, "page") >= 4.5 && contrast(text, "card") >= 4.5, "{text} in {scheme}");
         }
-        assert!(contrast("line", "page") >= 3.0, "the frames of fields in {scheme}");
+        assert!(contrast("on-accent", "accent") >= 4.5, "buttons in {scheme}");
+        assert!(contrast("line", "card") >= 3.0, "the frames of fields in {scheme}");
     }
 }

@@ -45,7 +45,10 @@ impl<T: Transport> Delivery<T> {
                 self.window.file(number);
                 self.calls.push(self.caller.exhume(key, number));
             }
-            Outcome::Delivered => self.finish(key, number),
+            Outcome::Delivered => {
+                self.pace.answered(took);
+                self.finish(key, number);
+            }
             Outcome::MessageAtFault { reason } => {
                 tries.refusals += 1;
                 let (refusals, attempts) = (tries.refusals, tries.attempts);

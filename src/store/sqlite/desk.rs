@@ -1,8 +1,33 @@
-//! What operators do: the audit trail, and channels they have stopped.
+//! What operators see and do: the picture of the line, the audit trail, and channels they have stopped.
 
-use crate::{number::Number, store::AuditEntry};
+use crate::{
+    number::Number,
+    store::{AuditEntry, Glance},
+};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
+
+/// Goes back from the newest message, so that it costs what came in lately and not what was ever stored.
+pub(super) fn glance(connection: &Connection, since: Timestamp, limit: usize) -> rusqlite::Result<Glance> {
+    let mut glance = Glance::default();
+    let mut newest = connection.prepare_cached("SELECT received_at FROM message ORDER BY id DESC LIMIT ?1")?;
+    for at in newest.query_map([limit as i64], |row| super::inbox::time(row, "received_at"))? {
+        let at = at?;
+        if at < since {
+            break;
+        }
+        glance.arrivals.push(at);
+    }
+    let sql = "SELECT destination, count(*) FROM dead_letter WHERE state = 'dead' GROUP BY destination";
+    let mut dead = connection.prepare_cached(sql)?;
+    for row in dead.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))? {
+        let (destination, count) = row?;
+        glance.dead.insert(destination, count);
+    }
+    let quarantined: i64 = connection.query_row("SELECT count(*) FROM quarantine", [], |row| row.get(0))?;
+    glance.quarantined = quarantined as u64;
+    Ok(glance)
+}
 
 pub(super) fn audit(
     connection: &Connection,

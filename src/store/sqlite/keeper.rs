@@ -1,7 +1,7 @@
 //! The keeper: copies the log into the file beside the writer, watches the room on the disk, and wakes a writer in
 //! trouble.
 
-use super::{Sqlite, open, writer::Writer};
+use super::{Sqlite, open, schema, writer::Writer};
 use rusqlite::Connection;
 use std::{
     fs,
@@ -11,17 +11,20 @@ use std::{
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The log is copied when it has this many bytes, or when a second has passed.
-const COPY_AT: u64 = 8 << 20;
+/// The log is copied when a second has passed; at once, if its file grew by so many bytes, or if the last round had
+/// as much to copy.
 const COPY_EVERY: Duration = Duration::from_secs(1);
-/// The log is begun anew when it has this many bytes.
-const RESTART_AT: u64 = 48 << 20;
+const GROWN: u64 = 8 << 20;
+const COPY_AT: i64 = GROWN as i64 / schema::PAGE_SIZE as i64;
+/// The log is begun anew when it has this many frames.
+const RESTART_AT: i64 = (48 << 20) / schema::PAGE_SIZE as i64;
 /// Room kept for what is in the line already, when the disk fills up: this, or a twentieth of a small disk.
 const RESERVE: u64 = 64 << 20;
 
 pub(super) fn start(shared: Arc<Sqlite>, writer: Weak<Writer>) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("store-keeper".into()).spawn(move || {
-        let mut keeper = Keeper { shared, connection: None, copied_at: Instant::now(), copied_bytes: 0 };
+        let mut keeper =
+            Keeper { shared, connection: None, copied_at: Instant::now(), copied_frames: 0, busy: false, log_bytes: 0 };
         while !keeper.shared.stopping.load(Ordering::Relaxed) {
             keeper.look(&writer);
             thread::sleep(LOOK_EVERY);
@@ -33,7 +36,9 @@ struct Keeper {
     shared: Arc<Sqlite>,
     connection: Option<Connection>,
     copied_at: Instant,
-    copied_bytes: u64,
+    copied_frames: i64,
+    busy: bool,
+    log_bytes: u64,
 }
 
 impl Keeper {
@@ -48,17 +53,24 @@ impl Keeper {
             return;
         }
         let log = fs::metadata(open::beside(&self.shared.path, "-wal")).map_or(0, |metadata| metadata.len());
-        let due = log >= self.copied_bytes + COPY_AT || self.copied_at.elapsed() >= COPY_EVERY;
-        if log == 0 || !due {
+        let due = self.busy || log >= self.log_bytes + GROWN || self.copied_at.elapsed() >= COPY_EVERY;
+        if !due || !self.shared.written.swap(false, Ordering::Relaxed) {
             return;
         }
+        self.log_bytes = log;
         match self.copy() {
-            // All of it is in the file, so the next writer begins the log anew by itself.
-            Ok((frames, copied)) if frames == copied => self.copied_bytes = 0,
-            Ok(_) => {
-                self.copied_bytes = log;
-                if log >= RESTART_AT {
+            // Frames, not the length of the file: that stays when the log begins anew.
+            Ok((frames, copied)) => {
+                self.busy = copied - self.copied_frames >= COPY_AT;
+                self.copied_frames = copied;
+                if frames >= RESTART_AT {
+                    // Under a load that never pauses, the log would never be at an end by itself.
                     self.shared.restart_log.store(true, Ordering::Relaxed);
+                    self.copied_frames = 0;
+                }
+                if copied < frames || frames < 0 {
+                    // A reader or another round was in the way: there is more to do.
+                    self.shared.written.store(true, Ordering::Relaxed);
                 }
             }
             // The log keeps it; there will be room again.

@@ -35,9 +35,20 @@ pub(super) fn append(connection: &Connection, events: &mut [NewEvent]) -> rusqli
     Ok(())
 }
 
+/// The destination whose cursor is not one: no event is numbered up to it. Configured ones have a name.
+const FLOOR: &str = "";
+
 pub(super) fn last(connection: &Connection) -> rusqlite::Result<Sequence> {
-    let sql = "SELECT coalesce(max(sequence), 0) FROM event";
-    connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).map(Sequence)
+    let sql = "SELECT max(coalesce((SELECT max(sequence) FROM event), 0),
+                          coalesce((SELECT cursor FROM destination WHERE name = ?1), 0))";
+    connection.prepare_cached(sql)?.query_row([FLOOR], |row| row.get(0)).map(Sequence)
+}
+
+/// Leaves out the sequences up to `floor`: somebody's cursor may be there already, though the events are lost.
+pub(super) fn set_floor(connection: &Connection, floor: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO destination VALUES (?1, ?2, '[]')
+               ON CONFLICT (name) DO UPDATE SET cursor = max(cursor, excluded.cursor)";
+    connection.execute(sql, params![FLOOR, floor]).map(drop)
 }
 
 fn event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
@@ -64,6 +75,14 @@ pub(super) fn events(connection: &Connection, cursor: Sequence, limit: usize) ->
         }
     }
     Ok(events)
+}
+
+/// Reads every event after `cursor`: short, as that is the end of the log that a destination still has before it.
+pub(super) fn events_of(connection: &Connection, number: Number, cursor: Sequence) -> rusqlite::Result<Vec<Sequence>> {
+    let sql = "SELECT sequence FROM event WHERE sequence > ?1 AND number = ?2 ORDER BY sequence";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([cursor.0, number.to_key()], |row| row.get(0).map(Sequence))?;
+    rows.collect()
 }
 
 pub(super) fn progress(connection: &Connection, name: &str) -> rusqlite::Result<Progress> {
@@ -114,10 +133,11 @@ fn state_name(state: DeadState) -> &'static str {
 
 pub(super) fn dead_letters(connection: &Connection, query: &DeadQuery) -> rusqlite::Result<Vec<DeadLetter>> {
     let sql = "SELECT dead_letter.*, event.id, event.kind, event.number FROM dead_letter JOIN event USING (sequence)
-               WHERE (?1 IS NULL OR destination = ?1) AND (?2 IS NULL OR state = ?2)
-               ORDER BY at DESC, sequence DESC LIMIT ?3";
+               WHERE (?1 IS NULL OR destination = ?1) AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR number = ?3)
+               ORDER BY at DESC, sequence DESC LIMIT ?4";
     let mut statement = connection.prepare_cached(sql)?;
-    let wanted = params![query.destination, query.state.map(state_name), query.limit as i64];
+    let number = query.number.map(|number| number.to_key());
+    let wanted = params![query.destination, query.state.map(state_name), number, query.limit as i64];
     let rows = statement.query_map(wanted, |row| {
         Ok(DeadLetter {
             destination: row.get("destination")?,

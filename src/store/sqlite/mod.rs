@@ -6,20 +6,24 @@ mod conversation;
 mod desk;
 mod inbox;
 mod keeper;
+mod lock;
 mod log;
 mod open;
 mod outbox;
 mod reader;
 mod salvage;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod writer;
 
+pub use lock::lock_is_free;
 pub(crate) use open::make_directory;
-pub use open::{OpenError, inspect, lock_is_free};
+pub use open::{OpenError, inspect};
 
 use super::{
-    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Health, Known,
+    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
     LatestProgress, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Reach, Requeue, Result, Sequence,
     Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
@@ -45,9 +49,13 @@ struct Sqlite {
     low_space: AtomicBool,
     /// The checkpoint failed: the writer opens its handle anew.
     suspect: AtomicBool,
-    /// The log is large and copied: the writer may begin it anew.
+    /// Something was written since the keeper last copied the log.
+    written: AtomicBool,
+    /// The log is large: the writer begins it anew.
     restart_log: AtomicBool,
     stopping: AtomicBool,
+    /// Held until the last thread has ended, so that two writers never meet.
+    lock: lock::Lock,
 }
 
 impl Sqlite {
@@ -58,6 +66,7 @@ impl Sqlite {
 
     /// A transaction went through: whatever the trouble was, it is over.
     fn note_written(&self) {
+        self.written.store(true, Ordering::Relaxed);
         if self.troubled.load(Ordering::Relaxed) {
             tracing::warn!("the store can write again");
             self.set_trouble(None);
@@ -71,8 +80,12 @@ pub struct SqliteStore {
     writer: Mutex<Option<Arc<writer::Writer>>>,
     readers: reader::Readers,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    // Held as long as the store is open.
-    _lock: open::Lock,
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+    }
 }
 
 impl SqliteStore {
@@ -88,8 +101,10 @@ impl SqliteStore {
             troubled: AtomicBool::new(false),
             low_space: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
+            written: AtomicBool::new(true),
             restart_log: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            lock,
         });
         let (writer, thread) = writer::Writer::start(shared.clone(), connection)?;
         let writer = Arc::new(writer);
@@ -99,7 +114,6 @@ impl SqliteStore {
             shared,
             writer: Mutex::new(Some(writer)),
             threads: Mutex::new(vec![keeper, thread]),
-            _lock: lock,
         })
     }
 
@@ -268,6 +282,14 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| inbox::tallies(connection, day)).await
     }
 
+    async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>> {
+        self.readers.read(move |connection| log::events_of(connection, number, cursor)).await
+    }
+
+    async fn glance(&self, since: Timestamp, limit: usize) -> Result<Glance> {
+        self.readers.read(move |connection| desk::glance(connection, since, limit)).await
+    }
+
     async fn audit(&self, at: Timestamp, who: &str, action: &str, numbers: Vec<Number>) -> Result<()> {
         let (who, action) = (who.to_owned(), action.to_owned());
         self.write(move |connection| desk::audit(connection, at, &who, &action, &numbers)).await
@@ -308,7 +330,18 @@ impl Store for SqliteStore {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.readers.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let joined = tokio::task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join)).await;
+        let shared = self.shared.clone();
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.into_iter().try_for_each(JoinHandle::join)?;
+            // Before the log goes away.
+            shared.lock.mark(false);
+            // What cannot be settled now stays in the log, where the next start finds it.
+            if let (false, Err(error)) = (shared.troubled.load(Ordering::Relaxed), open::settle(&shared.path)) {
+                tracing::warn!(%error, "the log was not copied into the store file at the end");
+            }
+            Ok::<_, Box<dyn std::any::Any + Send>>(())
+        })
+        .await;
         match joined {
             Ok(Ok(())) => Ok(()),
             _ => Err(super::StoreError::Failed("a thread of the store panicked".into())),

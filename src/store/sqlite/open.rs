@@ -1,11 +1,10 @@
 //! Opening the file: one process, a version we know, and no damage.
 
-use super::{salvage, schema};
-use rusqlite::{Connection, OpenFlags, ffi};
-use rustix::fs::{FlockOperation, flock};
+use super::{lock::Lock, salvage, schema};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 use std::{
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
@@ -13,6 +12,10 @@ use std::{
 
 /// Up to this size the file is checked whole before it is used, which takes well under a second.
 const CHECK_AT_START: u64 = 512 << 20;
+/// Waits for a lock that another handle of this process has.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+/// Beside the file, while it is known to need that check.
+const SUSPECT: &str = ".suspect";
 
 /// Why the store could not be opened. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +54,6 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
-/// The right to the file, for as long as this lives.
-pub(super) struct Lock {
-    _file: File,
-}
-
 /// `jiesu.db` and `-wal` as `jiesu.db-wal`.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -63,82 +61,84 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Whether no process has the store at `path` open.
-pub fn lock_is_free(path: &Path) -> bool {
-    match File::open(beside(path, ".lock")) {
-        Ok(file) => flock(&file, FlockOperation::NonBlockingLockShared).is_ok(),
-        Err(_) => true,
-    }
-}
-
-fn lock(path: &Path) -> Result<Lock, OpenError> {
-    let name = beside(path, ".lock");
-    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(name)?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let mut holder = String::new();
-        let _ = file.take(20).read_to_string(&mut holder);
-        return Err(OpenError::InUse { path: path.to_owned(), holder: holder.trim().to_owned() });
-    }
-    file.set_len(0)?;
-    file.seek(SeekFrom::Start(0))?;
-    write!(file, "{}", std::process::id())?;
-    Ok(Lock { _file: file })
-}
-
-/// Opens the file, or makes it.
+/// Opens the file, or makes it; a damaged one is replaced by what can be read of it.
 pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_directory(directory)?;
-    let lock = lock(path)?;
-    let failed = |error| OpenError::Sqlite { path: path.to_owned(), error };
-    salvage::finish(path)?;
-    let fresh = fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
-    if fresh {
-        salvage::keep_lone_log(path)?;
-    } else {
-        inspect(path)?;
+    let (lock, killed) = Lock::take(path)?;
+    // Whoever was killed left a log behind, if only an empty one.
+    let log_is_gone = killed && path.exists() && !beside(path, "-wal").exists();
+    let connection = open_locked(path, directory)?;
+    if log_is_gone {
+        tracing::error!(
+            alarm = true,
+            path = %path.display(),
+            "THE LOG OF THE STORE IS GONE: what was acknowledged shortly before the end of the last run is lost, unless \
+             the -wal file is put back while the gateway is stopped"
+        );
+        salvage::skip(&connection).map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?;
     }
-    // SQLite gives its log the mode of its file.
-    File::options().append(true).create(true).mode(0o600).open(path)?;
-    let mut connection = match connect_checked(path, fresh) {
-        Err(OpenError::Sqlite { error, .. }) if !fresh && is_damage(path, &error) => {
+    lock.mark(true);
+    Ok((lock, connection))
+}
+
+fn open_locked(path: &Path, directory: &Path) -> Result<Connection, OpenError> {
+    // What a salvage before us could not finish.
+    if !salvage::finish(path)?.is_empty() {
+        tracing::warn!("the salvage of the store that was interrupted is finished");
+    }
+    let found = look(path)?;
+    if let Found::Damaged(damage) = &found {
+        salvage::salvage(path, damage)?;
+    }
+    let connection = match ready(path, CHECK_AT_START) {
+        Err(error) if is_damage(&error) => {
             salvage::salvage(path, &error.to_string())?;
-            connect_checked(path, fresh)?
+            ready(path, CHECK_AT_START)
         }
-        connected => connected?,
+        outcome => outcome,
     };
-    schema::migrate(&mut connection).map_err(failed)?;
-    // Leases of this file are of processes that are gone: the lock says so.
-    connection.execute("DELETE FROM lease", []).map_err(failed)?;
-    if fresh {
+    let failed = |error| OpenError::Sqlite { path: path.to_owned(), error };
+    let connection = connection.map_err(failed)?;
+    if !matches!(found, Found::Store) {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
         File::open(path)?.sync_all()?;
         File::open(directory)?.sync_all()?;
     }
-    Ok((lock, connection))
-}
-
-/// A handle to a file of a version we know, and without damage as far as that is quickly seen.
-fn connect_checked(path: &Path, fresh: bool) -> Result<Connection, OpenError> {
-    let failed = |error| OpenError::Sqlite { path: path.to_owned(), error };
-    let connection = connect(path).map_err(failed)?;
-    let found: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
-    if found > schema::version() {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known: schema::version() });
-    }
-    if !fresh && fs::metadata(path)?.len() <= CHECK_AT_START {
-        check(&connection).map_err(failed)?;
-    }
     Ok(connection)
 }
 
-/// Whether the file itself is at fault, not the disk or the rights.
-fn is_damage(path: &Path, error: &rusqlite::Error) -> bool {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => true,
-        Some(rusqlite::ErrorCode::NotADatabase) => salvage::looks_like_ours(path),
+/// A handle of a store that is whole and of our version.
+fn ready(path: &Path, check_up_to: u64) -> rusqlite::Result<Connection> {
+    let marked = beside(path, SUSPECT);
+    let mut connection = connect(path)?;
+    let fresh = fs::metadata(path).map_or(true, |metadata| metadata.len() <= u64::from(schema::PAGE_SIZE));
+    let small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= check_up_to);
+    if !fresh && (small || marked.exists()) {
+        check(&connection)?;
+    }
+    schema::migrate(&mut connection)?;
+    salvage::check_tables(&connection)?;
+    // Leases of this file are of processes that are gone: the lock says so.
+    connection.execute("DELETE FROM lease", [])?;
+    let _ = fs::remove_file(marked);
+    Ok(connection)
+}
+
+/// Whether the file is at fault, and not the disk, its room or its owner.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(error, _) => {
+            matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+                || error.extended_code == ffi::SQLITE_IOERR_SHORT_READ
+        }
         _ => false,
     }
+}
+
+/// Notes that SQLite found damage while the store was in use: the next start looks at all of the file, however large.
+pub(super) fn mark_suspect(path: &Path) {
+    let _ = File::create(beside(path, SUSPECT)).and_then(|file| file.sync_all());
 }
 
 /// A handle in the place of one that failed: everything that the log still holds goes into the file first, so that
@@ -147,6 +147,14 @@ pub(super) fn reopen(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path)?;
     let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if busy == 0 { Ok(connection) } else { Err(failure(ffi::SQLITE_BUSY, "readers are in the way")) }
+}
+
+/// All of the log into the file, so that the file alone is the store when nobody runs.
+pub(super) fn settle(path: &Path) -> rusqlite::Result<()> {
+    let connection = reopen(path)?;
+    // The last handle to close then removes the log.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    connection.close().map_err(|(_, error)| error)
 }
 
 /// A handle for reading only.
@@ -158,10 +166,15 @@ pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A handle for the checkpoint.
+/// A handle for writing and for the checkpoint.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    // SQLite gives its log the mode of its file. If this fails, SQLite says why.
+    let _ = File::options().append(true).create(true).mode(0o600).open(path);
     let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    // When the log goes into the file is said explicitly, never by the way: a damaged store must not be changed by
+    // closing it, and a handle that failed must not write again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "page_size", schema::PAGE_SIZE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // Every commit is on the disk before it is acknowledged.
@@ -175,34 +188,65 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Looks at the header of the file, if there is one, without touching anything.
+/// Looks at the file, if there is one, without touching anything.
 ///
 /// # Errors
 /// [`OpenError::Newer`] and [`OpenError::Foreign`], or the file cannot be read.
 pub fn inspect(path: &Path) -> Result<(), OpenError> {
-    let mut header = [0; 100];
-    let read = match File::open(path) {
-        Ok(mut file) => file.read(&mut header)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    if read < header.len() || !header.starts_with(b"SQLite format 3\0") {
-        return Ok(());
+    look(path).map(drop)
+}
+
+/// What lies at the path.
+enum Found {
+    Nothing,
+    Store,
+    Damaged(String),
+}
+
+/// Reads the file and its log without SQLite, which would convert or change what it opens.
+fn look(path: &Path) -> Result<Found, OpenError> {
+    let files = salvage::Files::open(path)?;
+    if files.empty() {
+        return Ok(Found::Nothing);
+    }
+    let header = files.first_page();
+    if !files.starts() {
+        return Ok(Found::Damaged("the file is gone or empty, but its log is there".into()));
+    }
+    if header.len() < 112 || !header.starts_with(b"SQLite format 3\0") {
+        return Ok(Found::Damaged("it does not begin as a SQLite file does".into()));
     }
     let word = |at: usize| i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     let (version, application) = (word(60), word(68));
-    if application != schema::APPLICATION_ID && application != 0 {
+    // A SQLite file with nothing in it yet: no table in the schema, which begins behind the header.
+    let blank = header[100] == 0x0D && header[103..105] == [0, 0];
+    if application != schema::APPLICATION_ID && !(application == 0 && version == 0 && blank) {
         return Err(OpenError::Foreign(path.to_owned()));
     }
     if version > schema::version() {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known: schema::version() });
     }
-    Ok(())
+    // Page size, and the fractions that the format fixes.
+    if application != 0 && (header[16..18] != [0x10, 0] || header[21..24] != [64, 32, 32]) {
+        return Ok(Found::Damaged("its header is damaged".into()));
+    }
+    if files.log_is_damaged() {
+        return Ok(Found::Damaged("the log is damaged in the middle".into()));
+    }
+    if files.torn_tail() > 0 {
+        tracing::info!(
+            bytes = files.torn_tail(),
+            "the log of the store ends in an incomplete transaction, as after a power cut; it was never acknowledged"
+        );
+    }
+    Ok(Found::Store)
 }
 
+/// Everything that SQLite finds wrong, up to a screenful.
 fn check(connection: &Connection) -> rusqlite::Result<()> {
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(failure(ffi::SQLITE_CORRUPT, &found)) }
+    let mut statement = connection.prepare("PRAGMA quick_check(20)")?;
+    let found = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    if found == ["ok"] { Ok(()) } else { Err(failure(ffi::SQLITE_CORRUPT, &found.join("; "))) }
 }
 
 /// Makes a directory whose name survives a power cut.

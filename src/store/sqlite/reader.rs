@@ -63,7 +63,11 @@ impl Inner {
             Ok(value)
         });
         outcome.map_err(|error| {
-            tracing::error!(%error, "reading the store failed");
+            let damaged = open::is_damage(&error);
+            tracing::error!(alarm = damaged, %error, "reading the store failed");
+            if damaged {
+                open::mark_suspect(&self.path);
+            }
             StoreError::Failed(error.to_string())
         })
     }

@@ -7,6 +7,7 @@ use super::{Sqlite, open};
 use crate::store::{Result, StoreError};
 use rusqlite::{Connection, ErrorCode};
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -16,6 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 2048;
 /// Jobs in one transaction at most, so that nobody waits for a giant.
 const BATCH: usize = 512;
+/// The writer waits so long for readers before the log begins anew.
+const RESTART_WAIT: Duration = Duration::from_millis(20);
 /// Between attempts to reopen a handle that failed.
 const REOPEN: Duration = Duration::from_secs(1);
 
@@ -36,7 +39,10 @@ struct Task<T, F> {
 
 impl<T: Send, F: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<T, F> {
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.value = Some((self.work)(connection)?);
+        // A mistake in one job must not end the only writer. Its transaction is rolled back, and it starts anew if it
+        // runs again, so nothing of its state is used.
+        let value = catch_unwind(AssertUnwindSafe(|| (self.work)(connection)));
+        self.value = Some(value.map_err(|_| open::failure(rusqlite::ffi::SQLITE_INTERNAL, "a store job panicked"))??);
         Ok(())
     }
 
@@ -98,11 +104,6 @@ impl Thread {
             }
             self.tidy();
         }
-        if let Some(connection) = self.connection.take() {
-            // All of the log into the file, so that the file alone is the store when nobody runs.
-            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-            let _ = connection.close();
-        }
     }
 
     /// The open handle; a failed one is opened anew, at most once a second.
@@ -139,8 +140,7 @@ impl Thread {
                     batch.drain(..).for_each(|job| job.finish(Err(error.clone())));
                 }
                 Trouble::Full => {
-                    self.shared.set_trouble(Some(format!("the disk is full: {error}")));
-                    let error = StoreError::Unavailable("the disk is full".into());
+                    let error = self.full(&error);
                     batch.drain(..).for_each(|job| job.finish(Err(error.clone())));
                 }
                 // One of them is at fault: each alone, so that it takes nobody with it.
@@ -157,10 +157,13 @@ impl Thread {
             };
             let outcome = transaction(connection, std::slice::from_mut(&mut job));
             job.finish(match outcome {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    self.shared.note_written();
+                    Ok(())
+                }
                 Err(error) => Err(match Trouble::of(&error) {
                     Trouble::Handle => self.give_up(&error),
-                    Trouble::Full => StoreError::Unavailable("the disk is full".into()),
+                    Trouble::Full => self.full(&error),
                     Trouble::Statement => {
                         tracing::error!(%error, "a store job failed");
                         StoreError::Failed(error.to_string())
@@ -172,12 +175,21 @@ impl Thread {
 
     /// After a failed write or fsync nobody knows what the disk holds: this handle is never used again.
     fn give_up(&mut self, error: &rusqlite::Error) -> StoreError {
+        if open::is_damage(error) {
+            open::mark_suspect(&self.shared.path);
+        }
         tracing::error!(alarm = true, %error, "STORE FAILURE: nothing is acknowledged until the store is open again");
         metrics::counter!("jiesu_store_failures_total").increment(1);
         self.shared.set_trouble(Some(error.to_string()));
         self.failed_at = Some(Instant::now());
         self.connection = None;
         StoreError::Unavailable(error.to_string())
+    }
+
+    /// Nothing of the transaction is kept; the handle is sound, and the keeper tries it until there is room.
+    fn full(&self, error: &rusqlite::Error) -> StoreError {
+        self.shared.set_trouble(Some(format!("the disk is full: {error}")));
+        StoreError::Unavailable("the disk is full".into())
     }
 
     /// Between transactions: what only the writer can do to the log.
@@ -189,8 +201,15 @@ impl Thread {
         if self.shared.restart_log.swap(false, Ordering::Relaxed)
             && let Some(connection) = &self.connection
         {
-            // Readers are quick, so this does not wait long; if one is in the way, the next round does it.
-            let _ = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+            // Nobody waits long for a reader that is in the way: the keeper asks again.
+            let _ = connection.busy_timeout(RESTART_WAIT);
+            let outcome = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+            let _ = connection.busy_timeout(open::BUSY);
+            if let Err(error) = outcome
+                && matches!(Trouble::of(&error), Trouble::Handle)
+            {
+                self.give_up(&error);
+            }
         }
     }
 }
@@ -214,6 +233,11 @@ enum Trouble {
 
 impl Trouble {
     fn of(error: &rusqlite::Error) -> Self {
+        // The shared index of the log is a file, too, and there may be no room for it.
+        let extended = error.sqlite_error().map(|error| error.extended_code);
+        if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+            return Self::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Handle,

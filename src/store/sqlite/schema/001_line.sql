@@ -51,7 +51,7 @@ CREATE TABLE counter (
     day   INTEGER PRIMARY KEY,
     last  INTEGER NOT NULL,
     first INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- What became of what was received. What was received in the first place is counted from the messages themselves.
 CREATE TABLE tally (

@@ -1,0 +1,111 @@
+//! Destinations: how far each has come, and how far a ticket has come at each.
+
+use super::{Admin, answer, deliveries::unknown, failed, not_found};
+use crate::{
+    number::Number,
+    server::read_body,
+    store::{DeadQuery, DeadState, Sequence, StoreError},
+    ticket,
+};
+use axum::{
+    extract::{Path, Request, State},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use jiesu_connector::{FieldFault, Problem};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// `GET destinations`.
+pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
+    let newest = *admin.issued.borrow();
+    match admin.store.glance(Timestamp::now(), 0).await {
+        Ok(glance) => {
+            let shown = show(&admin, &glance.dead);
+            axum::Json(json!({ "destinations": shown, "newest": newest.to_string() })).into_response()
+        }
+        Err(error) => failed(error),
+    }
+}
+
+/// Each destination with the number of its dead letters.
+pub(super) fn show(admin: &Admin, dead: &BTreeMap<String, u64>) -> Vec<Value> {
+    let shown = admin.destinations.iter().map(|(name, worker)| {
+        let status = worker.status();
+        json!({
+            "name": name,
+            "up": status.up,
+            "since": ticket::rfc3339(status.since, &admin.zone),
+            "cursor": status.cursor.to_string(),
+            "behind": status.behind,
+            "in_flight": status.in_flight,
+            "dead": dead.get(name).unwrap_or(&0),
+            "last_error": status.last_error,
+        })
+    });
+    shown.collect()
+}
+
+/// `GET tickets/{number}/deliveries`: `done` is delivered, or not chosen by the destination's `events` and `where`.
+pub(super) async fn of_ticket(State(admin): State<Arc<Admin>>, Path(number): Path<String>) -> Response {
+    let Ok(number) = number.parse::<Number>() else { return not_found("there is no such ticket") };
+    match fates(&admin, number).await {
+        Ok(fates) => axum::Json(json!({ "deliveries": fates })).into_response(),
+        Err(error) => failed(error),
+    }
+}
+
+async fn fates(admin: &Admin, number: Number) -> Result<Vec<Value>, StoreError> {
+    let letters = DeadQuery { number: Some(number), limit: 1000, ..DeadQuery::default() };
+    let letters = admin.store.dead_letters(letters).await?;
+    let slowest = admin.destinations.values().map(|worker| worker.status().cursor).min().unwrap_or_default();
+    let open = admin.store.events_of(number, slowest).await?;
+    let mut fates = Vec::new();
+    for (name, worker) in &admin.destinations {
+        let progress = admin.store.progress(name).await?;
+        // What was saved last may be a little older than what the worker knows.
+        let cursor = progress.cursor.max(worker.status().cursor);
+        let done = |at: &Sequence| {
+            *at <= cursor || progress.ahead.iter().any(|(first, last)| (*first..=*last).contains(&at.0))
+        };
+        let of = |state| letters.iter().filter(|letter| letter.destination == *name && letter.state == state).count();
+        let (dead, waiting) = (of(DeadState::Dead), open.iter().filter(|at| !done(at)).count() + of(DeadState::Queued));
+        let state = match (dead, waiting) {
+            (1.., _) => "dead",
+            (0, 1..) => "waiting",
+            (0, 0) => "done",
+        };
+        fates.push(json!({ "destination": name, "state": state, "waiting": waiting, "dead": dead }));
+    }
+    Ok(fates)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rewind {
+    after: Value,
+}
+
+/// `POST destinations/{name}/rewind` with `{"after": CURSOR}`: everything after it goes to this destination again.
+pub(super) async fn rewind(State(admin): State<Arc<Admin>>, Path(name): Path<String>, request: Request) -> Response {
+    let Some(worker) = admin.destinations.get(&name) else { return unknown(&admin, &name) };
+    let body = match read_body(request.into_body(), 4096).await {
+        Ok(body) => body,
+        Err(problem) => return answer(problem),
+    };
+    let after = serde_json::from_slice::<Rewind>(&body).ok().and_then(|rewind| match rewind.after {
+        Value::String(text) => text.parse::<i64>().ok(),
+        value => value.as_i64(),
+    });
+    let Some(after) = after.filter(|after| *after >= 0) else {
+        let detail = "must be a cursor: 0, or the next of a page of the feed".into();
+        return answer(Problem::fields(vec![FieldFault { field: "after".into(), detail }]));
+    };
+    match worker.rewind(Sequence(after)).await {
+        Ok(cursor) => (StatusCode::ACCEPTED, axum::Json(json!({ "destination": name, "after": cursor.to_string() })))
+            .into_response(),
+        Err(stopped) => failed(StoreError::Unavailable(stopped.to_string())),
+    }
+}
