@@ -10,14 +10,17 @@ use jiesu_connector::{LookUp, Progress, Refusal, Response};
 use serde_json::Value;
 use std::time::Duration;
 
+/// Channels wait for about five seconds (WeChat), as at the door.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// Matters told at once.
 const LATEST: usize = 3;
 
 /// Answers from the store. Another citizen's number is as one that does not exist.
 pub(super) async fn answer(public: &Public, channel: &Channel, look_up: LookUp) -> Response {
     let LookUp { sender, number, answer } = look_up;
-    let found = find(public, channel, &sender, number.as_deref()).await;
-    let found = found.map_err(|_| Refusal::Unavailable { retry_after: Duration::from_secs(5) });
+    let found = tokio::time::timeout(PATIENCE, find(public, channel, &sender, number.as_deref())).await;
+    let unavailable = Refusal::Unavailable { retry_after: Duration::from_secs(5) };
+    let found = found.map_err(|_| unavailable).and_then(|found| found.map_err(|_| unavailable));
     answer(found.as_deref().map_err(|refusal| *refusal))
 }
 

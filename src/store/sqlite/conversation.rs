@@ -76,3 +76,104 @@ pub(super) fn talking(connection: &Connection, channel: &str, sender: &str) -> r
     let number = connection.prepare_cached(sql)?.query_row(params![channel, sender], |row| row.get(0));
     Ok(number.optional()?.map(Number::from_key))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        number::Number,
+        store::{Accepted, Message, MessageId, NewMessage, NewTicket, Outcome, Store, Window, sqlite::SqliteStore},
+    };
+    use bytes::Bytes;
+    use jiesu_connector::{Incoming, Raw, digest};
+    use jiff::Timestamp;
+    use std::{collections::BTreeMap, time::Duration};
+
+    const WINDOW: Window = Window { idle: Duration::from_secs(60), max: Duration::from_secs(600) };
+
+    fn said(second: i64) -> NewMessage {
+        NewMessage {
+            channel: "mp".into(),
+            hotline: "12345".into(),
+            received_at: Timestamp::from_second(1_763_800_000 + second).unwrap(),
+            day: 20_261_122,
+            window: Some(WINDOW),
+            incoming: Incoming {
+                raw: Raw { media_type: "text/plain".into(), meta: BTreeMap::new(), body: Bytes::new() },
+                keys: Vec::new(),
+                digest: digest([]),
+                sender: Some("citizen".into()),
+                hotline: None,
+                joins: true,
+            },
+        }
+    }
+
+    async fn accept(store: &SqliteStore, second: i64) -> Number {
+        match store.accept(vec![said(second)]).await.unwrap().remove(0) {
+            Accepted::New { number, .. } => number,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ticket(number: Number, messages: &[Message]) -> Outcome {
+        let ticket = NewTicket {
+            number,
+            code_hash: [0; 16],
+            channel: "mp".into(),
+            hotline: "12345".into(),
+            kind: "other",
+            appellant: String::new(),
+            sender: None,
+            received_at: Timestamp::UNIX_EPOCH,
+            document: "{}".into(),
+        };
+        let messages = messages.iter().map(|message| message.id).collect();
+        Outcome::Ticket { messages, ticket: Box::new(ticket), events: Vec::new(), media: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn a_conversation_closes_with_its_window_its_ticket_or_its_two_hundredth_message() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&directory.path().join("jiesu.db")).unwrap();
+        let first = accept(&store, 0).await;
+        assert_eq!(accept(&store, 59).await, first);
+        assert_eq!(accept(&store, 118).await, first, "the window moves with each message");
+        let second = accept(&store, 118 + 60).await;
+        assert_ne!(second, first, "idle is over");
+        // Its ticket is made, and the clock says that the window is open still: it has jumped, or the write was late.
+        let messages = store.conversation(second).await.unwrap();
+        assert_eq!(store.issue(vec![ticket(second, &messages)]).await, Ok(0));
+        let third = accept(&store, 179).await;
+        assert_ne!(third, second, "nothing joins a ticket unseen");
+        for second in 0..199 {
+            assert_eq!(accept(&store, 180 + second / 10).await, third);
+        }
+        assert_ne!(accept(&store, 200).await, third, "no ticket grows without end");
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_ticket_is_not_made_of_a_conversation_that_has_grown_nor_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&directory.path().join("jiesu.db")).unwrap();
+        let number = accept(&store, 0).await;
+        let before = store.conversation(number).await.unwrap();
+        accept(&store, 1).await;
+        assert_eq!(store.issue(vec![ticket(number, &before)]).await, Ok(1), "it has grown");
+        let all = store.conversation(number).await.unwrap();
+        assert_eq!(all.len(), 2);
+        // One of them in quarantine, the other the ticket; then it comes back.
+        let odd = Outcome::Quarantine { message: all[1].id, reason: "odd".into(), at: Timestamp::UNIX_EPOCH };
+        assert_eq!(store.issue(vec![odd, ticket(number, &all[..1])]).await, Ok(0));
+        assert_eq!(store.release(None).await, Ok(1));
+        let back = store.pending(MessageId(0), Timestamp::MAX, 10).await.unwrap();
+        assert!(back[0].ticketed && !back[0].conversation, "{back:?}");
+        // Whoever makes a second ticket of it all the same holds up nobody, and loses nothing.
+        let other = accept(&store, 2).await;
+        let others = store.conversation(other).await.unwrap();
+        assert_eq!(store.issue(vec![ticket(number, &back), ticket(other, &others)]).await, Ok(1));
+        assert!(store.ticket(other).await.unwrap().is_some());
+        assert_eq!(store.pending(MessageId(0), Timestamp::MAX, 10).await.unwrap().len(), 1);
+        store.close().await.unwrap();
+    }
+}

@@ -43,6 +43,8 @@ pub struct Tokens {
 #[derive(Default)]
 struct Known {
     held: Option<Held>,
+    /// The last one that the platform refused: not used again, also while no other can be had.
+    refused: Option<String>,
     /// The last log-in failed, and when: those who waited for it need not all try.
     trouble: Option<(Instant, Failure)>,
 }
@@ -97,6 +99,8 @@ impl Tokens {
     /// # Errors
     /// [`Failure`] of the log-in; nothing was sent to anybody.
     pub async fn get(&self, failed: Option<&str>) -> Result<String, Failure> {
+        let refused = self.refused(failed);
+        let failed = refused.as_deref();
         if let Some(token) = self.known(failed) {
             return Ok(token);
         }
@@ -115,7 +119,7 @@ impl Tokens {
         match fetched {
             Ok(held) => {
                 let token = held.token.clone();
-                *known = Known { held: Some(held), trouble: None };
+                (known.held, known.trouble) = (Some(held), None);
                 Ok(token)
             }
             Err(failure) => {
@@ -182,6 +186,15 @@ impl Tokens {
     /// [`Failure`], in words for an operator.
     pub async fn log_in(&self) -> Result<(), Failure> {
         self.request(false).await.map(drop)
+    }
+
+    /// Remembers `failed`; the one remembered, if there is none now.
+    fn refused(&self, failed: Option<&str>) -> Option<String> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failed) = failed {
+            known.refused = Some(failed.to_owned());
+        }
+        known.refused.clone()
     }
 
     fn known(&self, failed: Option<&str>) -> Option<String> {
