@@ -1,12 +1,15 @@
 //! Messages: accepted, waiting, in quarantine, counted.
 
-use super::conversation;
+use super::{
+    conversation,
+    keys::{self, Found},
+};
 use crate::{
     number::Number,
     store::{Accepted, Backlog, Message, MessageId, NewMessage, Quarantined, Tally},
 };
 use bytes::Bytes;
-use jiesu_connector::{DeliveryKey, OnOtherContent, Raw, digest};
+use jiesu_connector::{OnOtherContent, Raw};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -23,7 +26,7 @@ pub(super) fn accept(connection: &Connection, messages: &[NewMessage]) -> rusqli
     for message in messages {
         for key in &message.incoming.keys {
             if key.on_other_content == OnOtherContent::Refuse
-                && let Found::OtherContent = find(connection, message, key)?
+                && let Found::OtherContent = keys::find(connection, message, key)?
             {
                 return Ok(vec![Accepted::OtherContent]);
             }
@@ -32,40 +35,17 @@ pub(super) fn accept(connection: &Connection, messages: &[NewMessage]) -> rusqli
     messages.iter().map(|message| accept_one(connection, message)).collect()
 }
 
-enum Found {
-    Nothing,
-    OtherContent,
-    Same(i64),
-}
-
-fn name_of(message: &NewMessage, key: &DeliveryKey) -> [u8; 16] {
-    digest([message.channel.as_bytes(), key.scope.as_bytes(), key.value.as_bytes()])
-}
-
-fn find(connection: &Connection, message: &NewMessage, key: &DeliveryKey) -> rusqlite::Result<Found> {
-    let name = name_of(message, key);
-    let mut statement = connection.prepare_cached("SELECT content, message FROM delivery_key WHERE name = ?1")?;
-    let mut rows = statement.query([&name[..]])?;
-    let mut found = Found::Nothing;
-    while let Some(row) = rows.next()? {
-        if row.get_ref(0)?.as_blob()? == message.incoming.digest {
-            return Ok(Found::Same(row.get(1)?));
-        }
-        found = Found::OtherContent;
-    }
-    Ok(found)
-}
-
 fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result<Accepted> {
     let mut reused_key = false;
     for key in &message.incoming.keys {
-        match find(connection, message, key)? {
+        match keys::find(connection, message, key)? {
             Found::Same(first) => return redelivery(connection, message, first),
             Found::OtherContent => reused_key = true,
             Found::Nothing => {}
         }
     }
     let raw = &message.incoming.raw;
+    let names = keys::names(message);
     let meta = serde_json::to_string(&raw.meta).unwrap_or_default();
     let next: i64 =
         connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM message")?.query_row([], |row| row.get(0))?;
@@ -78,8 +58,8 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
     };
     connection
         .prepare_cached(
-            "INSERT INTO message (id, number, channel, hotline, received_at, sender, media_type, meta, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO message (id, number, channel, hotline, received_at, sender, media_type, meta, keys, digest, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             next,
@@ -90,6 +70,8 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
             message.incoming.sender,
             raw.media_type,
             meta,
+            names,
+            message.incoming.digest,
             &raw.body[..],
         ])?;
     connection.prepare_cached("INSERT INTO pending VALUES (?1, ?2, ?3)")?.execute(params![
@@ -97,13 +79,7 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
         number.to_key(),
         due
     ])?;
-    for key in &message.incoming.keys {
-        connection.prepare_cached("INSERT OR IGNORE INTO delivery_key VALUES (?1, ?2, ?3)")?.execute(params![
-            name_of(message, key),
-            message.incoming.digest,
-            next
-        ])?;
-    }
+    keys::add(connection, &names, &message.incoming.digest, next)?;
     Ok(Accepted::New { number, reused_key })
 }
 
@@ -115,10 +91,10 @@ fn next_sequence(connection: &Connection, day: u32, message: i64) -> rusqlite::R
 }
 
 /// The first receipt again.
-fn redelivery(connection: &Connection, message: &NewMessage, first: i64) -> rusqlite::Result<Accepted> {
+fn redelivery(connection: &Connection, message: &NewMessage, first: MessageId) -> rusqlite::Result<Accepted> {
     let sql = "SELECT message.number, message.received_at, code_hash FROM message
                LEFT JOIN ticket ON ticket.number = message.number WHERE id = ?1";
-    let accepted = connection.prepare_cached(sql)?.query_row([first], |row| {
+    let accepted = connection.prepare_cached(sql)?.query_row([first.0], |row| {
         Ok(Accepted::Redelivery {
             number: Number::from_key(row.get(0)?),
             received_at: time(row, "received_at")?,

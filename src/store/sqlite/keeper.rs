@@ -52,6 +52,10 @@ impl Keeper {
             }
             return;
         }
+        if let Some(writer) = writer.upgrade() {
+            // Trouble shows where it matters, in what is accepted; the keys stay where they are.
+            let _ = writer.fold_keys();
+        }
         let log = fs::metadata(open::beside(&self.shared.path, "-wal")).map_or(0, |metadata| metadata.len());
         let due = self.busy || log >= self.log_bytes + GROWN || self.copied_at.elapsed() >= COPY_EVERY;
         if !due || !self.shared.written.swap(false, Ordering::Relaxed) {

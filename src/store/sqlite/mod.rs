@@ -6,6 +6,7 @@ mod conversation;
 mod desk;
 mod inbox;
 mod keeper;
+mod keys;
 mod lock;
 mod log;
 mod open;

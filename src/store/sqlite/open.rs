@@ -1,6 +1,6 @@
 //! Opening the file: one process, a version we know, and no damage.
 
-use super::{lock::Lock, salvage, schema};
+use super::{keys, lock::Lock, salvage, schema};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 use std::{
     fs::{self, File},
@@ -78,6 +78,7 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
         );
         salvage::skip(&connection).map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?;
     }
+    keys::prepare(&connection).map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?;
     lock.mark(true);
     Ok((lock, connection))
 }
@@ -144,6 +145,13 @@ pub(super) fn mark_suspect(path: &Path) {
 /// A handle in the place of one that failed: everything that the log still holds goes into the file first, so that
 /// what is written from now on does not follow pages that may never have reached the disk.
 pub(super) fn reopen(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = emptied(path)?;
+    keys::prepare(&connection)?;
+    Ok(connection)
+}
+
+/// A handle, and nothing left in the log.
+fn emptied(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path)?;
     let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if busy == 0 { Ok(connection) } else { Err(failure(ffi::SQLITE_BUSY, "readers are in the way")) }
@@ -151,7 +159,7 @@ pub(super) fn reopen(path: &Path) -> rusqlite::Result<Connection> {
 
 /// All of the log into the file, so that the file alone is the store when nobody runs.
 pub(super) fn settle(path: &Path) -> rusqlite::Result<()> {
-    let connection = reopen(path)?;
+    let connection = emptied(path)?;
     // The last handle to close then removes the log.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     connection.close().map_err(|(_, error)| error)

@@ -3,7 +3,7 @@
 //! A disk does some hundred fsyncs a second; a flood brings thousands of messages. While one commit waits for the
 //! disk, the next batch gathers in the queue, so the batch grows with the load and nobody waits for a timer.
 
-use super::{Sqlite, open};
+use super::{Sqlite, keys, open};
 use crate::store::{Result, StoreError};
 use rusqlite::{Connection, ErrorCode};
 use std::{
@@ -248,6 +248,29 @@ impl Trouble {
 }
 
 impl Writer {
+    /// Takes recent delivery keys into the index, if it is worth it; for the keeper, which may wait.
+    ///
+    /// # Errors
+    /// The writer is in trouble; the keys stay where they are.
+    pub(super) fn fold_keys(&self) -> Result<()> {
+        let mut left = self.run_blocking(|connection| keys::begin(connection, keys::FOLD_AT))?;
+        while let Some(fold) = left {
+            left = self.run_blocking(move |connection| keys::fold(connection, &fold))?;
+        }
+        Ok(())
+    }
+
+    fn run_blocking<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let closed = || StoreError::Unavailable("the store is closed".into());
+        let (reply, answer) = oneshot::channel();
+        self.queue.blocking_send(Box::new(Task { work, value: None, reply })).map_err(|_| closed())?;
+        answer.blocking_recv().map_err(|_| closed())?
+    }
+
     /// Makes the writer try an empty transaction; for a keeper that sees trouble. Does not wait.
     pub(super) fn probe(&self) {
         let (reply, _) = oneshot::channel();

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     event::{Events, kind},
     number::Number,
-    store::sqlite::log,
+    store::sqlite::{keys, log},
 };
 use jiff::{Span, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -27,6 +27,9 @@ pub(super) fn mend(new: &Connection, carried: &Carried, report: &mut Report) -> 
     torn(new, carried, report)?;
     line(new, carried, report)?;
     references(new, report)?;
+    if !carried.whole("delivery_key") || !carried.whole("folded") {
+        keys::refill(new)?;
+    }
     events(new, carried, report)?;
     if !["message", "ticket", "pending", "quarantine", "tally"].iter().all(|table| carried.whole(table)) {
         tallies(new)?;

@@ -15,12 +15,13 @@ pub(super) struct Shape {
 
 /// Every table whose rows are carried over; leases are not: their holders are gone.
 pub(super) const SHAPES: &[Shape] = &[
-    Shape { table: "message", columns: "rittiottb" },
+    Shape { table: "message", columns: "rittiottbbb" },
     Shape { table: "pending", columns: "rii" },
     Shape { table: "conversation", columns: "ttiiii" },
     Shape { table: "quarantine", columns: "riti" },
     Shape { table: "delivery_key", columns: "bbi" },
     Shape { table: "counter", columns: "iii" },
+    Shape { table: "folded", columns: "ri" },
     Shape { table: "tally", columns: "ittiiiiii" },
     Shape { table: "ticket", columns: "ribtttttoit" },
     Shape { table: "reply", columns: "ritttttiiio" },

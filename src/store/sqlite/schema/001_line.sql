@@ -8,6 +8,8 @@ CREATE TABLE message (
     sender      TEXT,
     media_type  TEXT NOT NULL,
     meta        TEXT NOT NULL,         -- JSON object of strings
+    keys        BLOB NOT NULL,         -- the names of its delivery keys, 16 bytes each
+    digest      BLOB NOT NULL,         -- of its content
     body        BLOB NOT NULL
 ) STRICT;
 
@@ -39,12 +41,19 @@ CREATE TABLE quarantine (
 ) STRICT;
 
 -- Names under which a message could be sent again: a digest of (channel, scope, name), and of its content.
+-- Those of recent messages are not here yet, only in their messages.
 CREATE TABLE delivery_key (
     name    BLOB NOT NULL,
     content BLOB NOT NULL,
     message INTEGER NOT NULL,
     PRIMARY KEY (name, content)
 ) STRICT, WITHOUT ROWID;
+
+-- The keys of the messages up to this one are in delivery_key.
+CREATE TABLE folded (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    message INTEGER NOT NULL
+) STRICT;
 
 -- The last sequence of each local day's numbers, and where the day's messages begin.
 CREATE TABLE counter (
