@@ -2,6 +2,7 @@
 
 use crate::{
     admin::{self, Admin},
+    background::Background,
     channels::{Channel, Channels},
     config::{self, Assembly, ContactPolicy, Loaded, Success},
     delivery::{self, Contact, Destination, Filter, RetryPolicy},
@@ -41,6 +42,7 @@ use std::{
 };
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     sync::{Notify, watch},
     task::JoinSet,
     time::{Instant, timeout_at},
@@ -79,6 +81,9 @@ pub enum RunError {
         /// What is wrong.
         error: io::Error,
     },
+    /// The system gives no threads.
+    #[error("the system gives no threads: {0}")]
+    Threads(io::Error),
     /// The store failed at the start.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -207,16 +212,20 @@ async fn serve(
         due: media_due,
     };
     let replies = Replies { reviser: reviser.clone(), channels: channels.clone(), due: reply_due.clone() };
-    line.spawn(issuer.run(line_stop.clone()));
-    line.spawn(fetcher.run(line_stop.clone()));
-    line.spawn(replies.run(line_stop.clone()));
-    line.spawn(flush(intake.clone(), line_stop.clone()));
+    let background = Background::start().map_err(RunError::Threads)?;
     let mut destinations = BTreeMap::new();
-    for destination in destinations_of(loaded) {
-        let name = destination.name.clone();
-        let worker = delivery::start(store.clone(), destination, news.clone(), line_stop.clone())
-            .map_err(|error| RunError::Destination(name.clone(), error))?;
-        destinations.insert(name, worker);
+    {
+        let _there = background.handle().map(Handle::enter);
+        line.spawn(issuer.run(line_stop.clone()));
+        line.spawn(fetcher.run(line_stop.clone()));
+        line.spawn(replies.run(line_stop.clone()));
+        line.spawn(flush(intake.clone(), line_stop.clone()));
+        for destination in destinations_of(loaded) {
+            let name = destination.name.clone();
+            let worker = delivery::start(store.clone(), destination, news.clone(), line_stop.clone())
+                .map_err(|error| RunError::Destination(name.clone(), error))?;
+            destinations.insert(name, worker);
+        }
     }
     let sources = sources::start(&channels, &intake, &store, &stop);
 

@@ -14,6 +14,7 @@
 //! goes back to the citizen ([`reply`]). All of it rests on the [`store`].
 pub mod admin;
 pub mod assembly;
+pub mod background;
 pub mod channels;
 pub mod config;
 pub mod delivery;

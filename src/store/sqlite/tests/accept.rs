@@ -94,7 +94,8 @@ async fn a_job_that_fails_takes_nobody_with_it() {
         tasks.push(tokio::spawn(async move {
             if index % 8 == 3 {
                 // A number that is taken, and work that panics.
-                let clash = store.issue(vec![ticket(MessageId(2), taken, "again")]).await;
+                let again = "INSERT INTO ticket SELECT * FROM ticket";
+                let clash = store.write(move |connection| connection.execute(again, [])).await;
                 assert!(matches!(clash, Err(crate::store::StoreError::Failed(_))), "{clash:?}");
                 let panicked = store.write(|_| -> rusqlite::Result<()> { panic!("a mistake of ours") }).await;
                 assert!(panicked.is_err());

@@ -1,7 +1,7 @@
 //! Damaged files: whatever is intact is there afterwards, and the damaged files are kept.
 
 use super::{
-    super::{inbox, log, open, schema, tickets},
+    super::{inbox, keys, log, open, schema, tickets},
     *,
 };
 use crate::store::{EventLog, Progress};
@@ -50,6 +50,7 @@ fn sound() -> &'static Sound {
         // By hand, so that nobody copies the log into the file at another moment.
         let mut connection = open::connect(&place.path()).unwrap();
         schema::migrate(&mut connection).unwrap();
+        keys::prepare(&connection).unwrap();
         let transaction = |work: &dyn Fn(&Connection)| {
             connection.execute_batch("BEGIN").unwrap();
             work(&connection);
