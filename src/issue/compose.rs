@@ -76,7 +76,9 @@ impl Issuer {
             publish,
             replies: Vec::new(),
         };
-        let event = self.reviser.events.event(kind::CREATED, message.number, &at, &ticket, ());
+        // Written out once, for the store and for the event alike. It holds strings and numbers only, so it is JSON.
+        let document = serde_json::value::to_raw_value(&ticket).map_err(|_| NotNow::Later)?;
+        let event = self.reviser.events.event(kind::CREATED, message.number, &at, &document, ());
         let new = NewTicket {
             number: message.number,
             code_hash: self.key.code_hash(message.number),
@@ -87,7 +89,7 @@ impl Issuer {
             // Where they can ask or be answered under that name; elsewhere nobody looks for it.
             sender: message.sender.clone().filter(|_| channel.parts.converses || channel.parts.replier.is_some()),
             received_at: message.received_at,
-            document: serde_json::to_string(&ticket).unwrap_or_default(),
+            document: Box::<str>::from(document).into_string(),
         };
         let messages = matter.said.iter().map(|(message, _)| message.id).collect();
         Ok(Outcome::Ticket { messages, ticket: Box::new(new), events: vec![event], media })

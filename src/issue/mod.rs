@@ -31,7 +31,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Messages looked at in one round.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
+/// Between rounds under load: so many messages gather meanwhile that a transaction is worth its while. After a quiet
+/// time there is no wait.
+const GATHER: Duration = Duration::from_millis(20);
 /// Between attempts while the store or the disk cannot write.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Looked at without being told, at the latest after this: a message whose client left before its receipt tells nobody.
@@ -77,6 +80,7 @@ impl From<StoreError> for NotNow {
 /// What a round did.
 struct Round {
     last: MessageId,
+    messages: usize,
     skipped: bool,
 }
 
@@ -99,6 +103,12 @@ impl Issuer {
                     alone = alone.saturating_sub(1);
                     after = round.last;
                     skipped |= round.skipped;
+                    if round.messages < BATCH && alone == 0 {
+                        tokio::select! {
+                            () = stop.cancelled() => return,
+                            () = tokio::time::sleep(GATHER) => {}
+                        }
+                    }
                     continue;
                 }
                 // The end of the line: from the start again, for what was skipped, released or has closed meanwhile.
@@ -141,6 +151,7 @@ impl Issuer {
         let store = &self.reviser.store;
         let messages = store.pending(after, Timestamp::now(), limit).await?;
         let Some(last) = messages.last().map(|message| message.id) else { return Ok(None) };
+        let looked_at = messages.len();
         let mut outcomes = Vec::with_capacity(messages.len());
         let mut conversations = HashSet::new();
         let mut skipped = false;
@@ -166,7 +177,7 @@ impl Issuer {
                 stored => skipped |= stored?,
             }
         }
-        Ok(Some(Round { last, skipped }))
+        Ok(Some(Round { last, messages: looked_at, skipped }))
     }
 
     /// As [`Self::outcomes`]; what panics goes into quarantine, and the line goes on.
