@@ -6,10 +6,6 @@ use clap::{Parser, Subcommand, ValueEnum};
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
-/// A message is a hundred small allocations, made on one thread and freed on another, which glibc's allocator is slow at.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Jiesu 接诉: a multi-channel intake gateway for government service hotlines (12345).
 #[derive(Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true)]
