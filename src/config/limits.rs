@@ -15,7 +15,7 @@ pub struct Limits {
     pub per_address: Option<Rate>,
     /// Each api key.
     pub per_key: Rate,
-    /// Each citizen: what comes beyond it is still kept, but collapsed, never dropped.
+    /// Each citizen. Not enforced yet: everything is kept, and collapsing what comes beyond it belongs to the repeats.
     pub per_citizen: Rate,
 }
 

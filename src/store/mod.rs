@@ -4,9 +4,13 @@
 //! when it returns. No method relies on memory of this process, so that several nodes can share one store: work is
 //! claimed by [`Store::lease`], and tickets are changed by compare-and-swap on their version.
 
+mod fates;
+mod seen;
 pub mod sqlite;
 mod types;
 
+pub use fates::*;
+pub use seen::*;
 pub use types::*;
 
 use crate::number::Number;
