@@ -9,7 +9,7 @@ use super::{
 use axum::{Router, body::Body, response::IntoResponse};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use jiesu_connector::Problem;
@@ -38,15 +38,11 @@ pub(super) async fn exchange(
     let (mut parts, body) = request.into_parts();
     turn.request(!body.is_end_stream());
     parts.extensions.insert(Peer(client(address, &parts.headers, &shared.settings.proxies)));
-    // RFC 9112, section 3.2: a request without a host, or with two, is no request.
-    let hosts = parts.headers.get_all(header::HOST).iter().count();
-    let hosts_are_wrong = hosts > 1 || (hosts == 0 && parts.version == Version::HTTP_11);
     let request = Request::from_parts(parts, Received { body, turn: turn.clone() });
 
     let mut handler = pin!(AssertUnwindSafe(async move { app.call(request).await }).catch_unwind());
     let outcome = std::future::poll_fn(|cx| match turn.verdict() {
         Some(status) => Poll::Ready(Err(status)),
-        None if hosts_are_wrong => Poll::Ready(Err(StatusCode::BAD_REQUEST)),
         None => handler.as_mut().poll(cx).map(Ok),
     });
     let mut response = match outcome.await {
