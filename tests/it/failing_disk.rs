@@ -59,6 +59,12 @@ async fn a_full_disk_is_answered_503_while_the_rest_goes_on() {
     let gateway = site.start().await;
     let bodies = (0..200).map(|number| json!({ "id": format!("in-{number}"), "content": "早就来了" })).collect();
     let numbers = post_all(gateway.public, bodies, 8).await;
+    // In the event log, that is: a ticket that is not written yet needs room on any disk.
+    eventually("200 tickets", seconds(20), async || {
+        let page = get(gateway.admin, "/api/v1/events?after=0&limit=1000").await.json();
+        (page["events"].as_array().unwrap().len() == 200).then_some(())
+    })
+    .await;
     let faults = site.faults.as_ref().unwrap();
     faults.space(64 << 10);
     let filler = "满".repeat(20_000);

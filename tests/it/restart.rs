@@ -147,7 +147,7 @@ async fn an_emptied_file_is_said_so_and_its_log_is_kept() {
     let (mut site, _) = killed_store().await;
     File::options().write(true).open(site.database()).unwrap().set_len(0).unwrap();
     let (_gateway, log) = works(&mut site).await;
-    assert!(log.contains("STORE DAMAGED"), "{log}");
+    assert!(log.contains("THE STORE FILE IS DAMAGED"), "{log}");
     let kept = fs::read_dir(&site.data).unwrap().any(|entry| {
         let name = entry.unwrap().file_name().into_string().unwrap();
         name.contains(".damaged-") && name.ends_with("-wal")
