@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 const BATCH: usize = 256;
 /// Between rounds under load: so many messages gather meanwhile that a transaction is worth its while. After a quiet
 /// time there is no wait.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(10);
 /// Between attempts while the store or the disk cannot write.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Looked at without being told, at the latest after this: a message whose client left before its receipt tells nobody.

@@ -19,8 +19,6 @@ const QUEUE: usize = 2048;
 const BATCH: usize = 512;
 /// The writer waits so long for readers before the log begins anew.
 const RESTART_WAIT: Duration = Duration::from_millis(20);
-/// Times that the writer lets others go first before a commit.
-const YIELDS: usize = 4;
 /// Between attempts to reopen a handle that failed.
 const REOPEN: Duration = Duration::from_secs(1);
 
@@ -96,15 +94,10 @@ struct Thread {
 impl Thread {
     fn work(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch = Vec::with_capacity(BATCH);
-        let mut last = 0;
         loop {
             if jobs.blocking_recv_many(&mut batch, BATCH) == 0 {
                 break;
             }
-            if last > 1 {
-                gather(&mut jobs, &mut batch);
-            }
-            last = batch.len();
             match self.connection() {
                 Ok(_) => self.commit(&mut batch),
                 Err(error) => batch.drain(..).for_each(|job| job.finish(Err(error.clone()))),
@@ -217,23 +210,6 @@ impl Thread {
             {
                 self.give_up(&error);
             }
-        }
-    }
-}
-
-/// Under load the others are about to come: a commit costs the same for ten as for fifty, so those who are ready get the
-/// processor first. Costs nothing where they have one of their own.
-fn gather(jobs: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
-    for _ in 0..YIELDS {
-        let before = batch.len();
-        std::thread::yield_now();
-        while batch.len() < BATCH
-            && let Ok(job) = jobs.try_recv()
-        {
-            batch.push(job);
-        }
-        if batch.len() == before {
-            return;
         }
     }
 }
