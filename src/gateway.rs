@@ -187,7 +187,7 @@ async fn serve(
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
     let intake = Arc::new(Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone()));
 
-    // The line behind the door stops a little later than the door, so that what came in last still moves on.
+    // Stopped by its own token, once the stop is said: what is accepted after that waits on the disk.
     let line_stop = CancellationToken::new();
     let mut line = JoinSet::new();
     let reviser = Reviser { store: store.clone(), events, issued, zone: zone.clone() };
