@@ -17,6 +17,17 @@ impl Matter {
         self.said.iter().find_map(|(_, appeal)| get(appeal))
     }
 
+    /// What the channel found out, each finding once.
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags: Vec<String> = Vec::new();
+        for flag in self.said.iter().flat_map(|(_, appeal)| &appeal.flags) {
+            if !flags.contains(flag) {
+                flags.push(flag.clone());
+            }
+        }
+        flags
+    }
+
     /// All words of the citizen, in order.
     pub fn content(&self) -> String {
         let words = self.said.iter().map(|(_, appeal)| appeal.content.as_str()).filter(|words| !words.is_empty());

@@ -211,7 +211,8 @@ async fn serve(
         public_url: public_url.clone(),
         due: media_due,
     };
-    let replies = Replies { reviser: reviser.clone(), channels: channels.clone(), due: reply_due.clone() };
+    let replies =
+        Replies { reviser: reviser.clone(), channels: channels.clone(), key: key.clone(), due: reply_due.clone() };
     let background = Background::start().map_err(RunError::Threads)?;
     let mut destinations = BTreeMap::new();
     {

@@ -102,6 +102,26 @@ impl ReceiptKey {
         Self(bytes)
     }
 
+    /// What we show beside a ticket's number where we write to its citizen: whoever shows it back was written to.
+    /// Sixteen lower-case letters and digits (80 bits).
+    pub fn proof(&self, number: Number) -> String {
+        let mac = self.mac("reply", &[&number.to_key().to_be_bytes()]);
+        mac[..10]
+            .chunks(5)
+            .flat_map(|five| {
+                let bits = five.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+                (0..8)
+                    .rev()
+                    .map(move |place| ALPHABET[(bits >> (5 * place)) as usize & 31].to_ascii_lowercase() as char)
+            })
+            .collect()
+    }
+
+    /// Whether `shown` is the proof of `number`.
+    pub fn proves(&self, number: Number, shown: &str) -> bool {
+        self.proof(number).as_bytes().ct_eq(shown.to_ascii_lowercase().as_bytes()).into()
+    }
+
     /// HMAC-SHA256 of `parts`, for one `purpose`.
     pub fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         // The key's length is fixed, so the MAC always takes it.

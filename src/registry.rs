@@ -17,6 +17,7 @@ impl Registry {
     /// Every connector of this build, one line each.
     pub fn standard() -> Self {
         Self(vec![
+            Registration::of::<jiesu_email::Email>(),
             Registration::of::<jiesu_partner::Partner>(),
             Registration::of::<jiesu_web::Web>(),
             Registration::of::<jiesu_wechat::Wechat>(),
@@ -90,7 +91,12 @@ mod tests {
     fn every_connector_of_the_registry_keeps_to_the_contract() {
         let web = Specimen { example: Some(serde_json::json!({})), ..Specimen::of::<jiesu_web::Web>() };
         let wechat = Specimen::of::<jiesu_wechat::Wechat>();
-        let specimens = [Specimen::of::<jiesu_partner::Partner>(), web, wechat];
+        let secret = jiesu_connector_testkit::SECRET;
+        let smtp = serde_json::json!({ "host": "h", "username": "u", "password": secret, "from": "a@b.cn" });
+        let email =
+            serde_json::json!({ "transport": "imap", "host": "h", "username": "u", "password": secret, "smtp": smtp });
+        let email = Specimen { example: Some(email), ..Specimen::of::<jiesu_email::Email>() };
+        let specimens = [email, Specimen::of::<jiesu_partner::Partner>(), web, wechat];
         let names = specimens.each_ref().map(|specimen| specimen.name);
         assert_eq!(Registry::standard().names(), names, "list the new connector here, too");
         let readme = include_str!("../connectors/README.md");

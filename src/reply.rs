@@ -2,6 +2,7 @@
 
 use crate::{
     channels::Channels,
+    number::ReceiptKey,
     revise::{Draft, Reviser},
     store::{DueReply, NewReply, StoreError, TicketChange, TicketRow},
 };
@@ -23,6 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The first wait after a failure, doubled each time to the longest.
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(600);
+/// The name of a receipt among the replies of its ticket.
+pub const RECEIPT: &str = "receipt";
+/// So long a receipt is tried, and so long there is no other for the same citizen.
+pub const RECEIPT_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// A reply that did not go out for so long has expired.
 pub const LIFE: SignedDuration = SignedDuration::from_hours(72);
 
@@ -63,6 +68,8 @@ pub struct Replies {
     pub reviser: Reviser,
     /// The channels, for their repliers.
     pub channels: Arc<Channels>,
+    /// For the codes of receipts, and for proofs.
+    pub key: ReceiptKey,
     /// Told of new replies.
     pub due: Arc<Notify>,
 }
@@ -135,11 +142,19 @@ impl Replies {
         if channel.is_some_and(|channel| channel.is_paused()) {
             return self.postpone(due, later(due.attempts)).await;
         }
+        let document = match self.reviser.store.ticket(due.number).await {
+            Ok(row) => row.and_then(|row| serde_json::from_str::<Value>(&row.document).ok()).unwrap_or_default(),
+            Err(_) => return self.postpone(due, later(due.attempts)).await,
+        };
         let reply = Reply {
             id: format!("{}/{}", due.number, due.reply.name),
             to: due.reply.recipient.clone(),
             number: due.number.to_string(),
             text: due.reply.words.clone(),
+            code: (due.reply.name == RECEIPT).then(|| self.key.code(due.number)),
+            title: document["title"].as_str().unwrap_or_default().to_owned(),
+            message: document["channel"]["message"].as_str().map(str::to_owned),
+            proof: self.key.proof(due.number),
         };
         let sent = tokio::time::timeout(PATIENCE, replier.reply(&reply)).await;
         let sent = sent.unwrap_or_else(|_| Err(Failure::Unknown { why: "no answer in time".into() }));

@@ -78,6 +78,9 @@ pub struct ChannelRef<'a> {
     /// Its connector.
     #[serde(rename = "type")]
     pub kind: &'static str,
+    /// The channel's own name for the first message, where replies refer to it (a mail's Message-ID).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// What it is about.

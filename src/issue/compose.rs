@@ -6,8 +6,8 @@ use crate::{
     channels::Channel,
     config::Mode,
     event::kind,
-    files,
-    store::{Message, NewMedia, NewTicket, Outcome},
+    files, reply,
+    store::{Message, NewMedia, NewReply, NewTicket, Outcome},
     ticket::{self, AppellantRef, ChannelRef, HotlineRef, Piece, StoredFile, Ticket},
     triage::Proposal,
 };
@@ -25,6 +25,9 @@ impl Issuer {
         let named = matter.first(|appeal| appeal.hotline.clone());
         let location = place(&matter);
         let who = matter.first(|appeal| is_known(&appeal.appellant).then(|| appeal.appellant.clone()));
+        let origin = matter.first(|appeal| appeal.message.clone());
+        let flags = matter.flags();
+        let wants_receipt = matter.said.iter().any(|(_, appeal)| appeal.wants_receipt);
         let publish = matter.said.iter().any(|(_, appeal)| appeal.publish);
         let (mut files, mut transcript, mut media) = (Vec::new(), Vec::new(), Vec::new());
         for (message, appeal) in &mut matter.said {
@@ -55,7 +58,7 @@ impl Issuer {
                 name: hotline.map_or(code, |hotline| &hotline.name),
                 mode: hotline.map_or(Mode::Absorbed, |hotline| hotline.mode),
             },
-            channel: ChannelRef { id: &channel.id, kind: channel.kind },
+            channel: ChannelRef { id: &channel.id, kind: channel.kind, message: origin },
             received_at: at.clone(),
             occurred_at,
             kind: proposal.kind,
@@ -68,7 +71,7 @@ impl Issuer {
             attachments: files,
             transcript,
             priority: proposal.priority,
-            flags: Vec::new(),
+            flags,
             due: None,
             repeat: None,
             incident: None,
@@ -89,6 +92,7 @@ impl Issuer {
             // Where they can ask or be answered under that name; elsewhere nobody looks for it.
             sender: message.sender.clone().filter(|_| channel.parts.converses || channel.parts.replier.is_some()),
             received_at: message.received_at,
+            receipt: receipt(channel, message).filter(|_| wants_receipt),
             document: Box::<str>::from(document).into_string(),
         };
         let messages = matter.said.iter().map(|(message, _)| message.id).collect();
@@ -166,6 +170,19 @@ impl Issuer {
         };
         format!("ap_{}", files::hex(&self.key.mac("citizen", &[identity.as_bytes()])[..10]))
     }
+}
+
+/// The receipt as a message of its own; its words and its code are put in when it goes out, so that the code is never in
+/// the store.
+fn receipt(channel: &Channel, message: &Message) -> Option<NewReply> {
+    let recipient = message.sender.clone().filter(|_| channel.parts.replier.is_some())?;
+    Some(NewReply {
+        name: reply::RECEIPT.to_owned(),
+        channel: channel.id.to_string(),
+        recipient,
+        words: String::new(),
+        give_up: Timestamp::now().saturating_add(reply::RECEIPT_LIFE).unwrap_or(Timestamp::MAX),
+    })
 }
 
 fn is_known(who: &Appellant) -> bool {

@@ -2,6 +2,7 @@
 
 mod compose;
 mod supplement;
+mod thread;
 mod word;
 
 use crate::{
@@ -230,7 +231,12 @@ impl Issuer {
                 Ok(appeal) if appeal.intent == Intent::Appeal && message.ticketed => {
                     outcomes.push(self.supplement(message, appeal).await?);
                 }
-                Ok(appeal) if appeal.intent == Intent::Appeal => said.push((message, appeal)),
+                Ok(appeal) if appeal.intent == Intent::Appeal => {
+                    match self.follow(channel, &message, &appeal.thread).await? {
+                        Some(row) => outcomes.push(self.supplement_to(&row, message, appeal)?),
+                        None => said.push((message, appeal)),
+                    }
+                }
                 Ok(appeal) => outcomes.push(self.word(channel, message, appeal).await?),
                 Err(error) => {
                     tracing::warn!(channel = &*channel.id, number = %message.number, "a message is in quarantine");

@@ -4,7 +4,7 @@ use super::{Issuer, NotNow, compose::pieces};
 use crate::{
     event::kind,
     revise::Draft,
-    store::{Message, Outcome, TicketChange},
+    store::{Message, Outcome, TicketChange, TicketRow},
     ticket::{self, Piece, StoredFile},
 };
 use jiesu_connector::Appeal;
@@ -13,15 +13,25 @@ use serde_json::{Value, json};
 impl Issuer {
     /// Adds a message to the ticket of its number: one that came out of quarantine after the rest of its conversation
     /// had become the ticket.
-    pub(super) async fn supplement(&self, message: Message, mut appeal: Appeal) -> Result<Outcome, NotNow> {
+    pub(super) async fn supplement(&self, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
         // Read a moment ago, and tickets are never deleted.
         let Some(row) = self.reviser.store.ticket(message.number).await? else { return Err(NotNow::Later) };
-        let mut draft = Draft::new(&row);
+        self.supplement_to(&row, message, appeal)
+    }
+
+    /// Adds a message to a ticket.
+    pub(super) fn supplement_to(
+        &self,
+        row: &TicketRow,
+        message: Message,
+        mut appeal: Appeal,
+    ) -> Result<Outcome, NotNow> {
+        let mut draft = Draft::new(row);
         let length = |field: &str| draft.ticket[field].as_array().map_or(0, Vec::len);
         let (files_before, pieces_before) = (length("attachments"), length("transcript"));
         let (mut files, mut media) = (Vec::new(), Vec::new());
         let attachments = std::mem::take(&mut appeal.attachments);
-        self.keep(&message.number.to_string(), files_before, attachments, &mut files, &mut media)?;
+        self.keep(&row.number.to_string(), files_before, attachments, &mut files, &mut media)?;
         let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
         let said: Vec<Piece> = pieces(&mut appeal)
             .into_iter()
@@ -40,13 +50,17 @@ impl Issuer {
             let content = [before, &appeal.content].into_iter().filter(|words| !words.is_empty());
             draft.set("content", content.collect::<Vec<_>>().join("\n").into());
         }
+        let flags = std::mem::take(&mut appeal.flags);
+        draft.edit_list("flags", |known| {
+            known.extend(flags.into_iter().map(Value::from).filter(|flag| !known.contains(flag)).collect::<Vec<_>>());
+        });
         // A place is added where there was none; one that is there stays.
         let place = &draft.ticket["location"];
         if appeal.location != jiesu_connector::Location::default() && place["lat"].is_null() && place["text"].is_null()
         {
             draft.set("location", serde_json::to_value(&appeal.location).unwrap_or(Value::Null));
         }
-        let told = self.reviser.told(&row, &draft, kind::SUPPLEMENTED, change);
+        let told = self.reviser.told(row, &draft, kind::SUPPLEMENTED, change);
         Ok(Outcome::Supplement { message: message.id, change: Box::new(TicketChange { media, ..told }) })
     }
 }

@@ -28,7 +28,7 @@ impl Issuer {
         let (flag, event) = match appeal.intent {
             Intent::Urge => ("urged", kind::URGED),
             Intent::Withdraw => ("withdrawn", kind::WITHDRAWN),
-            Intent::Note => return self.note(channel, message, appeal.note).await,
+            Intent::Note => return self.note(channel, message, appeal).await,
             Intent::Appeal => return self.after_all(channel, message, appeal).await,
         };
         let Some(row) = self.target(channel, &message, appeal.about.as_deref()).await? else {
@@ -75,8 +75,8 @@ impl Issuer {
         Ok(store.ticket(number).await?.filter(theirs))
     }
 
-    async fn note(&self, channel: &Channel, message: Message, note: Option<Note>) -> Result<Outcome, NotNow> {
-        let reach = match note {
+    async fn note(&self, channel: &Channel, message: Message, mut appeal: Appeal) -> Result<Outcome, NotNow> {
+        let reach = match appeal.note.take() {
             Some(Note::Reachable) => Some(true),
             Some(Note::Unreachable) => Some(false),
             Some(Note::Fate { message: sent_as, failed }) => {
@@ -92,9 +92,30 @@ impl Issuer {
                 }
                 None
             }
+            Some(Note::Machine(what)) => {
+                if let Some(row) = self.follow(channel, &message, &appeal.thread).await? {
+                    return Ok(self.file(&row, message, &appeal, &what));
+                }
+                let labels = [("channel", channel.id.to_string()), ("reason", "machine".to_owned())];
+                metrics::counter!("jiesu_rejected_total", &labels).increment(1);
+                None
+            }
             Some(Note::Event(_)) | None => None,
         };
         let reach = reach.zip(message.sender).map(|(reachable, sender)| (channel.id.to_string(), sender, reachable));
         Ok(Outcome::Noted { message: message.id, reach })
+    }
+
+    /// Files what a program wrote with the ticket that it belongs to; nobody is told as if the citizen had spoken.
+    fn file(&self, row: &TicketRow, message: Message, appeal: &Appeal, what: &str) -> Outcome {
+        let mut draft = Draft::new(row);
+        let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
+        draft.edit_list("transcript", |pieces| {
+            let id = format!("m{}", pieces.len() + 1);
+            let text = &appeal.content;
+            pieces
+                .push(json!({ "id": id, "at": at, "type": "text", "text": text, "attachment": null, "machine": what }));
+        });
+        Outcome::Supplement { message: message.id, change: Box::new(self.reviser.updated(row, &draft)) }
     }
 }

@@ -95,6 +95,9 @@ pub trait Store: EventLog {
     /// The number of this sender's conversation, if it is open, or closed and not yet a ticket.
     async fn talking(&self, channel: &str, sender: &str) -> Result<Option<Number>>;
 
+    /// The number of the first message that came in under this delivery key.
+    async fn named(&self, channel: &str, scope: &str, value: &str) -> Result<Option<Number>>;
+
     /// How many messages wait for their ticket, and since when the oldest.
     async fn backlog(&self) -> Result<Backlog>;
 

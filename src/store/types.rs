@@ -175,6 +175,9 @@ pub struct NewTicket {
     pub sender: Option<String>,
     /// When the message was received.
     pub received_at: Timestamp,
+    /// The receipt as a message of its own. It goes out only if its recipient has had none for as long as such a receipt
+    /// is tried (`give_up`): programs may answer each other.
+    pub receipt: Option<NewReply>,
     /// The ticket as JSON.
     pub document: String,
 }

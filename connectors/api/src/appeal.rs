@@ -36,6 +36,32 @@ pub struct Appeal {
     pub attachments: Vec<Attachment>,
     /// The message as the citizen sent it, piece by piece; empty where that says no more than `content`.
     pub transcript: Vec<Part>,
+    /// What the channel found out about the message, as words for the ticket's `flags`.
+    pub flags: Vec<String>,
+    /// The channel's own name for the message, where replies refer to it (a mail's Message-ID).
+    pub message: Option<String>,
+    /// What the message says of the matter that it belongs to; the gateway looks whether there is such a ticket.
+    pub thread: Thread,
+    /// The citizen is to get the receipt in a message of its own ([`crate::Reply::code`]), if a ticket comes of this one.
+    pub wants_receipt: bool,
+}
+
+/// What a message says of the matter that it belongs to. The first that holds decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// Numbers that it shows together with the proof that went out with them ([`crate::Reply::proof`]).
+    pub shown: Vec<(String, String)>,
+    /// Delivery keys of earlier messages that it answers, as (scope, value) of [`crate::DeliveryKey`].
+    pub answers: Vec<(String, String)>,
+    /// A number that the citizen wrote. It counts only for the sender whose ticket it is.
+    pub written: Option<String>,
+}
+
+impl Thread {
+    /// It says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a message asks of the gateway itself.
@@ -70,6 +96,9 @@ pub enum Note {
     },
     /// Kept for the record; the name of the event, as the channel gives it.
     Event(String),
+    /// A program wrote it, and nobody: an automatic answer, a list. Filed with the ticket that it belongs to
+    /// ([`Appeal::thread`]), else counted as rejected. The word says what it is.
+    Machine(String),
 }
 
 /// What kind of matter an appeal is (诉求类型).

@@ -25,7 +25,8 @@ mod submission;
 mod words;
 
 pub use appeal::{
-    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, mask_name, mask_phone,
+    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Thread, mask_name,
+    mask_phone,
 };
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};

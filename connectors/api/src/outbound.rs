@@ -23,7 +23,7 @@ pub struct Sent {
 }
 
 /// One answer to one citizen.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Reply {
     /// The reply's id, the same at every attempt.
     pub id: String,
@@ -33,6 +33,15 @@ pub struct Reply {
     pub number: String,
     /// The words.
     pub text: String,
+    /// This is no answer but the receipt (受理回执): the status code. It is said once, so that it is never in the store.
+    pub code: Option<String>,
+    /// The ticket's title.
+    pub title: String,
+    /// The channel's own name for the citizen's message ([`crate::Appeal::message`]).
+    pub message: Option<String>,
+    /// Proves, together with the number, that whoever shows it was written to about this ticket ([`crate::Thread::shown`]).
+    /// Lower-case letters and digits.
+    pub proof: String,
 }
 
 /// A channel that keeps photos and recordings for a short while only.

@@ -1,6 +1,6 @@
 //! An appeal as JSON, for people: what `jiesu try` prints, and golden files hold.
 
-use crate::{Appeal, Attachment, Intent, Payload};
+use crate::{Appeal, Attachment, Intent, Payload, Thread};
 use serde_json::{Map, Value, json};
 
 impl Appeal {
@@ -16,6 +16,13 @@ impl Appeal {
         }
         if let Some(note) = &self.note {
             shown.insert("note".into(), json!(note));
+        }
+        if !self.thread.is_empty() {
+            let Thread { shown: proved, answers, written } = &self.thread;
+            shown.insert("thread".into(), json!({ "shown": proved, "answers": answers, "written": written }));
+        }
+        if !self.flags.is_empty() {
+            shown.insert("flags".into(), json!(self.flags));
         }
         let transcript = self.transcript.iter();
         let rest = json!({

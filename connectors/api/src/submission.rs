@@ -1,6 +1,6 @@
 //! The appeal as JSON: what partners post, web pages submit, and maps of foreign formats yield.
 
-use crate::{Appeal, Appellant, Attachment, FieldFault, Intent, Kind, Location, Part, PartType, Payload, digest};
+use crate::{Appeal, Appellant, Attachment, FieldFault, Kind, Location, Part, PartType, Payload, digest};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -175,9 +175,7 @@ impl Submission {
             publish: self.publish.unwrap_or_default(),
             attachments,
             transcript,
-            intent: Intent::Appeal,
-            about: None,
-            note: None,
+            ..Appeal::default()
         })
     }
 }

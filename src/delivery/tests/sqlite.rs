@@ -66,6 +66,7 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
             appellant: "ap_1".into(),
             sender: None,
             received_at: message.received_at,
+            receipt: None,
             document: "{}".into(),
         };
         Outcome::Ticket { messages: vec![message.id], ticket: Box::new(ticket), events, media: Vec::new() }

@@ -125,6 +125,7 @@ mod tests {
             appellant: String::new(),
             sender: None,
             received_at: Timestamp::UNIX_EPOCH,
+            receipt: None,
             document: "{}".into(),
         };
         let messages = messages.iter().map(|message| message.id).collect();

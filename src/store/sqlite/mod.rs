@@ -12,6 +12,7 @@ mod log;
 mod open;
 mod outbox;
 mod reader;
+mod receipts;
 mod salvage;
 mod schema;
 #[cfg(test)]
@@ -206,6 +207,11 @@ impl Store for SqliteStore {
     async fn talking(&self, channel: &str, sender: &str) -> Result<Option<Number>> {
         let (channel, sender) = (channel.to_owned(), sender.to_owned());
         self.readers.read(move |connection| conversation::talking(connection, &channel, &sender)).await
+    }
+
+    async fn named(&self, channel: &str, scope: &str, value: &str) -> Result<Option<Number>> {
+        let (channel, scope, value) = (channel.to_owned(), scope.to_owned(), value.to_owned());
+        self.write(move |connection| receipts::named(connection, &channel, &scope, &value)).await
     }
 
     async fn backlog(&self) -> Result<Backlog> {

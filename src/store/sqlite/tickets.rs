@@ -2,7 +2,7 @@
 
 use super::{
     inbox::{self, Counter},
-    log, outbox,
+    log, outbox, receipts,
 };
 use crate::{
     number::Number,
@@ -31,6 +31,9 @@ pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqli
                 }
                 log::append(connection, events)?;
                 outbox::add_media(connection, ticket.number, &ticket.channel, media)?;
+                if let Some(receipt) = &ticket.receipt {
+                    receipts::add(connection, ticket.number, receipt)?;
+                }
                 let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
                 let counts = counted.entry(row).or_default();
                 counts.0 += 1;

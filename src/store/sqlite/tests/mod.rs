@@ -107,6 +107,7 @@ pub(super) fn ticket(message: MessageId, number: Number, text: &str) -> Outcome 
         appellant: "ap_1".into(),
         sender: None,
         received_at: now(),
+        receipt: None,
         document: document(number, text),
     };
     Outcome::Ticket {

@@ -1,0 +1,344 @@
+//! One session with a mailbox: search, fetch, and, once it is on the disk, move or mark.
+
+use super::{Company, State, folder, log_in};
+use crate::{identity, net::Wire};
+use async_imap::{
+    error::Error,
+    extensions::idle::IdleResponse,
+    types::{Flag, Mailbox as Selected},
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use jiesu_connector::{Batch, Incoming, Lost, Receipt, Session};
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::time::{sleep, timeout};
+
+type Imap = async_imap::Session<Box<dyn Wire>>;
+
+/// The keyword of mail that is stored.
+const STORED: &str = "$JiesuStored";
+/// Mails in one batch, and bytes after which no further one is added.
+const BATCH: usize = 50;
+const BATCH_BYTES: usize = 8 << 20;
+/// A command, at most; and the transfer of one batch.
+const COMMAND: Duration = Duration::from_secs(30);
+const TRANSFER: Duration = Duration::from_secs(300);
+/// `IDLE` begins anew after this, and the whole folder is looked at: servers and routers forget quiet connections.
+const RENEW: Duration = Duration::from_secs(240);
+/// Between searches where there is no `IDLE`.
+const POLL: Duration = Duration::from_secs(20);
+/// How long it is remembered what was stored, for servers that let nobody mark mail.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// A mailbox, opened.
+pub struct Mailbox {
+    state: Arc<State>,
+    /// Away only while it is idle.
+    imap: Option<Imap>,
+    can_idle: bool,
+    can_move: bool,
+    can_mark: bool,
+    validity: u32,
+    selected_at: Instant,
+    waiting: VecDeque<u32>,
+    /// Stored, and still in the folder.
+    done: HashSet<u32>,
+    batch: u64,
+    given: Vec<u32>,
+}
+
+fn lost(why: impl ToString) -> Lost {
+    Lost { why: why.to_string(), retry_after: None }
+}
+
+/// A command within its time.
+async fn within<T>(limit: Duration, command: impl Future<Output = Result<T, Error>>) -> Result<T, Lost> {
+    match timeout(limit, command).await {
+        Ok(done) => done.map_err(lost),
+        Err(_) => Err(lost("the server does not answer a command")),
+    }
+}
+
+impl Mailbox {
+    /// Logs in and opens the folder.
+    pub(super) async fn open(state: Arc<State>) -> Result<Self, Lost> {
+        let (imap, capabilities) = log_in::log_in(&state.settings.server).await?;
+        let mut mailbox = Self {
+            can_idle: capabilities.has_str("IDLE"),
+            can_move: capabilities.has_str("MOVE"),
+            can_mark: false,
+            imap: Some(imap),
+            validity: 0,
+            selected_at: Instant::now(),
+            waiting: VecDeque::new(),
+            done: HashSet::new(),
+            batch: 0,
+            given: Vec::new(),
+            state,
+        };
+        mailbox.select().await?;
+        Ok(mailbox)
+    }
+
+    fn imap(&mut self) -> Result<&mut Imap, Lost> {
+        self.imap.as_mut().ok_or_else(|| lost("the session broke while it was idle"))
+    }
+
+    async fn select(&mut self) -> Result<(), Lost> {
+        let name = folder::encode(&self.state.settings.folder);
+        let selected: Selected = within(COMMAND, self.imap()?.select(&name)).await.map_err(|lost| Lost {
+            why: format!("the folder {:?} cannot be opened: {}", self.state.settings.folder, lost.why),
+            // "Unsafe Login" and the like do not pass by trying.
+            retry_after: Some(Duration::from_secs(60)).filter(|_| lost.why.starts_with("no response")),
+        })?;
+        self.can_mark = selected.permanent_flags.iter().any(|flag| {
+            *flag == Flag::MayCreate || matches!(flag, Flag::Custom(name) if name.eq_ignore_ascii_case(STORED))
+        });
+        let validity = selected.uid_validity.unwrap_or_default();
+        if validity != self.validity {
+            // Another mailbox under the same name: its UIDs mean other mails. What is the same mail is known by its content.
+            (self.validity, self.waiting, self.done) = (validity, VecDeque::new(), HashSet::new());
+        }
+        self.selected_at = Instant::now();
+        Ok(())
+    }
+
+    /// Looks at the whole folder.
+    async fn search(&mut self) -> Result<(), Lost> {
+        if self.selected_at.elapsed() > RENEW / 2 {
+            self.select().await?;
+        }
+        let known = self.remembered().await;
+        let imap = self.imap()?;
+        while imap.unsolicited_responses.try_recv().is_ok() {}
+        let query = format!("UNKEYWORD {STORED}");
+        let mut found: Vec<u32> = within(COMMAND, imap.uid_search(&query)).await?.into_iter().collect();
+        found.retain(|uid| !self.done.contains(uid) && *uid > known);
+        found.sort_unstable();
+        self.state.alive(found.len());
+        let left = found.len();
+        found.retain(|uid| self.state.company((self.validity, *uid)) != Company::Left);
+        if found.len() < left {
+            let channel = self.state.settings.channel.as_str();
+            tracing::error!(
+                alarm = true,
+                channel,
+                "{} mails break the session and are left for an hour",
+                left - found.len()
+            );
+        }
+        self.waiting = found.into();
+        Ok(())
+    }
+
+    fn memory_key(&self) -> String {
+        format!("email/{}/{}/stored", self.state.settings.channel, self.validity)
+    }
+
+    /// Up to which UID everything is stored, where the server keeps no marks.
+    async fn remembered(&self) -> u32 {
+        if self.can_mark || self.moves() {
+            return 0;
+        }
+        let held = self.state.settings.shared.get(&self.memory_key()).await.ok().flatten();
+        held.and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    fn moves(&self) -> bool {
+        self.can_move && self.state.settings.processed.is_some()
+    }
+
+    /// The next mails in their order, as many as go together.
+    async fn fetch(&mut self) -> Result<Vec<Incoming>, Lost> {
+        let validity = self.validity;
+        let candidates: Vec<u32> = self.waiting.iter().copied().take(BATCH).collect();
+        let sizes = self.sizes(&candidates).await?;
+        let (mut chosen, mut bytes) = (Vec::new(), 0);
+        for uid in candidates {
+            // Somebody else has taken it away meanwhile.
+            let Some(size) = sizes.get(&uid) else {
+                self.waiting.retain(|waiting| *waiting != uid);
+                continue;
+            };
+            let alone = self.state.company((validity, uid)) == Company::Alone;
+            if !chosen.is_empty() && (bytes + size > BATCH_BYTES || alone) {
+                break;
+            }
+            bytes += size;
+            chosen.push(uid);
+            if alone || bytes > BATCH_BYTES {
+                break;
+            }
+        }
+        if chosen.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.waiting.retain(|waiting| !chosen.contains(waiting));
+        let names: Vec<(u32, u32)> = chosen.iter().map(|uid| (validity, *uid)).collect();
+        self.state.begin(&names);
+        let bodies = self.bodies(&chosen, &sizes).await?;
+        self.state.end();
+        self.given = bodies.keys().copied().collect();
+        Ok(bodies.into_iter().map(|(uid, body)| self.incoming(uid, body, &sizes)).collect())
+    }
+
+    async fn sizes(&mut self, uids: &[u32]) -> Result<BTreeMap<u32, usize>, Lost> {
+        let set = set(uids);
+        let imap = self.imap()?;
+        let asked = async { imap.uid_fetch(&set, "(UID RFC822.SIZE)").await?.try_collect::<Vec<_>>().await };
+        let answers = within(COMMAND, asked).await?;
+        Ok(answers.iter().filter_map(|answer| Some((answer.uid?, answer.size? as usize))).collect())
+    }
+
+    /// Of a mail that is too large the beginning, which holds the words; the rest stays in the mailbox.
+    async fn bodies(&mut self, uids: &[u32], sizes: &BTreeMap<u32, usize>) -> Result<BTreeMap<u32, Bytes>, Lost> {
+        let max = self.state.settings.max_size;
+        let large = uids.iter().any(|uid| sizes.get(uid).is_some_and(|size| *size > max));
+        let query = if large { format!("(UID BODY.PEEK[]<0.{max}>)") } else { "(UID BODY.PEEK[])".into() };
+        let set = set(uids);
+        let imap = self.imap()?;
+        let asked = async {
+            let mut bodies = BTreeMap::new();
+            let mut answers = imap.uid_fetch(&set, &query).await?;
+            while let Some(answer) = answers.try_next().await? {
+                if let (Some(uid), Some(body)) = (answer.uid, answer.body()) {
+                    bodies.insert(uid, Bytes::copy_from_slice(body));
+                }
+            }
+            Ok(bodies)
+        };
+        within(TRANSFER, asked).await
+    }
+
+    fn incoming(&self, uid: u32, body: Bytes, sizes: &BTreeMap<u32, usize>) -> Incoming {
+        let mut meta = BTreeMap::new();
+        if let Some(size) = sizes.get(&uid).filter(|size| **size > self.state.settings.max_size) {
+            meta.insert(identity::WHOLE_SIZE.to_owned(), size.to_string());
+        }
+        identity::incoming(body, meta, Some(format!("{}/{uid}", self.validity)))
+    }
+
+    /// Waits until something has changed, or it is time to look.
+    async fn wait(&mut self) -> Result<(), Lost> {
+        if !self.can_idle {
+            sleep(POLL).await;
+            return within(COMMAND, self.imap()?.noop()).await;
+        }
+        self.imap()?;
+        let Some(imap) = self.imap.take() else { return Ok(()) };
+        let mut idle = imap.idle();
+        within(COMMAND, idle.init()).await?;
+        {
+            let (changed, _interrupt) = idle.wait_with_timeout(RENEW);
+            // A server that says every minute that it is still there must not keep us from looking.
+            match timeout(RENEW, changed).await {
+                Ok(Ok(IdleResponse::ManualInterrupt)) => return Err(lost("the server closed the session")),
+                Ok(Err(error)) => return Err(lost(error)),
+                Ok(Ok(_)) | Err(_) => {}
+            }
+        }
+        self.imap = Some(within(COMMAND, idle.done()).await?);
+        Ok(())
+    }
+
+    /// Moves or marks what is stored, as the server can.
+    async fn settle(&mut self, uids: &[u32]) -> Result<(), Lost> {
+        let set = set(uids);
+        if let Some(target) = self.state.settings.processed.clone().filter(|_| self.can_move) {
+            match self.move_to(&set, &folder::encode(&target)).await? {
+                Ok(()) => return Ok(()),
+                Err(why) => {
+                    let channel = self.state.settings.channel.as_str();
+                    tracing::warn!(channel, why, "mail cannot be moved to {target:?}; it is marked instead");
+                    self.can_move = false;
+                }
+            }
+        }
+        self.done.extend(uids);
+        if self.can_mark {
+            let query = format!("+FLAGS.SILENT ({STORED})");
+            let imap = self.imap()?;
+            let marked = async { imap.uid_store(&set, &query).await?.try_collect::<Vec<_>>().await };
+            match timeout(COMMAND, marked).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(Error::No(_) | Error::Bad(_))) => self.can_mark = false,
+                Ok(Err(error)) => return Err(lost(error)),
+                Err(_) => return Err(lost("the server does not answer a command")),
+            }
+        }
+        self.remember().await;
+        Ok(())
+    }
+
+    /// The outer error is a broken session, the inner one a server that will not.
+    async fn move_to(&mut self, set: &str, target: &str) -> Result<Result<(), String>, Lost> {
+        let mut made = false;
+        loop {
+            match timeout(COMMAND, self.imap()?.uid_mv(set, target)).await {
+                Ok(Ok(())) => return Ok(Ok(())),
+                Ok(Err(Error::No(_))) if !made => {
+                    made = true;
+                    // It may be missing; if it cannot be made, the next answer says why.
+                    let _ = timeout(COMMAND, self.imap()?.create(target)).await.map_err(lost)?;
+                }
+                Ok(Err(Error::No(why) | Error::Bad(why))) => return Ok(Err(why)),
+                Ok(Err(error)) => return Err(lost(error)),
+                Err(_) => return Err(lost("the server does not answer a command")),
+            }
+        }
+    }
+
+    /// Batches go in the order of their UIDs, so everything up to the last one is stored, unless something was left out.
+    async fn remember(&self) {
+        let left = !self.state.memory().suspects.is_empty();
+        let Some(last) = self.done.iter().max().filter(|_| !left) else { return };
+        let (shared, key) = (&self.state.settings.shared, self.memory_key());
+        if let Ok(held) = shared.get(&key).await {
+            let _ = shared.compare_and_swap(&key, held.as_deref(), &last.to_string(), REMEMBERED).await;
+        }
+    }
+}
+
+/// A sequence set.
+fn set(uids: &[u32]) -> String {
+    uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+#[async_trait]
+impl Session for Mailbox {
+    async fn next(&mut self) -> Result<Batch, Lost> {
+        let mut looked = false;
+        loop {
+            if self.waiting.is_empty() && looked {
+                self.wait().await?;
+                looked = false;
+            }
+            if self.waiting.is_empty() {
+                self.search().await?;
+                looked = true;
+                continue;
+            }
+            let messages = self.fetch().await?;
+            if !messages.is_empty() {
+                self.batch += 1;
+                return Ok(Batch { id: self.batch, messages });
+            }
+        }
+    }
+
+    async fn acknowledge(&mut self, _: u64, _: &[Receipt]) -> Result<(), Lost> {
+        let given = std::mem::take(&mut self.given);
+        self.settle(&given).await
+    }
+
+    async fn close(mut self: Box<Self>) {
+        if let Some(mut imap) = self.imap.take() {
+            let _ = timeout(Duration::from_secs(1), imap.logout()).await;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The words in header values: encoded words (RFC 2047) and bytes that nobody encoded.
+
+use super::{
+    charset::{self, Charset},
+    transfer,
+};
+
+enum Piece<'a> {
+    Raw(&'a [u8]),
+    Encoded { charset: &'a [u8], bytes: Vec<u8> },
+}
+
+/// The words of an unstructured value, on one line. `near` is a charset that other parts of the mail are in.
+pub fn decode(value: &[u8], near: Option<Charset>) -> String {
+    let mut text = String::with_capacity(value.len());
+    let mut run: Option<(&[u8], Vec<u8>)> = None;
+    let mut gap: &[u8] = &[];
+    let flush = |run: &mut Option<(&[u8], Vec<u8>)>, text: &mut String| {
+        if let Some((label, bytes)) = run.take() {
+            text.push_str(&charset::decode(&bytes, Some(label), near));
+        }
+    };
+    for piece in pieces(value) {
+        match piece {
+            // White space between two encoded words is none.
+            Piece::Raw(raw) if raw.iter().all(u8::is_ascii_whitespace) && run.is_some() => gap = raw,
+            Piece::Raw(raw) => {
+                flush(&mut run, &mut text);
+                text.push_str(&charset::decode(gap, None, None));
+                text.push_str(&charset::decode(raw, None, near));
+                gap = &[];
+            }
+            // Programs cut characters in two between words: bytes of the same charset are put together first.
+            Piece::Encoded { charset, bytes } => {
+                gap = &[];
+                match &mut run {
+                    Some((label, before)) if Charset::named(label) == Charset::named(charset) => before.extend(bytes),
+                    _ => {
+                        flush(&mut run, &mut text);
+                        run = Some((charset, bytes));
+                    }
+                }
+            }
+        }
+    }
+    flush(&mut run, &mut text);
+    one_line(&text)
+}
+
+/// Whether there is an encoded word in it.
+pub fn is_encoded(value: &[u8]) -> bool {
+    pieces(value).iter().any(|piece| matches!(piece, Piece::Encoded { .. }))
+}
+
+/// On one line, without controls, white space once.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\r' | '\n' | '\t' | ' ' if line.ends_with(' ') => {}
+            '\r' | '\n' | '\t' => line.push(' '),
+            other if other.is_control() || is_direction(other) => {}
+            other => line.push(other),
+        }
+    }
+    line.trim().to_owned()
+}
+
+/// Marks that turn the order of what is shown.
+pub fn is_direction(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn pieces(value: &[u8]) -> Vec<Piece<'_>> {
+    let mut found = Vec::new();
+    let (mut raw_from, mut at) = (0, 0);
+    while let Some(begin) = find(value, at, b"=?") {
+        match encoded(value, begin) {
+            Some((piece, end)) => {
+                if begin > raw_from {
+                    found.push(Piece::Raw(&value[raw_from..begin]));
+                }
+                found.push(piece);
+                (raw_from, at) = (end, end);
+            }
+            None => at = begin + 2,
+        }
+    }
+    if raw_from < value.len() {
+        found.push(Piece::Raw(&value[raw_from..]));
+    }
+    found
+}
+
+fn find(value: &[u8], from: usize, what: &[u8; 2]) -> Option<usize> {
+    value.get(from..)?.windows(2).position(|pair| pair == what).map(|at| from + at)
+}
+
+/// `=?charset?B?…?=` or `=?charset?Q?…?=` at `begin`, and where it ends.
+fn encoded(value: &[u8], begin: usize) -> Option<(Piece<'_>, usize)> {
+    let rest = value.get(begin + 2..)?;
+    let mark = rest.iter().take(60).position(|byte| *byte == b'?')?;
+    let charset = &rest[..mark];
+    if charset.is_empty() || charset.iter().any(u8::is_ascii_whitespace) {
+        return None;
+    }
+    let (method, question) = (rest.get(mark + 1)?, rest.get(mark + 2)?);
+    if *question != b'?' {
+        return None;
+    }
+    let from = begin + 2 + mark + 3;
+    // The end mark. In quoted-printable, `?=` may follow right behind an `=XX`.
+    let end = find(value, from, b"?=")?;
+    // Folded inside, which is wrong, and done.
+    let payload = &value[from..end];
+    let bytes = match method {
+        b'B' | b'b' => transfer::base64(payload),
+        b'Q' | b'q' => {
+            let mut unfolded = Vec::with_capacity(payload.len());
+            let mut folded = false;
+            for byte in payload {
+                match byte {
+                    b'\r' | b'\n' => folded = true,
+                    b' ' | b'\t' if folded => {}
+                    b'_' => unfolded.push(b' '),
+                    other => {
+                        folded = false;
+                        unfolded.push(*other);
+                    }
+                }
+            }
+            // What looks like the end of a line is none in here.
+            unfolded.push(b'.');
+            let mut bytes = transfer::quoted_printable(&unfolded);
+            bytes.pop();
+            bytes
+        }
+        _ => return None,
+    };
+    Some((Piece::Encoded { charset, bytes }, end + 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(value: &[u8]) -> String {
+        decode(value, None)
+    }
+
+    #[test]
+    fn a_character_cut_in_two_between_words_is_whole() {
+        assert_eq!(words(b"=?UTF-8?B?6Lev54Gv5Z2P5Lo=?=\r\n =?utf-8?B?hg==?="), "路灯坏了".replace('了', "\u{4e86}"));
+        assert_eq!(words(b"=?gb2312?Q?=C2=B7=B5?=\r\n =?gb2312?Q?=C6?="), "路灯");
+    }
+
+    #[test]
+    fn white_space_counts_between_words_only_if_one_is_plain() {
+        assert_eq!(words(b"=?utf-8?Q?a?= =?utf-8?Q?b?= c =?utf-8?Q?d_e?="), "ab c d e");
+        assert_eq!(words(b"Re:=?utf-8?Q?a?==?utf-8?Q?b?="), "Re:ab");
+    }
+
+    #[test]
+    fn bytes_that_nobody_encoded_are_read() {
+        assert_eq!(words(b"\xc2\xb7\xb5\xc6\xbb\xb5\xc1\xcb\xa3\xac\xc7\xeb\xd0\xde\xc0\xed"), "路灯坏了，请修理");
+        assert_eq!(words("路灯 ok".as_bytes()), "路灯 ok");
+    }
+
+    #[test]
+    fn what_only_looks_encoded_stays() {
+        assert_eq!(words(b"=?x?z?a?= =? =?utf-8?Q?open"), "=?x?z?a?= =? =?utf-8?Q?open");
+        assert_eq!(words(b"a\x1b\x00b\r\n c"), "ab c");
+    }
+}
