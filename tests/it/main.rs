@@ -7,6 +7,7 @@
 mod browser;
 mod deliver;
 mod durable;
+mod email;
 mod failing_disk;
 mod feed;
 mod harness;

@@ -41,7 +41,7 @@ impl Port {
     /// Listens on `address` for mail to `recipients`, of at most `max_size` bytes.
     pub fn new(address: SocketAddr, recipients: Option<Vec<String>>, max_size: usize) -> Self {
         // One mail of the largest size always fits.
-        let budget = Arc::new(Semaphore::new(BUDGET.max(2 * max_size >> 10)));
+        let budget = Arc::new(Semaphore::new(BUDGET.max((2 * max_size) >> 10)));
         Self { address, recipients, max_size, budget }
     }
 

@@ -205,20 +205,13 @@ impl<'a> Reader<'a> {
 
     /// The element's end is looked for without regard to case; without one, everything is inside.
     fn skip_element(&mut self, name: &str) {
-        let mut from = 0;
         let bytes = self.rest.as_bytes();
-        for at in memmem::find_iter(bytes, b"</") {
+        let ends = |at: &usize| {
             let after = &bytes[at + 2..];
-            if after.len() >= name.len() && after[..name.len()].eq_ignore_ascii_case(name.as_bytes()) {
-                from = at;
-                break;
-            }
-        }
-        if from == 0 && !self.rest.get(..2).is_some_and(|start| start == "</") {
-            self.rest = "";
-        } else {
-            self.rest = &self.rest[from..];
-        }
+            after.len() >= name.len() && after[..name.len()].eq_ignore_ascii_case(name.as_bytes())
+        };
+        let end = memmem::find_iter(bytes, b"</").find(ends);
+        self.rest = end.map_or("", |end| &self.rest[end..]);
     }
 
     fn line(&mut self) {

@@ -158,12 +158,12 @@ fn property(reader: &mut Reader<'_>, found: &mut impl FnMut(u16, u16, Range<usiz
         // A named property: a GUID, and a number or a name.
         reader.take(16)?;
         match reader.long()? {
-            0 => drop(reader.take(4)?),
+            0 => reader.take(4)?,
             _ => {
                 let length = reader.long()? as usize;
-                reader.take(padded(length)?)?;
+                reader.take(padded(length)?)?
             }
-        }
+        };
     }
     let several = kind & 0x1000 != 0;
     let base = kind & 0x0FFF;
@@ -178,7 +178,9 @@ fn property(reader: &mut Reader<'_>, found: &mut impl FnMut(u16, u16, Range<usiz
     let count = if several || fixed.is_none() { reader.long()? } else { 1 };
     for _ in 0..count.min(MAX_PROPERTIES) {
         match fixed {
-            Some(size) => drop(reader.take(size)?),
+            Some(size) => {
+                reader.take(size)?;
+            }
             None => {
                 let length = reader.long()? as usize;
                 let value = reader.take(padded(length)?)?;

@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_character_cut_in_two_between_words_is_whole() {
-        assert_eq!(words(b"=?UTF-8?B?6Lev54Gv5Z2P5Lo=?=\r\n =?utf-8?B?hg==?="), "路灯坏了".replace('了', "\u{4e86}"));
+        assert_eq!(words(b"=?UTF-8?B?6Lev54Gv5Z2P5Lo=?=\r\n =?utf-8?B?hg==?="), "路灯坏了");
         assert_eq!(words(b"=?gb2312?Q?=C2=B7=B5?=\r\n =?gb2312?Q?=C6?="), "路灯");
     }
 

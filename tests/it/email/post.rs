@@ -1,0 +1,136 @@
+//! Mail going out and coming in: the sink of `tests/peers/smtp_sink.py`, and Python's LMTP client.
+
+use crate::harness::{Site, seconds, until};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+};
+
+/// A mail as the sink got it.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// MAIL FROM.
+    pub from: String,
+    /// RCPT TO.
+    pub to: Vec<String>,
+    pub data: String,
+}
+
+impl Sent {
+    /// A header field, unfolded.
+    pub fn header(&self, name: &str) -> String {
+        let head = self.data.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ");
+        let found = head.lines().find_map(|line| {
+            let (known, value) = line.split_once(':')?;
+            known.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        });
+        found.unwrap_or_default()
+    }
+
+    /// The words.
+    pub fn words(&self) -> String {
+        let body = self.data.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let letters: String = body.chars().filter(|character| !character.is_whitespace()).collect();
+        String::from_utf8(STANDARD.decode(letters).unwrap()).unwrap()
+    }
+
+    /// The address in `Reply-To`.
+    pub fn reply_to(&self) -> String {
+        let value = self.header("reply-to");
+        value.rsplit('<').next().unwrap().trim_end_matches('>').to_owned()
+    }
+}
+
+/// A mail server that does as it is told.
+pub struct Post {
+    port: u16,
+    child: Child,
+    sent: Arc<Mutex<Vec<Sent>>>,
+}
+
+fn python() -> (PathBuf, PathBuf) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join("target/peers/bin/python");
+    assert!(python.exists(), "{} is missing: run `make setup`", python.display());
+    (python, root.join("tests/peers"))
+}
+
+impl Post {
+    pub async fn start() -> Self {
+        let (python, peers) = python();
+        let mut command = Command::new(python);
+        let mut child =
+            command.arg(peers.join("smtp_sink.py")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = lines.next().unwrap().unwrap().parse().unwrap();
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&sent);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mail: Value = serde_json::from_str(&line).unwrap();
+                let to = mail["to"].as_array().unwrap().iter().map(|to| to.as_str().unwrap().to_owned()).collect();
+                let data = STANDARD.decode(mail["data"].as_str().unwrap()).unwrap();
+                let from = mail["from"].as_str().unwrap_or_default().to_owned();
+                kept.lock().unwrap().push(Sent { from, to, data: String::from_utf8_lossy(&data).into_owned() });
+            }
+        });
+        Self { port, child, sent }
+    }
+
+    /// The channel `mail` sends through it.
+    pub fn configure(&self, site: &mut Site) {
+        site.set("channels.mail.smtp.host", "127.0.0.1");
+        site.set("channels.mail.smtp.port", i64::from(self.port));
+        site.set("channels.mail.smtp.tls", "none");
+        site.set("channels.mail.smtp.from", super::HOTLINE);
+    }
+
+    /// Everything that was sent to `address` so far.
+    pub fn to(&self, address: &str) -> Vec<Sent> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter().filter(|mail| mail.to.iter().any(|to| to == address)).cloned().collect()
+    }
+
+    /// Waits until so many mails went to `address`.
+    pub async fn wait(&self, address: &str, count: usize) -> Vec<Sent> {
+        until(&format!("{count} mails to {address}"), seconds(15), || {
+            let sent = self.to(address);
+            (sent.len() >= count).then_some(sent)
+        })
+        .await
+    }
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Delivers by LMTP: the answer to each recipient.
+pub async fn deliver(port: u16, from: &str, to: &[&str], mail: &str) -> BTreeMap<String, (u16, String)> {
+    let (python, peers) = python();
+    let mut command = Command::new(python);
+    command.arg(peers.join("lmtp.py")).arg(port.to_string()).arg(from).args(to);
+    let mail = mail.to_owned();
+    let output = tokio::task::spawn_blocking(move || {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(mail.as_bytes()).unwrap();
+        child.wait_with_output().unwrap().stdout
+    })
+    .await
+    .unwrap();
+    serde_json::from_slice(&output).unwrap()
+}
+
+/// Delivers to the hotline; it must be taken.
+pub async fn accepted(port: u16, from: &str, mail: &str) {
+    let answers = deliver(port, from, &[super::HOTLINE], mail).await;
+    assert_eq!(answers[super::HOTLINE].0, 250, "{answers:?}");
+}
