@@ -172,7 +172,7 @@ async fn two_gateways_that_answer_each_other_stop_after_a_receipt_each() {
                 };
                 let head: Vec<&str> = head.split("\r\n").filter(kept).collect();
                 let bare = format!("{}\r\n\r\n{body}", head.join("\r\n"));
-                post::accepted(ports[there], addresses[here], &bare).await;
+                post::accepted_by(ports[there], addresses[here], addresses[there], &bare).await;
                 quiet = 0;
             }
             carried[here] = sent.len();

@@ -75,7 +75,8 @@ impl Post {
                 let mail: Value = serde_json::from_str(&line).unwrap();
                 let to = mail["to"].as_array().unwrap().iter().map(|to| to.as_str().unwrap().to_owned()).collect();
                 let data = STANDARD.decode(mail["data"].as_str().unwrap()).unwrap();
-                let from = mail["from"].as_str().unwrap_or_default().to_owned();
+                // The null sender is "<>" to it.
+                let from = mail["from"].as_str().unwrap_or_default().trim_matches(['<', '>']).to_owned();
                 kept.lock().unwrap().push(Sent { from, to, data: String::from_utf8_lossy(&data).into_owned() });
             }
         });
@@ -131,6 +132,11 @@ pub async fn deliver(port: u16, from: &str, to: &[&str], mail: &str) -> BTreeMap
 
 /// Delivers to the hotline; it must be taken.
 pub async fn accepted(port: u16, from: &str, mail: &str) {
-    let answers = deliver(port, from, &[super::HOTLINE], mail).await;
-    assert_eq!(answers[super::HOTLINE].0, 250, "{answers:?}");
+    accepted_by(port, from, super::HOTLINE, mail).await;
+}
+
+/// Delivers to an address; it must be taken.
+pub async fn accepted_by(port: u16, from: &str, to: &str, mail: &str) {
+    let answers = deliver(port, from, &[to], mail).await;
+    assert_eq!(answers[to].0, 250, "{answers:?}");
 }
