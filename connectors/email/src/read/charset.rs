@@ -16,6 +16,8 @@ pub enum Charset {
     Known(&'static Encoding),
     /// HZ-GB-2312 (RFC 1843), which the Encoding Standard does not decode.
     Hz,
+    /// UTF-7 (RFC 2152), likewise.
+    Utf7,
 }
 
 impl Charset {
@@ -29,6 +31,7 @@ impl Charset {
             b"gb2312" | b"gbk" | b"x-gbk" | b"cp936" | b"ms936" | b"cn-gb" | b"windows-936" | b"csgb2312"
             | b"euc-cn" | b"euccn" | b"gb_2312-80" | b"gb2312-80" | b"gb18030" | b"gb18030-2000" | b"gb18030-2005"
             | b"gb18030-2022" | b"gb_18030" | b"gb" | b"chinese" => Self::Known(GB18030),
+            b"utf-7" | b"utf7" | b"unicode-1-1-utf-7" | b"cp65000" => Self::Utf7,
             b"hz-gb-2312" | b"hz" | b"hz-gb2312" => Self::Hz,
             b"utf8" | b"utf-8" | b"utf_8" | b"unicode-1-1-utf-8" | b"utf-8mb4" | b"utf8mb4" | b"cp65001" => {
                 Self::Known(UTF_8)
@@ -53,8 +56,10 @@ impl Charset {
 pub fn decode(bytes: &[u8], label: Option<&[u8]>, near: Option<Charset>) -> String {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let labelled = label.and_then(Charset::named);
-    if let Some(Charset::Hz) = labelled {
-        return hz(bytes);
+    match labelled {
+        Some(Charset::Hz) => return hz(bytes),
+        Some(Charset::Utf7) if bytes.is_ascii() => return utf_7(bytes),
+        _ => {}
     }
     if let Some(wide) = utf_16(bytes, labelled) {
         return wide;
@@ -99,6 +104,10 @@ fn is_latin(label: &[u8]) -> bool {
 
 /// Neither says the label what it is, nor is it UTF-8.
 fn guess(bytes: &[u8], near: Option<Charset>, latin: bool) -> String {
+    let western = || encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned();
+    if looks_western(bytes) || (latin && !reads_as_chinese(bytes)) {
+        return western();
+    }
     if let Some(Charset::Known(encoding)) = near.filter(|near| *near != Charset::Known(UTF_8)) {
         let (text, errors) = encoding.decode_without_bom_handling(bytes);
         if !errors {
@@ -109,15 +118,42 @@ fn guess(bytes: &[u8], near: Option<Charset>, latin: bool) -> String {
     detector.feed(&bytes[..bytes.len().min(SAMPLE)], true);
     let guessed = detector.guess(Some(b"cn"), Utf8Detection::Deny);
     let (text, errors) = guessed.decode_without_bom_handling(bytes);
-    let chinese = GB18030.decode_without_bom_handling(bytes).0;
-    match () {
-        // A Western label is believed unless the bytes read as Chinese.
-        () if latin && !reads_as_chinese(&chinese) => {
-            encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned()
+    if (guessed.is_single_byte() && reads_as_chinese(bytes)) || (errors && !is_mostly_right(&text)) {
+        return GB18030.decode_without_bom_handling(bytes).0.into_owned();
+    }
+    text.into_owned()
+}
+
+/// Letters with accents, each alone among plain ones.
+fn looks_western(bytes: &[u8]) -> bool {
+    let letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphabetic);
+    let mut high = bytes.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()).peekable();
+    high.peek().is_some()
+        && high.all(|(at, byte)| {
+            let alone =
+                bytes.get(at + 1).is_none_or(u8::is_ascii) && at.checked_sub(1).is_none_or(|at| bytes[at].is_ascii());
+            *byte >= 0xc0 && alone && letter(at.checked_sub(1)) && letter(Some(at + 1))
+        })
+}
+
+/// Read as GBK these are whole characters, most of them of the first level of GB 2312, which has the common ones.
+fn reads_as_chinese(bytes: &[u8]) -> bool {
+    let (mut common, mut all) = (0, 0);
+    let mut rest = bytes;
+    loop {
+        rest = match rest {
+            [lead @ 0x81..=0xfe, trail @ 0x40..=0xfe, tail @ ..] => {
+                // Punctuation and full-width letters are as good as nothing.
+                if !(0xa1..=0xa9).contains(lead) {
+                    all += 1;
+                    common += usize::from((0xb0..=0xd7).contains(lead) && *trail >= 0xa1);
+                }
+                tail
+            }
+            [byte, tail @ ..] if byte.is_ascii() => tail,
+            [_, ..] => return false,
+            [] => return common > 0 && common * 10 >= all * 6,
         }
-        () if guessed.is_single_byte() && reads_as_chinese(&chinese) => chinese.into_owned(),
-        () if !errors || is_mostly_right(&text) => text.into_owned(),
-        () => chinese.into_owned(),
     }
 }
 
@@ -128,19 +164,6 @@ fn is_mostly_right(text: &str) -> bool {
         if character == char::REPLACEMENT_CHARACTER { broken += 1 } else { wide += 1 }
     }
     broken * 10 <= wide
-}
-
-/// Common Chinese characters only, and no errors.
-fn reads_as_chinese(text: &str) -> bool {
-    let mut han = 0;
-    for character in text.chars().filter(|character| !character.is_ascii()) {
-        match character {
-            '\u{4e00}'..='\u{9fff}' => han += 1,
-            '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ffef}' | '\u{2010}'..='\u{203f}' => {}
-            _ => return false,
-        }
-    }
-    han > 0
 }
 
 /// UTF-16, told by its byte order mark or its label.
@@ -207,6 +230,28 @@ fn hz(bytes: &[u8]) -> String {
     GB18030.decode_without_bom_handling(&plain).0.into_owned()
 }
 
+/// UTF-7 (RFC 2152): `+` and `-` around base64 of UTF-16.
+fn utf_7(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(plus) = memchr::memchr(b'+', rest) {
+        text.push_str(&String::from_utf8_lossy(&rest[..plus]));
+        let inner = &rest[plus + 1..];
+        let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        let length = inner.iter().position(|byte| !letter(byte)).unwrap_or(inner.len());
+        if length == 0 {
+            text.push('+');
+        }
+        let wide = super::transfer::base64(&inner[..length]);
+        let units = wide.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+        text.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        rest = &inner[length..];
+        rest = rest.strip_prefix(b"-").unwrap_or(rest);
+    }
+    text.push_str(&String::from_utf8_lossy(rest));
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,6 +282,10 @@ mod tests {
     #[test]
     fn western_letters_stay_western() {
         assert_eq!(decode(b"caf\xe9 au lait", Some(b"iso-8859-1"), None), "café au lait");
+        assert_eq!(decode(b"Die Fr\xf6sche", Some(b"iso-8859-1"), None), "Die Frösche");
+        assert_eq!(decode(b"mi\xdfliche Gr\xf6\xdfe", Some(b"iso-8859-1"), None), "mißliche Größe");
+        assert_eq!(decode(b"Die Fr\xf6sche", None, None), "Die Frösche");
+        assert_eq!(decode(b"Fr+APY-sche +- +W1c-", Some(b"utf-7"), None), "Frösche + 字");
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub fn undo<'a>(body: &'a [u8], encoding: &[u8]) -> Cow<'a, [u8]> {
 /// Base64 up to where it breaks off: what is no letter of it is left out, and a lone last letter is dropped. Behind the
 /// padding it goes on only with a line that is base64 and nothing else, not with the words that lists add.
 pub fn base64(text: &[u8]) -> Vec<u8> {
+    if is_plain(text) {
+        return text.to_vec();
+    }
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let mut letters = Vec::with_capacity(4096);
     let mut flush = |letters: &mut Vec<u8>| {
@@ -43,7 +46,13 @@ pub fn base64(text: &[u8]) -> Vec<u8> {
         if padded && !line.iter().all(|byte| is_letter(*byte) || matches!(byte, b'=' | b'\r')) {
             break;
         }
+        let mut before = b'\n';
         for byte in line {
+            // Words in the same line, behind the padding.
+            if before == b'=' && matches!(byte, b' ' | b'\t') {
+                break;
+            }
+            before = *byte;
             match *byte {
                 b'=' => {
                     flush(&mut letters);
@@ -59,6 +68,18 @@ pub fn base64(text: &[u8]) -> Vec<u8> {
     }
     flush(&mut letters);
     bytes
+}
+
+/// Programs say base64 and write plain text: too much of it is no letter of base64.
+fn is_plain(text: &[u8]) -> bool {
+    let sample = &text[..text.len().min(2048)];
+    // Padding at the end of a line: what is behind it is another matter.
+    let padding = sample.windows(2).position(|pair| pair[0] == b'=' && matches!(pair[1], b'\r' | b'\n' | b' '));
+    let sample = &sample[..padding.unwrap_or(sample.len())];
+    let lines = sample.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let foreign: usize =
+        lines.map(|line| line.iter().filter(|byte| !is_letter(**byte) && **byte != b'=').count()).sum();
+    foreign * 10 > sample.len()
 }
 
 fn is_letter(byte: u8) -> bool {
@@ -133,7 +154,8 @@ mod tests {
         assert_eq!(base64(b"6Lev54Gv5Z2P5"), "路灯坏".as_bytes());
         assert_eq!(base64(b"YQ==\r\nYg=="), b"ab");
         assert_eq!(base64(b"YQ==\r\n\r\n-- \r\nthe list"), b"a");
-        assert_eq!(base64(b"!!!"), b"");
+        assert_eq!(base64(b"YQ== ignored"), b"a");
+        assert_eq!(base64("路灯坏了 in plain words".as_bytes()), "路灯坏了 in plain words".as_bytes());
     }
 
     #[test]
