@@ -25,7 +25,13 @@ pub fn render(body: &Bytes, contact: Contact) -> Result<Bytes, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable)?;
     let event: Event = serde_json::from_str(text).map_err(|_| Unreadable)?;
     let Data { ticket, change } = event.data;
-    let mut pieces: Vec<(usize, &str, Value)> = Vec::with_capacity(2);
+    let mut pieces: Vec<(usize, &str, Value)> = Vec::with_capacity(3);
+    // The name of a citizen's mail tells of whom it is.
+    if let Some(raw) = ticket.channel.filter(|raw| raw.get().contains("\"message\"")) {
+        let mut channel: Value = serde_json::from_str(raw.get()).map_err(|_| Unreadable)?;
+        channel["message"] = Value::Null;
+        pieces.push((raw.get().as_ptr() as usize - text.as_ptr() as usize, raw.get(), channel));
+    }
     for (raw, twofold) in [(ticket.appellant, false), (change.and_then(|change| change.appellant), true)] {
         let Some(raw) = raw else { continue };
         let mut value: Value = serde_json::from_str(raw.get()).map_err(|_| Unreadable)?;
@@ -90,13 +96,15 @@ struct Data<'a> {
 struct Part<'a> {
     #[serde(borrow, default)]
     appellant: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    channel: Option<&'a RawValue>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BODY: &str = r#"{ "id":"ev_1", "data":{"ticket":{"appellant":{"key":"ap_1","name":"王小明","phone":"13800138000",
+    const BODY: &str = r#"{ "id":"ev_1", "data":{"ticket":{"channel":{"id":"mail","message":"<1@wang.example>"},"appellant":{"key":"ap_1","name":"王小明","phone":"13800138000",
         "email":"wang@example.com","wechat_openid":"oABC","anonymous":false},"location":{"lat":29.550}, "content":"\u566a声"},
         "change":{"appellant":{"old":{"phone":null},"new":{"phone":"13800138000"}}} } }"#;
 
@@ -122,6 +130,7 @@ mod tests {
             .replace("13800138000", "138****8000")
             .replace("wang@", "w***@")
             .replace("\"oABC\"", "null")
+            .replace("\"<1@wang.example>\"", "null")
             .replace("\n        \"email", "\"email");
         assert_eq!(masked, expected);
     }

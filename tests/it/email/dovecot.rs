@@ -21,6 +21,11 @@ pub struct Dovecot {
 
 impl Dovecot {
     pub async fn start() -> Self {
+        Self::with("").await
+    }
+
+    /// With further lines of configuration.
+    pub async fn with(lines: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("dv").tempdir().unwrap();
         let root = directory.path();
         fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
@@ -40,7 +45,7 @@ impl Dovecot {
             "base_dir = {at}/run\nstate_dir = {at}/state\nlog_path = {at}/log\nprotocols = imap\nssl = no\n\
              disable_plaintext_auth = no\nmail_location = maildir:{at}/mail/%u\nfirst_valid_uid = 0\nfirst_valid_gid = 0\n\
              default_internal_user = {internal}\ndefault_internal_group = {internal_group}\ndefault_login_user = {login}\n\
-             mail_max_userip_connections = 100\n\
+             mail_max_userip_connections = 100\n{lines}\n\
              passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
              userdb {{\n  driver = static\n  args = uid={user} gid={group} home={at}/mail/%u\n}}\n\
              service imap-login {{\n  chroot =\n  inet_listener imap {{\n    address = 127.0.0.1\n    port = {port}\n  }}\n\

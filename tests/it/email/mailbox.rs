@@ -64,6 +64,38 @@ async fn mail_that_stays_is_marked_and_a_restored_mailbox_makes_no_second_ticket
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_can_neither_move_nor_wait_is_enough() {
+    let dovecot = Dovecot::with("imap_capability = IMAP4rev1 UIDPLUS LITERAL+").await;
+    let mut site = site(&dovecot, Some("Done")).await;
+    dovecot.deliver("first", &mail("a@citizen.example", "first", "路灯", "坏了"), false);
+    let gateway = site.start().await;
+    wait_for(&gateway, "ticket.created", 1).await;
+    let marked = || std::fs::read_to_string(dovecot.maildir().join("dovecot-keywords"));
+    until("the keyword", seconds(5), || marked().ok().filter(|known| known.contains("$JiesuStored"))).await;
+    assert_eq!((dovecot.count(""), dovecot.count("Done")), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_logs_in_and_says_what_is_wrong_and_takes_nothing() {
+    let dovecot = Dovecot::start().await;
+    let mut site = site(&dovecot, Some("Done")).await;
+    dovecot.deliver("first", &mail("a@citizen.example", "first", "路灯", "坏了"), false);
+    let checked = |site: &mut Site| {
+        let output = site.command("check", &["--connect"]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = tokio::task::block_in_place(|| checked(&mut site));
+    assert!(code == Some(0) && said.contains("channels.mail: ok"), "{said}");
+    site.set("channels.mail.folder", "没有这个文件夹");
+    let (code, said) = tokio::task::block_in_place(|| checked(&mut site));
+    assert!(code == Some(2) && said.contains("没有这个文件夹"), "{said}");
+    site.set("channels.mail.password", "wrong");
+    let (code, said) = tokio::task::block_in_place(|| checked(&mut site));
+    assert!(code == Some(2) && said.contains("授权码") && !said.contains("wrong"), "{said}");
+    assert_eq!((dovecot.count(""), dovecot.count("Done")), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_move_loses_nothing_and_repeats_nothing() {
     let dovecot = Dovecot::start().await;
     let mut site = site(&dovecot, Some("Done")).await;

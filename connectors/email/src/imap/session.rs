@@ -142,15 +142,11 @@ impl Mailbox {
 
     /// Up to which UID everything is stored, where the server keeps no marks.
     async fn remembered(&self) -> u32 {
-        if self.can_mark || self.moves() {
+        if self.can_mark {
             return 0;
         }
         let held = self.state.settings.shared.get(&self.memory_key()).await.ok().flatten();
         held.and_then(|text| text.parse().ok()).unwrap_or(0)
-    }
-
-    fn moves(&self) -> bool {
-        self.can_move && self.state.settings.processed.is_some()
     }
 
     /// The next mails in their order, as many as go together.
