@@ -16,7 +16,7 @@ type Digest = [u8; 16];
 const DIGEST: usize = size_of::<Digest>();
 /// Keys taken into the index by one transaction, so that nobody waits long for it.
 pub(super) const SLICE: usize = 256;
-/// Messages since the last fold that are worth another: few enough for the memory (3 MB) and for a quick start, many
+/// Messages since the last fold that are worth another: few enough for the memory (5 MB) and for a quick start, many
 /// enough that several keys meet on one page.
 pub(super) const FOLD_AT: i64 = 32_768;
 
