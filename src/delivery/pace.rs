@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 /// Never fewer, if the configuration allows so many: answers also wait for us, which says nothing of the destination.
-const LEAST: usize = 16;
+const LEAST: usize = 8;
 /// Requests in the destination's queue: with fewer there is room for more, with more than that too many.
 const QUEUE: (f64, f64) = (3.0, 6.0);
 
