@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use jiesu_connector::{Accept, Callers, Inbound, Problem, Reception, Refusal, Rejection, Webhook};
+use jiesu_connector::{Accept, Aside, Callers, Inbound, Problem, Reception, Refusal, Rejection, Webhook};
 use jiff::Timestamp;
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -73,11 +73,7 @@ pub(super) async fn serve(
         _ => receive(&channel, &request),
     };
     match reception {
-        Some(Ok(Reception::Answer(response))) => Http(response).into_response(),
-        Some(Ok(Reception::Accept(accept))) => take(&public, &channel, accept).await,
-        Some(Ok(Reception::LookUp(look_up))) => {
-            Http(super::look_up::answer(&public, &channel, look_up).await).into_response()
-        }
+        Some(Ok(reception)) => respond(&public, &channel, reception).await,
         Some(Err(Rejection::Malformed { reason, response })) => {
             public.intake.rejected(&channel, reason);
             Http(response).into_response()
@@ -91,6 +87,30 @@ pub(super) async fn serve(
             }
         }
         None => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel failed; it has been reported")),
+    }
+}
+
+async fn respond(public: &Public, channel: &Channel, reception: Reception) -> Response {
+    match reception {
+        Reception::Answer(response) => Http(response).into_response(),
+        Reception::Accept(accept) => take(public, channel, accept).await,
+        Reception::LookUp(look_up) => Http(super::look_up::answer(public, channel, look_up).await).into_response(),
+        Reception::With(reception, aside) => {
+            let response = Box::pin(respond(public, channel, *reception)).await;
+            run_aside(public, aside).await;
+            response
+        }
+    }
+}
+
+/// Runs it beside the answer; where too many run already, the answer waits for it.
+async fn run_aside(public: &Public, aside: Aside) {
+    match public.asides.clone().try_acquire_owned() {
+        Ok(permit) => drop(tokio::spawn(async move {
+            let _permit = permit;
+            aside.await;
+        })),
+        Err(_) => aside.await,
     }
 }
 
