@@ -165,6 +165,14 @@ async fn an_answer_interrupted_by_a_kill_is_unknown_and_others_go_on_after_it() 
         (!town.platform.said_to("oCUT").is_empty() && !town.platform.said_to("oWAITS").is_empty()).then_some(())
     })
     .await;
+    // The answer to the second has been understood: it waits for its next attempt.
+    let database = rusqlite::Connection::open(town.site.database()).unwrap();
+    until("it waits", seconds(5), || {
+        let sql = "SELECT count(*) FROM reply WHERE state = 'pending' AND attempts > 0";
+        database.query_row(sql, [], |row| row.get::<_, i64>(0)).is_ok_and(|count| count == 1).then_some(())
+    })
+    .await;
+    drop(database);
     gateway.kill();
     town.platform.script(|_, _| None);
     let mut gateway = town.site.start().await;
