@@ -16,9 +16,12 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
+use tokio::task::JoinHandle;
 
 /// Bodies from this size on are looked at away from the async threads.
 const LARGE: usize = 256 << 10;
+/// An answer waits so long for what is done beside it, so that it is mostly done when the answer is out.
+const MOMENT: Duration = Duration::from_millis(100);
 
 pub(super) async fn serve(
     State(public): State<Arc<Public>>,
@@ -96,21 +99,28 @@ async fn respond(public: &Public, channel: &Channel, reception: Reception) -> Re
         Reception::Accept(accept) => take(public, channel, accept).await,
         Reception::LookUp(look_up) => Http(super::look_up::answer(public, channel, look_up).await).into_response(),
         Reception::With(reception, aside) => {
+            let running = run_aside(public, aside).await;
             let response = Box::pin(respond(public, channel, *reception)).await;
-            run_aside(public, aside).await;
+            // It goes on if it is late.
+            if let Some(running) = running {
+                let _ = tokio::time::timeout(MOMENT, running).await;
+            }
             response
         }
     }
 }
 
-/// Runs it beside the answer; where too many run already, the answer waits for it.
-async fn run_aside(public: &Public, aside: Aside) {
+/// Runs it beside the answer; where too many run already, before it.
+async fn run_aside(public: &Public, aside: Aside) -> Option<JoinHandle<()>> {
     match public.asides.clone().try_acquire_owned() {
-        Ok(permit) => drop(tokio::spawn(async move {
+        Ok(permit) => Some(tokio::spawn(async move {
             let _permit = permit;
             aside.await;
         })),
-        Err(_) => aside.await,
+        Err(_) => {
+            aside.await;
+            None
+        }
     }
 }
 

@@ -63,8 +63,8 @@ pub enum Reception {
 }
 
 /// What is to be done beside answering a request, as a note in the memory that all nodes share. A future, so that
-/// receiving stays pure. The gateway runs it once the answer is made, and answers without waiting for it; it must end by
-/// itself, and a crash may lose it.
+/// receiving stays pure. The gateway runs it while the message is stored, and waits for it a moment at most; it must end
+/// by itself, and a crash may lose it.
 pub type Aside = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A citizen asks how far their matters are.

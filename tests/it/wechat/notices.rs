@@ -8,7 +8,7 @@ use super::{
     platform::{NOTICE, Platform, SEND, TEMPLATE, error},
     redis::Redis,
 };
-use crate::harness::{Gateway, Site};
+use crate::harness::Site;
 use serde_json::{Value, json};
 
 fn with_notice(town: &mut Town, kind: &str) {
@@ -16,12 +16,6 @@ fn with_notice(town: &mut Town, kind: &str) {
     town.site.set("channels.mp.notice.template_id", "tmpl-1");
     town.site.set("channels.mp.notice.fields.thing1", "{text}");
     town.site.set("channels.mp.notice.fields.character_string2", "{number}");
-}
-
-/// The citizen does something; what that allows is noted a moment after the answer.
-async fn acts(account: &Account, gateway: &Gateway, push: &str) {
-    account.say(gateway, push).await;
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,7 +81,7 @@ async fn after_five_answers_the_sixth_is_refused_unasked_until_the_citizen_write
     let reason = sixth["reason"].as_str().unwrap();
     assert!(reason.contains("45047") && reason.contains("gateway's count"), "{reason}");
     assert_eq!(town.platform.said_to("oCOUNTED").len(), 5, "the platform was not asked");
-    acts(account, &gateway, &text("oCOUNTED", "进度")).await;
+    account.say(&gateway, &text("oCOUNTED", "进度")).await;
     assert_eq!(fate(&gateway, &number, "c7").await["state"], "delivered");
     assert_eq!(town.platform.said_to("oCOUNTED").len(), 6);
     log_is_clean(&gateway, account, &["oCOUNTED"], &["修好"]);
@@ -105,7 +99,7 @@ async fn a_window_that_has_closed_is_known_and_a_click_opens_it_for_a_moment() {
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     assert_eq!(fate(&gateway, &number, "c1").await["state"], "delivered");
     assert_eq!((town.platform.calls(SEND).len(), town.platform.calls(TEMPLATE).len()), (0, 1));
-    acts(account, &gateway, &event("oCLOSED", "CLICK", &[("EventKey", "HOW_TO")])).await;
+    account.say(&gateway, &event("oCLOSED", "CLICK", &[("EventKey", "HOW_TO")])).await;
     assert_eq!(fate(&gateway, &number, "c2").await["state"], "delivered");
     assert_eq!((town.platform.calls(SEND).len(), town.platform.calls(TEMPLATE).len()), (1, 1));
 }
