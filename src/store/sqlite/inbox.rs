@@ -216,8 +216,6 @@ pub(super) fn release(connection: &Connection, message: Option<MessageId>) -> ru
 /// Received is counted from the messages, pending from those without an outcome; the rest was counted with the
 /// outcome, in its own transaction. That the sums agree is therefore a finding, not a definition.
 pub(super) fn tallies(connection: &Connection, day: u32) -> rusqlite::Result<Vec<Tally>> {
-    // One look at all of it: a ticket that is issued between two of these would count twice, or not at all.
-    let _snapshot = connection.unchecked_transaction()?;
     let mut rows: BTreeMap<(String, String), Tally> = BTreeMap::new();
     let mut add = |sql: &str, set: fn(&mut Tally, &Row<'_>) -> rusqlite::Result<()>| -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(sql)?;
