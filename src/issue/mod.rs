@@ -1,6 +1,7 @@
 //! Step 7, issue: a matter becomes a ticket and its event, in one transaction.
 
 mod compose;
+mod leave;
 mod supplement;
 mod word;
 
