@@ -1,6 +1,9 @@
 //! Further words for a ticket that is there (补充).
 
-use super::{Issuer, NotNow, compose::pieces};
+use super::{
+    Issuer, NotNow,
+    compose::{is_place, pieces, place_of},
+};
 use crate::{
     event::kind,
     revise::Draft,
@@ -38,7 +41,8 @@ impl Issuer {
             .zip(pieces_before + 1..)
             .map(|((kind, text, file), place)| {
                 let attachment = file.and_then(|file| files.get(file)).map(|file: &StoredFile| file.id.clone());
-                Piece { id: format!("m{place}"), at: at.clone(), kind, text, attachment }
+                let location = place_of(kind, &appeal);
+                Piece { id: format!("m{place}"), at: at.clone(), kind, text, attachment, location }
             })
             .collect();
         let change = json!({ "content": appeal.content, "transcript": said, "attachments": files });
@@ -54,11 +58,20 @@ impl Issuer {
         draft.edit_list("flags", |known| {
             known.extend(flags.into_iter().map(Value::from).filter(|flag| !known.contains(flag)).collect::<Vec<_>>());
         });
-        // A place is added where there was none; one that is there stays.
-        let place = &draft.ticket["location"];
-        if appeal.location != jiesu_connector::Location::default() && place["lat"].is_null() && place["text"].is_null()
-        {
-            draft.set("location", serde_json::to_value(&appeal.location).unwrap_or(Value::Null));
+        // A place is added where there was none; to one that is there, as a further one.
+        if is_place(&appeal.location) {
+            let first = draft.ticket["location"].clone();
+            let new = serde_json::to_value(&appeal.location).unwrap_or(Value::Null);
+            if first["lat"].is_null() && first["text"].is_null() {
+                draft.set("location", new);
+            } else {
+                draft.edit_list("locations", |places| {
+                    if places.is_empty() {
+                        places.push(first);
+                    }
+                    places.push(new);
+                });
+            }
         }
         let told = self.reviser.told(row, &draft, kind::SUPPLEMENTED, change);
         Ok(Outcome::Supplement { message: message.id, change: Box::new(TicketChange { media, ..told }) })

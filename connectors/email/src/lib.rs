@@ -76,6 +76,10 @@ struct Handle(Arc<smtp::Mailer>);
 
 #[async_trait]
 impl Replier for Handle {
+    async fn ready(&self) -> Result<(), jiesu_connector::Failure> {
+        self.0.ready().await
+    }
+
     async fn reply(&self, reply: &jiesu_connector::Reply) -> Result<jiesu_connector::Sent, jiesu_connector::Failure> {
         self.0.reply(reply).await
     }

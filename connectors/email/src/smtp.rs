@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Mutex, Semaphore},
+    sync::{Mutex, Semaphore, SemaphorePermit},
     time::timeout,
 };
 
@@ -33,6 +33,9 @@ const ENVELOPE: Duration = Duration::from_secs(30);
 const LETTER: Duration = Duration::from_secs(45);
 /// A connection that was idle for longer is not used again.
 const FRESH: Duration = Duration::from_secs(20);
+/// One that was idle for longer than this is asked whether it is still there.
+const ASKED: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(3);
 /// Letters over one connection: servers have limits.
 const LETTERS: u32 = 50;
 /// When to try again what the server's side has to mend, or has too much of.
@@ -65,7 +68,8 @@ impl Mailer {
     async fn connection(&self) -> Result<(AsyncSmtpConnection, u32), Failure> {
         while let Some(mut idle) = self.idle.lock().await.pop() {
             let usable = idle.since.elapsed() < FRESH && idle.letters < LETTERS && !idle.connection.has_broken();
-            if usable && timeout(Duration::from_secs(3), idle.connection.test_connected()).await == Ok(true) {
+            let asked = idle.since.elapsed() > ASKED;
+            if usable && (!asked || timeout(ANSWER, idle.connection.test_connected()).await == Ok(true)) {
                 return Ok((idle.connection, idle.letters));
             }
             let _ = timeout(Duration::from_secs(1), idle.connection.abort()).await;
@@ -74,6 +78,18 @@ impl Mailer {
             Ok(Ok(connection)) => Ok((connection, 0)),
             Ok(Err((after, why))) => Err(retry(after, why)),
             Err(_) => Err(retry(None, "the mail server does not answer the log-in".into())),
+        }
+    }
+
+    async fn seat(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        let busy = || retry(Some(Duration::from_secs(5)), "all connections to the mail server are in use".into());
+        timeout(QUEUE, self.seats.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())
+    }
+
+    async fn keep(&self, connection: AsyncSmtpConnection, letters: u32) {
+        let mut idle = self.idle.lock().await;
+        if idle.len() < CONNECTIONS {
+            idle.push(Idle { connection, since: Instant::now(), letters });
         }
     }
 
@@ -162,18 +178,20 @@ async fn open(server: &Server, from: &str) -> Result<AsyncSmtpConnection, (Optio
 
 #[async_trait]
 impl Replier for Mailer {
+    async fn ready(&self) -> Result<(), Failure> {
+        let _seat = self.seat().await?;
+        let (connection, letters) = self.connection().await?;
+        self.keep(connection, letters).await;
+        Ok(())
+    }
+
     async fn reply(&self, reply: &Reply) -> Result<Sent, Failure> {
         let letter = Letter::write(&self.out, reply)?;
-        let busy = || retry(Some(Duration::from_secs(5)), "all connections to the mail server are in use".into());
-        let seat = timeout(QUEUE, self.seats.acquire()).await.map_err(|_| busy())?;
-        let _seat = seat.map_err(|_| busy())?;
+        let _seat = self.seat().await?;
         let (mut connection, letters) = self.connection().await?;
         let outcome = self.deliver(&mut connection, &letter).await;
         match &outcome {
-            Ok(()) => {
-                let idle = Idle { connection, since: Instant::now(), letters: letters + 1 };
-                self.idle.lock().await.push(idle);
-            }
+            Ok(()) => self.keep(connection, letters + 1).await,
             Err(_) => drop(timeout(Duration::from_secs(1), connection.abort()).await),
         }
         outcome.map(|()| Sent { message: Some(letter.mark) })

@@ -1,8 +1,7 @@
 //! Receipts that go out as messages of their own, and messages found again by their names.
 
-use super::outbox;
+use super::{handle::Handle, keys, outbox};
 use crate::{number::Number, store::NewReply};
-use jiesu_connector::digest;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -17,17 +16,10 @@ pub(super) fn add(connection: &Connection, number: Number, receipt: &NewReply) -
     if had { Ok(()) } else { outbox::add_reply(connection, number, receipt) }
 }
 
-/// The number of the first message that came under this delivery key. For the writer's handle, which has the recent keys.
-pub(super) fn named(
-    connection: &Connection,
-    channel: &str,
-    scope: &str,
-    value: &str,
-) -> rusqlite::Result<Option<Number>> {
-    let name = digest([channel.as_bytes(), scope.as_bytes(), value.as_bytes()]);
-    let sql = "SELECT message.number FROM message WHERE id =
-                 (SELECT min(message) FROM (SELECT message FROM temp.recent_key WHERE name = ?1
-                                            UNION ALL SELECT message FROM delivery_key WHERE name = ?1))";
-    let found = connection.prepare_cached(sql)?.query_row([&name[..]], |row| row.get(0)).optional()?;
-    Ok(found.map(Number::from_key))
+/// The number of the first message that came under this delivery key.
+pub(super) fn named(handle: &Handle, channel: &str, scope: &str, value: &str) -> rusqlite::Result<Option<Number>> {
+    let Some(first) = keys::first(handle, channel, scope, value)? else { return Ok(None) };
+    let sql = "SELECT number FROM message WHERE id = ?1";
+    let number = handle.prepare_cached(sql)?.query_row([first.0], |row| row.get(0)).optional()?;
+    Ok(number.map(Number::from_key))
 }
