@@ -50,8 +50,10 @@ async fn an_answer_finds_its_ticket_and_a_number_alone_does_not() {
     assert!(transcript.contains("第二次补充") && transcript.contains("> 已派单"), "both are kept: {transcript}");
 
     // Anybody can write a number, or make up a proof.
-    let forged = answer.reply_to().replace('@', "x@").replacen(".", ".", 1);
-    let forged = format!("{}aaaa@leshan.example", &forged[..forged.len() - "x@leshan.example".len() - 4]);
+    let (signed, domain) =
+        answer.reply_to().split_once('@').map(|(local, domain)| (local.to_owned(), domain.to_owned())).unwrap();
+    let (proof, last) = signed.split_at(signed.len() - 1);
+    let forged = format!("{proof}{}@{domain}", if last == "a" { "b" } else { "a" });
     post::accepted(port, "evil@b.cn", &mail("evil@b.cn", "six", &written, "我想看")).await;
     let answers = post::deliver(port, "evil@b.cn", &[&forged], &mail("evil@b.cn", "seven", "x", "我也想看")).await;
     assert_eq!(answers[&forged].0, 250, "{answers:?}");

@@ -107,6 +107,8 @@ CREATE TABLE reply (
 ) STRICT;
 CREATE INDEX reply_due ON reply (next_at) WHERE state = 'pending';
 CREATE INDEX reply_open ON reply (number, id) WHERE state IN ('pending', 'sending');
+-- Whether somebody has had a receipt by a message of its own lately.
+CREATE INDEX reply_receipt ON reply (channel, recipient, give_up) WHERE name = 'receipt';
 CREATE INDEX reply_sent ON reply (channel, sent_as) WHERE sent_as IS NOT NULL;
 
 -- Photos and recordings that channels still have.
