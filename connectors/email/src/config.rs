@@ -166,8 +166,9 @@ impl Config {
             Transport::Lmtp => self.lmtp(&mut faults),
         };
         let recipients = self.recipients.iter().flatten().map(String::as_str);
-        let own = recipients.chain(self.username.as_deref()).chain(self.smtp.as_ref().map(|smtp| smtp.from.as_str()));
-        let own = own.filter(|address| address.contains('@')).map(marks::base_address).collect();
+        let own = recipients.chain(self.username.as_deref()).filter(|address| address.contains('@'));
+        let mut own: Vec<String> = own.map(marks::base_address).collect();
+        own.extend(smtp.iter().flatten().map(|out| marks::base_address(&out.from)));
         match (inbound, max_size) {
             (Some(inbound), Some(max_size)) if faults.is_empty() => {
                 Ok(Checked { inbound, max_size, own, authserv_id: self.authserv_id, outbound: smtp.flatten() })
@@ -246,9 +247,12 @@ impl Smtp {
         if self.host.trim().is_empty() {
             faults.push(BuildError::new("smtp.host", "is empty: give the server, as smtp.163.com"));
         }
-        if self.from.parse::<lettre::Address>().is_err() {
+        // With or without a name.
+        let from = self.from.parse::<lettre::message::Mailbox>();
+        if from.is_err() {
             faults.push(BuildError::new("smtp.from", "is no address, as 12345@leshan.example"));
         }
+        let from = from.ok();
         let login = match (self.username, &self.password) {
             (Some(username), Some(password)) => Some((username, resolve("smtp.password", password, setup, faults)?)),
             (None, None) => None,
@@ -270,8 +274,8 @@ impl Smtp {
         };
         Some(Outbound {
             server: Server { host: self.host, port: self.port.unwrap_or(usual), tls: self.tls, login },
-            from: self.from,
-            name: self.name,
+            name: from.as_ref().and_then(|from| from.name.clone()).unwrap_or(self.name),
+            from: from?.email.to_string(),
             receipts: self.receipts,
             subaddresses: self.subaddresses.unwrap_or(transport == Transport::Lmtp),
             status_url: format!("{}/status", setup.public_url),

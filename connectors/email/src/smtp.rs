@@ -5,6 +5,7 @@ use crate::{
     config::{Outbound, Server},
     letter::Letter,
     net::Tls,
+    read::words::without_addresses,
 };
 use async_trait::async_trait;
 use jiesu_connector::{Failure, Probe, Replier, Reply, Sent};
@@ -103,7 +104,9 @@ impl Mailer {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(match error.status() {
                 Some(_) => judged(&error, Step::Letter),
-                None => unknown(format!("the mail server was given it, and did not answer: {error}")),
+                None => {
+                    unknown(without_addresses(&format!("the mail server was given it, and did not answer: {error}")))
+                }
             }),
             Err(_) => Err(unknown("the mail server was given it, and did not answer in time".into())),
         }
@@ -115,6 +118,10 @@ async fn envelope(connection: &mut AsyncSmtpConnection, letter: &Letter) -> Resu
     let mut parameters = Vec::new();
     if connection.server_info().supports_feature(Extension::EightBitMime) {
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    let utf8 = letter.envelope.to().iter().any(|to| !AsRef::<str>::as_ref(to).is_ascii());
+    if utf8 && connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+        parameters.push(MailParameter::SmtpUtfEight);
     }
     let sender = Mail::new(letter.envelope.from().cloned(), parameters);
     connection.command(sender).await.map_err(|error| judged(&error, Step::Sender))?;
@@ -136,7 +143,7 @@ enum Step {
 
 /// What to do about an error that came before the letter was given away, or with an answer of the server.
 fn judged(error: &Error, step: Step) -> Failure {
-    let why = error.to_string();
+    let why = without_addresses(&error.to_string());
     let lower = why.to_lowercase();
     // Providers refuse for good what they only want later.
     let words = ["frequen", "too many", "too much", "limit", "频率", "频繁", "try again", "later", "quota", "busy"];
@@ -166,7 +173,9 @@ async fn open(server: &Server, from: &str) -> Result<AsyncSmtpConnection, (Optio
     if server.tls == Tls::Starttls {
         connection.starttls(encryption()?, &hello).await.map_err(told)?;
     }
-    if let Some((username, password)) = &server.login {
+    // A server that offers no log-in lets us send without, or says that it does not.
+    let offered = connection.server_info().get_auth_mechanism(DEFAULT_MECHANISMS).is_some();
+    if let Some((username, password)) = server.login.as_ref().filter(|_| offered) {
         let credentials = Credentials::new(username.clone(), password.expose().to_owned());
         connection.auth(DEFAULT_MECHANISMS, &credentials).await.map_err(|error| {
             let after = error.is_permanent().then_some(MENDED);

@@ -76,6 +76,22 @@ async fn a_server_that_can_neither_move_nor_wait_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_mail_that_is_too_large_the_beginning_is_taken() {
+    let dovecot = Dovecot::start().await;
+    let mut site = site(&dovecot, Some("Done")).await;
+    site.set("channels.mail.max_size", "64KiB");
+    let words = format!("路灯坏了。\r\n{}", "很长很长\r\n".repeat(20_000));
+    dovecot.deliver("large", &mail("a@citizen.example", "large", "路灯", &words), false);
+    dovecot.deliver("small", &mail("a@citizen.example", "small", "井盖", "丢了"), false);
+    let gateway = site.start().await;
+    let tickets = wait_for(&gateway, "ticket.created", 2).await;
+    let large = &tickets.iter().find(|event| event["data"]["ticket"]["title"] == "路灯").unwrap()["data"]["ticket"];
+    assert!(large["content"].as_str().unwrap().starts_with("路灯坏了。\n很长很长\n"));
+    assert_eq!(large["flags"], serde_json::json!(["incomplete"]));
+    until("the move", seconds(5), || (dovecot.count("Done") == 2).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_logs_in_and_says_what_is_wrong_and_takes_nothing() {
     let dovecot = Dovecot::start().await;
     let mut site = site(&dovecot, Some("Done")).await;

@@ -190,7 +190,7 @@ fn bounce(header: &Header<'_>, leaves: &[&Part<'_>], status: Option<&Part<'_>>) 
         Some(report) => reported(&report),
         None => Some(words),
     };
-    let short = |why: String| why.chars().take(MAX_REASON).collect::<String>();
+    let short = |why: String| words::without_addresses(&why).chars().take(MAX_REASON).collect::<String>();
     Bounce { about, failed: failed.map(short) }
 }
 
