@@ -44,10 +44,13 @@ pub struct Config {
     /// The largest mail, as `"50MiB"`. A larger one is refused by lmtp (552); of one in a mailbox the beginning is taken.
     #[serde(default = "max_size")]
     pub max_size: String,
-    /// The name under which the border mail server writes its `Authentication-Results`. Without it the sender's
-    /// authenticity is not noted.
+    /// The name under which the border mail server writes its `Authentication-Results`. Without it the gateway verifies
+    /// DKIM signatures itself.
     #[serde(default)]
     pub authserv_id: Option<String>,
+    /// Verify DKIM signatures where there is no `authserv_id`, which asks the system's name servers for the keys.
+    #[serde(default = "yes")]
+    pub dkim: bool,
     /// How answers and receipts go out. Without it nothing does.
     #[serde(default)]
     pub smtp: Option<Smtp>,
@@ -129,6 +132,7 @@ pub(crate) struct Checked {
     pub max_size: usize,
     pub own: Vec<String>,
     pub authserv_id: Option<String>,
+    pub dkim: bool,
     pub outbound: Option<Outbound>,
 }
 
@@ -171,7 +175,8 @@ impl Config {
         own.extend(smtp.iter().flatten().map(|out| marks::base_address(&out.from)));
         match (inbound, max_size) {
             (Some(inbound), Some(max_size)) if faults.is_empty() => {
-                Ok(Checked { inbound, max_size, own, authserv_id: self.authserv_id, outbound: smtp.flatten() })
+                let dkim = self.dkim && self.authserv_id.is_none();
+                Ok(Checked { inbound, max_size, own, authserv_id: self.authserv_id, dkim, outbound: smtp.flatten() })
             }
             _ => Err(faults),
         }

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod config;
+mod dkim;
 mod identity;
 mod imap;
 mod letter;
@@ -40,9 +41,10 @@ impl Connector for Email {
             receipts: out.as_ref().is_some_and(|out| out.receipts),
         };
         let mut probes: Vec<Box<dyn Probe>> = Vec::new();
+        let verifier = checked.dkim.then(|| Arc::new(dkim::Verifier::default()));
         let inbound = match checked.inbound {
             config::Inbound::Lmtp { listen, recipients } => {
-                Inbound::Listen(Box::new(lmtp::Port::new(listen, recipients, checked.max_size)))
+                Inbound::Listen(Box::new(lmtp::Port::new(listen, recipients, checked.max_size, verifier)))
             }
             config::Inbound::Imap { server, folder, processed } => {
                 let pull = imap::Pull::new(imap::Settings {
@@ -51,6 +53,7 @@ impl Connector for Email {
                     folder,
                     processed,
                     max_size: checked.max_size,
+                    verifier,
                     shared: Arc::clone(&setup.shared),
                 });
                 probes.push(Box::new(imap::LogIn(pull.clone())));

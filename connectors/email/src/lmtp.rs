@@ -3,7 +3,10 @@
 //! `250` for a recipient means that the mail is on the disk. Trouble of our own is `451`, so that the server keeps the mail
 //! and comes again; `5xx`, which it would send back to the citizen, is only for what will never be taken.
 
-use crate::identity::{self, ENVELOPE_FROM, ENVELOPE_TO};
+use crate::{
+    dkim::{SIGNED_BY, Verifier},
+    identity::{self, ENVELOPE_FROM, ENVELOPE_TO},
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiesu_connector::{Door, Listener, Refusal, Stream};
@@ -35,14 +38,20 @@ pub struct Port {
     recipients: Option<Vec<String>>,
     max_size: usize,
     budget: Arc<Semaphore>,
+    verifier: Option<Arc<Verifier>>,
 }
 
 impl Port {
     /// Listens on `address` for mail to `recipients`, of at most `max_size` bytes.
-    pub fn new(address: SocketAddr, recipients: Option<Vec<String>>, max_size: usize) -> Self {
+    pub fn new(
+        address: SocketAddr,
+        recipients: Option<Vec<String>>,
+        max_size: usize,
+        verifier: Option<Arc<Verifier>>,
+    ) -> Self {
         // One mail of the largest size always fits.
         let budget = Arc::new(Semaphore::new(BUDGET.max((2 * max_size) >> 10)));
-        Self { address, recipients, max_size, budget }
+        Self { address, recipients, max_size, budget, verifier }
     }
 
     fn knows(&self, recipient: &str) -> bool {
@@ -247,10 +256,15 @@ impl Talk<'_> {
     }
 
     async fn store(&mut self, mail: Vec<u8>) -> String {
-        let meta = BTreeMap::from([
+        let mut meta = BTreeMap::from([
             (ENVELOPE_FROM.to_owned(), self.from.clone().unwrap_or_default()),
             (ENVELOPE_TO.to_owned(), self.recipients.join("\n")),
         ]);
+        if let Some(verifier) = &self.port.verifier
+            && let Some(domains) = verifier.signed_by(&mail).await
+        {
+            meta.insert(SIGNED_BY.to_owned(), domains);
+        }
         let incoming = identity::incoming(Bytes::from(mail), meta, None);
         match self.door.accept(vec![incoming]).await.as_deref() {
             Ok([receipt, ..]) => format!("250 2.0.0 stored as {}", receipt.number),

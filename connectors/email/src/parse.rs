@@ -1,6 +1,7 @@
 //! From a stored mail to an appeal. Pure.
 
 use crate::{
+    dkim::SIGNED_BY,
     identity::{self, ENVELOPE_FROM, ENVELOPE_TO, MESSAGE_ID, WHOLE_SIZE},
     marks::{self, Mark},
     read::{
@@ -44,7 +45,10 @@ impl Parser for Mails {
         let sender = self.sender(&header, raw, near);
         let envelope = Envelope { from: raw.meta.get(ENVELOPE_FROM).map(String::as_str), own: &self.own };
         let machine = machine::recognise(&header, &node, &sender.address, &subject, envelope);
-        let verdict = self.server.as_ref().and_then(|server| verdict::of(&header, server, &sender.address));
+        let verdict = match &self.server {
+            Some(server) => verdict::of(&header, server, &sender.address),
+            None => raw.meta.get(SIGNED_BY).and_then(|domains| verdict::signed(domains, &sender.address)),
+        };
         let thread = thread(&header, raw, &subject, verdict);
         let silence = machine::wants_silence(&header, &sender.address);
         let known = !sender.address.is_empty();

@@ -7,7 +7,7 @@ mod folder;
 mod log_in;
 mod session;
 
-use crate::config::Server;
+use crate::{config::Server, dkim::Verifier};
 use async_trait::async_trait;
 use jiesu_connector::{Lost, Probe, Session, Shared, Source};
 use session::Mailbox;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub processed: Option<String>,
     /// Bytes of one mail.
     pub max_size: usize,
+    /// Verifies signatures.
+    pub verifier: Option<Arc<Verifier>>,
     /// Where is noted what is stored, for servers that let nobody mark mail.
     pub shared: Arc<dyn Shared>,
 }

@@ -1,7 +1,7 @@
 //! One session with a mailbox: search, fetch, and, once it is on the disk, move or mark.
 
 use super::{Company, State, folder, log_in};
-use crate::{identity, net::Wire};
+use crate::{dkim, identity, net::Wire};
 use async_imap::{
     error::Error,
     extensions::idle::IdleResponse,
@@ -180,7 +180,16 @@ impl Mailbox {
         let bodies = self.bodies(&chosen, &sizes).await?;
         self.state.end();
         self.given = bodies.keys().copied().collect();
-        Ok(bodies.into_iter().map(|(uid, body)| self.incoming(uid, body, &sizes)).collect())
+        let mut messages = Vec::with_capacity(bodies.len());
+        for (uid, body) in bodies {
+            let verifier = self.state.settings.verifier.clone();
+            let signed_by = match verifier {
+                Some(verifier) => verifier.signed_by(&body).await,
+                None => None,
+            };
+            messages.push(self.incoming(uid, body, &sizes, signed_by));
+        }
+        Ok(messages)
     }
 
     async fn sizes(&mut self, uids: &[u32]) -> Result<BTreeMap<u32, usize>, Lost> {
@@ -211,8 +220,9 @@ impl Mailbox {
         within(TRANSFER, asked).await
     }
 
-    fn incoming(&self, uid: u32, body: Bytes, sizes: &BTreeMap<u32, usize>) -> Incoming {
-        let mut meta = BTreeMap::new();
+    fn incoming(&self, uid: u32, body: Bytes, sizes: &BTreeMap<u32, usize>, signed_by: Option<String>) -> Incoming {
+        let mut meta: BTreeMap<String, String> =
+            signed_by.map(|domains| (dkim::SIGNED_BY.to_owned(), domains)).into_iter().collect();
         if let Some(size) = sizes.get(&uid).filter(|size| **size > self.state.settings.max_size) {
             meta.insert(identity::WHOLE_SIZE.to_owned(), size.to_string());
         }

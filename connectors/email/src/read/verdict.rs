@@ -46,6 +46,13 @@ pub fn of(header: &Header<'_>, server: &str, from: &str) -> Option<Verdict> {
     }
 }
 
+/// The verdict of signatures of `domains`, separated by spaces, that hold.
+pub fn signed(domains: &str, from: &str) -> Option<Verdict> {
+    let domain = from.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+    let mut domains = domains.split(' ').map(str::to_ascii_lowercase);
+    domains.any(|other| same_organisation(&other, &domain)).then_some(Verdict::Verified)
+}
+
 /// One is the other, or below it (relaxed alignment, RFC 7489).
 fn same_organisation(one: &str, other: &str) -> bool {
     let below = |long: &str, short: &str| {
@@ -77,6 +84,8 @@ mod tests {
         assert_eq!(verdict("mx.city.cn; dkim=pass header.d=mail.qq.com"), Some(Verdict::Verified));
         assert_eq!(verdict("mx.city.cn; spf=fail smtp.mailfrom=evil.cn"), Some(Verdict::Forged));
         assert_eq!(verdict("mx.city.cn; none"), None);
+        assert_eq!(signed("evil.cn QQ.com", "w@qq.com"), Some(Verdict::Verified));
+        assert_eq!(signed("evil.cn", "w@qq.com"), None);
         let foreign = Header::split(b"Authentication-Results: mx.evil.cn; dmarc=pass\n\n").0;
         assert_eq!(of(&foreign, "mx.city.cn", "w@qq.com"), None);
     }
