@@ -10,7 +10,6 @@ mod config;
 mod crypto;
 mod event;
 mod fields;
-mod keywords;
 mod outbound;
 mod parse;
 mod webhook;

@@ -6,14 +6,13 @@ use crate::{
     crypto::{AesKey, signed},
     event::{Effect, effect},
     fields::{Fields, Format, Unreadable},
-    keywords::{Ask, recognise},
     parse::{ABOUT, INTENT},
 };
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use jiesu_connector::{
-    Accept, Callers, DeliveryKey, Incoming, Intent, LookUp, OnOtherContent, Problem, Raw, Receipt, Reception,
-    Rejection, Request, Response, Webhook, digest,
+    Accept, Ask, Callers, DeliveryKey, Incoming, Intent, LookUp, OnOtherContent, Problem, Raw, Receipt, Reception,
+    Rejection, Request, Response, Webhook, digest, recognise,
 };
 use jiff::Timestamp;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};

@@ -4,7 +4,7 @@
 //! words may follow, set off by a mark or a space. Everything else is an appeal: "撤销他的执照" must never take anything
 //! back, and "催办理由不清" is no request for haste.
 
-use jiesu_connector::{Intent, Words};
+use crate::{Intent, Words};
 
 /// What a message asks of the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
