@@ -17,6 +17,9 @@ use std::sync::Arc;
 
 /// How long the fate of a reply that is not known waits for it; then it is some other program's.
 const FATE_WAITS: SignedDuration = SignedDuration::from_secs(10);
+/// The same where a channel reports fates by themselves: a report may come before the answer to the sending, which may
+/// take a minute.
+const REPORT_WAITS: SignedDuration = SignedDuration::from_secs(75);
 
 impl Issuer {
     pub(super) async fn word(
@@ -80,10 +83,17 @@ impl Issuer {
             Some(Note::Reachable) => Some(true),
             Some(Note::Unreachable) => Some(false),
             Some(Note::Fate { message: sent_as, failed }) => {
+                if let Some(reported) = self.reviser.store.report(&channel.id, &sent_as, failed.as_deref()).await? {
+                    if let Some((state, why)) = reply::verdict(&reported.fates) {
+                        reply::settle(&self.reviser, &reported.due, state, why, None).await?;
+                    }
+                    return Ok(Outcome::Noted { message: message.id, reach: None });
+                }
                 let sent = self.reviser.store.sent_reply(&channel.id, &sent_as).await?;
                 // The fate of a reply can be here before its sending is stored.
                 let age = Timestamp::now().duration_since(message.received_at);
-                if sent.is_none() && age < FATE_WAITS {
+                let reports = channel.parts.replier.as_ref().is_some_and(|replier| replier.reports_within().is_some());
+                if sent.is_none() && age < if reports { REPORT_WAITS } else { FATE_WAITS } {
                     return Err(NotNow::Later);
                 }
                 if let Some(sent) = sent {
