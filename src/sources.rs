@@ -34,6 +34,8 @@ mod tests;
 /// The first wait before a lost session is opened again; doubled each time, to [`LONGEST`].
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+/// A session that lasted so long was a good one: if it is lost, the next is opened soon.
+const STEADY: Duration = Duration::from_secs(10);
 /// A node that holds a session says so at this pace, and loses it to another after [`LEASE`].
 const RENEW: Duration = Duration::from_secs(5);
 const LEASE: Duration = Duration::from_secs(20);
@@ -155,7 +157,7 @@ async fn hold(
                 }
             }
         };
-        if opened_at.elapsed() > LONGEST {
+        if opened_at.elapsed() > STEADY {
             *wait = FIRST;
         }
         let Some(batch) = batch.transpose()? else { break };

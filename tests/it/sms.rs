@@ -3,9 +3,11 @@
 
 mod answers;
 mod carrier;
+mod centre;
 mod citizens;
 mod cmpp;
 mod long;
+mod smpp;
 mod wire;
 
 use crate::{

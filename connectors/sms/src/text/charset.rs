@@ -76,7 +76,8 @@ impl Coding {
     pub(crate) fn decode(self, bytes: &[u8]) -> Option<String> {
         Some(match self {
             Self::Ucs2 => utf16(bytes),
-            Self::Gsm7 => gsm7::decode(without_padding(bytes)),
+            // A NUL is an @ here, and no padding.
+            Self::Gsm7 => gsm7::decode(bytes),
             Self::Ascii if bytes.is_ascii() => String::from_utf8_lossy(without_padding(bytes)).into_owned(),
             Self::Ascii | Self::Gb18030 => whole(GB18030, bytes),
             Self::Latin1 => whole(WINDOWS_1252, bytes),
