@@ -7,6 +7,7 @@ mod centre;
 mod citizens;
 mod cmpp;
 mod long;
+mod orphans;
 mod smpp;
 mod wire;
 

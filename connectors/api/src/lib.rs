@@ -29,7 +29,7 @@ mod words;
 pub use appeal::{
     Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, mask_name, mask_phone,
 };
-pub use ask::{Ask, recognise};
+pub use ask::{Ask, rating, recognise};
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Piece, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};

@@ -8,7 +8,7 @@ use crate::{
     short::Short,
     text::split,
 };
-use jiesu_connector::{Ask, Intent, Question, Receipt, Words};
+use jiesu_connector::{Ask, Intent, Question, Receipt, Words, rating};
 use jiff::Timestamp;
 use std::{
     collections::{HashMap, VecDeque},
@@ -169,6 +169,8 @@ impl Courier {
                 self.say(line, self.words.fill(phrase, &[("number", &receipt.number)]));
             }
             // Once a ticket: of a long message with its first part.
+            // A score is for a matter that they know.
+            None if short.said().is_some_and(|text| rating(&text).is_some()) => {}
             None if self.manner.receipts && short.segment.is_none_or(|segment| segment.place == 1) => {
                 let first = self.told.lock().unwrap_or_else(PoisonError::into_inner);
                 if { first }.note(receipt.number.clone(), String::new()) {

@@ -42,6 +42,7 @@ impl Parser for Messages {
         match raw.meta.get(INTENT).map(String::as_str) {
             Some("urge") => appeal.intent = Intent::Urge,
             Some("withdraw") => appeal.intent = Intent::Withdraw,
+            Some("rate") => appeal.intent = Intent::Rate,
             Some("progress") => {
                 let note = Some(Note::Event("progress".into()));
                 return Ok(Appeal { intent: Intent::Note, note, ..Appeal::default() });

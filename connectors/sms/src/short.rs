@@ -6,8 +6,8 @@ use crate::{
 };
 use bytes::Bytes;
 use jiesu_connector::{
-    Appeal, Appellant, Attachment, DeliveryKey, Incoming, Note, OnOtherContent, Part, PartType, Payload, Piece, Raw,
-    digest,
+    Appeal, Appellant, Ask, Attachment, DeliveryKey, Incoming, Intent, Note, OnOtherContent, Part, PartType, Payload,
+    Piece, Raw, Words, digest, rating, recognise,
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
@@ -90,7 +90,7 @@ impl Short {
     /// What it says, read by itself: one part of several says so.
     pub(crate) fn appeal(&self) -> Appeal {
         if let Some(report) = &self.report {
-            return Appeal { intent: jiesu_connector::Intent::Note, note: Some(report.note()), ..Appeal::default() };
+            return Appeal { intent: Intent::Note, note: Some(report.note()), ..Appeal::default() };
         }
         let text = match self.segment {
             Some(Segment { place, total, .. }) => segment_alone(self.coding, place, total, &self.text),
@@ -118,6 +118,27 @@ impl Short {
                 ..Appeal::default()
             },
         }
+    }
+
+    /// Notes on `incoming` what this message asks of the gateway itself, if anything: such a word is no piece of what the
+    /// citizen tells.
+    pub(crate) fn ask(&self, incoming: &mut Incoming, words: &Words) -> Option<Ask> {
+        let text = self.said()?;
+        let ask = recognise(&text, words);
+        let meta = &mut incoming.raw.meta;
+        let intent = match &ask {
+            Some(Ask::Act { intent: Intent::Withdraw, .. }) => "withdraw",
+            Some(Ask::Act { .. }) => "urge",
+            Some(Ask::Progress { .. }) => "progress",
+            None if rating(&text).is_some() => "rate",
+            None => return None,
+        };
+        meta.insert(INTENT.into(), intent.into());
+        if let Some(Ask::Act { number: Some(number), .. }) = &ask {
+            meta.insert(ABOUT.into(), number.clone());
+        }
+        incoming.joins = false;
+        ask
     }
 
     /// On its way through the door, with the bytes that it was read from.

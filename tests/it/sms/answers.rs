@@ -177,6 +177,29 @@ async fn short_words_are_understood_and_a_pseudo_number_gets_its_link() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_digit_is_a_rating_where_somebody_asked_and_an_appeal_where_nobody_did() {
+    let carrier = Carrier::start(true).await;
+    let (_site, gateway) = quiet(&carrier).await;
+    carrier.deliver([mo(&carrier, "13800000001", 0, b"lamp".to_vec(), false)]);
+    let number = tickets(&gateway, 1).await.remove(0)["number"].clone();
+    carrier.deliver([mo(&carrier, "13800000001", 0, b"4".to_vec(), false)]);
+    assert_eq!(tickets(&gateway, 2).await[1]["content"], "4");
+    let bearer = format!("Bearer {CORE_TOKEN}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let path = format!("/api/v1/tickets/{}/updates", number.as_str().unwrap());
+    let update = json!({ "id": "u1", "status": "closed", "ask_rating": true }).to_string();
+    assert_eq!(request(gateway.public, "POST", &path, &headers, update.as_bytes()).await.status, 200);
+    carrier.deliver([mo(&carrier, "13800000001", 0, b"5".to_vec(), false)]);
+    let rated = eventually("the rating", seconds(10), async || {
+        crate::wechat::feed(&gateway).await.into_iter().find(|event| event["type"] == "ticket.rated")
+    });
+    let rated = rated.await;
+    assert_eq!(rated["subject"], number);
+    assert_eq!(rated["data"]["change"], json!({ "score": 5, "content": "5" }));
+    assert_eq!(rated["data"]["ticket"]["rating"]["score"], 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_budget_ends_what_the_gateway_says_by_itself() {
     let carrier = Carrier::start(true).await;
     let mut site = site(&carrier, IMMEDIATE).await;

@@ -8,13 +8,13 @@ mod twilio;
 use crate::{
     budget::Budget,
     courier::receipt_text,
-    short::{ABOUT, INTENT, Rules, Short, hex, keys},
+    short::{INTENT, Rules, Short, hex, keys},
 };
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use jiesu_connector::{
-    Accept, Ask, Callers, Incoming, Intent, LookUp, Problem, Raw, Receipt, Reception, Refusal, Rejection, Request,
-    Response, Secret, Webhook, Words, digest, recognise,
+    Accept, Ask, Callers, Incoming, LookUp, Problem, Raw, Receipt, Reception, Refusal, Rejection, Request, Response,
+    Secret, Webhook, Words, digest, recognise,
 };
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -141,6 +141,7 @@ impl Callback {
                         let text = match intent.as_deref() {
                             Some("urge") => words.fill("sms.urged", &[("number", &receipt.number)]),
                             Some("withdraw") => words.fill("sms.withdrawn", &[("number", &receipt.number)]),
+                            Some("rate") => return None,
                             _ => receipt_text(&words, receipt),
                         };
                         (*may && (receipt.redelivery || budget.take(&sender, receipt.received_at))).then_some(text)
@@ -162,19 +163,7 @@ impl Callback {
             return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false }, false);
         };
         let mut incoming = short.incoming(&self.rules, media_type, element, now);
-        match short.said().and_then(|text| recognise(&text, &self.words)) {
-            Some(Ask::Act { intent, number }) => {
-                let name = if intent == Intent::Withdraw { "withdraw" } else { "urge" };
-                incoming.raw.meta.insert(INTENT.into(), name.into());
-                incoming.raw.meta.extend(number.map(|number| (ABOUT.into(), number)));
-                incoming.joins = false;
-            }
-            Some(Ask::Progress { .. }) => {
-                incoming.raw.meta.insert(INTENT.into(), "progress".into());
-                incoming.joins = false;
-            }
-            None => {}
-        }
+        short.ask(&mut incoming, &self.words);
         (incoming, short.line.may_be_answered())
     }
 

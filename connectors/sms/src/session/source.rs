@@ -6,13 +6,12 @@ use super::{
 };
 use crate::{
     courier::Courier,
-    short::{self, ABOUT, INTENT, Rules, Short, keys},
+    short::{self, Rules, Short, keys},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiesu_connector::{
-    Ask, Batch, Incoming, Intent, Lost, Probe, Question, Raw, Receipt, Refusal, Session, Source, Stream, Words, digest,
-    recognise,
+    Ask, Batch, Incoming, Lost, Probe, Question, Raw, Receipt, Refusal, Session, Source, Stream, Words, digest,
 };
 use jiff::Timestamp;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -88,17 +87,7 @@ impl Centre {
             return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false }, None);
         };
         let mut incoming = short.incoming(&self.rules, media_type, frame.clone(), now);
-        let ask = short.said().and_then(|text| recognise(&text, &self.words));
-        match &ask {
-            Some(Ask::Act { intent, number }) => {
-                let name = if *intent == Intent::Withdraw { "withdraw" } else { "urge" };
-                incoming.raw.meta.insert(INTENT.into(), name.into());
-                incoming.raw.meta.extend(number.clone().map(|number| (ABOUT.into(), number)));
-            }
-            Some(Ask::Progress { .. }) => drop(incoming.raw.meta.insert(INTENT.into(), "progress".into())),
-            None => {}
-        }
-        incoming.joins &= ask.is_none();
+        let ask = short.ask(&mut incoming, &self.words);
         (incoming, Some((short, ask)))
     }
 }
