@@ -138,6 +138,8 @@ async fn hold(
         opened = timeout(LOG_IN, source.open()) => opened.unwrap_or_else(|_| Err(lost("no answer to the log-in")))?,
     };
     let opened_at = Instant::now();
+    // Whoever lets us in is there: a session that is lost again and again is not waited for as long as a log-in.
+    *wait = (*wait).min(STEADY / 2);
     let mut renew = tokio::time::interval(RENEW);
     loop {
         let batch = {

@@ -5,6 +5,7 @@ mod answers;
 mod carrier;
 mod centre;
 mod citizens;
+mod clouds;
 mod cmpp;
 mod long;
 mod orphans;

@@ -7,7 +7,7 @@ use super::{
     configured, site, tickets,
     wire::Mo,
 };
-use crate::harness::{Gateway, Site, eventually, get, seconds, until};
+use crate::harness::{Gateway, Site, eventually, get, seconds, setting, until};
 use encoding_rs::GB18030;
 use std::{collections::HashMap, time::Duration};
 
@@ -42,7 +42,7 @@ async fn one_each(gateway: &Gateway, texts: &[String]) {
 }
 
 async fn all_answered(carrier: &Carrier, messages: &[Mo]) {
-    until("an answer to every delivery", seconds(60), || {
+    until("an answer to every delivery", seconds(90), || {
         let state = carrier.state();
         messages.iter().all(|mo| state.answered.contains_key(&mo.id)).then_some(())
     })
@@ -56,11 +56,11 @@ async fn a_crowd_of_messages_shuffled_repeated_and_cut_is_one_appeal_each() {
         let mut site = site(&carrier, IMMEDIATE).await;
         site.set("channels.sms.links", 3);
         site.set("channels.sms.receipts", false);
-        let (texts, all) = crowd(&carrier, 400);
+        let (texts, all) = crowd(&carrier, setting("JIESU_TEST_MESSAGES", 800) / 2);
         let again: Vec<Mo> = all.iter().step_by(5).cloned().collect();
         let gateway = site.start().await;
         carrier.deliver(shuffled([all.clone(), again].concat(), 7));
-        for _ in 0..10 {
+        for _ in 0..setting("JIESU_TEST_CUTS", 10) {
             tokio::time::sleep(Duration::from_millis(60)).await;
             carrier.cut();
         }
@@ -76,11 +76,12 @@ async fn what_was_answered_survives_kills_and_power_cuts() {
     let carrier = Carrier::start(true).await;
     let mut site = configured(Site::with_shadow().await, &carrier, IMMEDIATE);
     site.set("channels.sms.receipts", false);
-    let (texts, all) = crowd(&carrier, 300);
+    let (texts, all) = crowd(&carrier, setting("JIESU_TEST_MESSAGES", 800) * 3 / 8);
     carrier.deliver(shuffled(all.clone(), 11));
-    for round in 0..4 {
+    let kills = setting("JIESU_TEST_KILLS", 4);
+    for round in 0..kills {
         let mut gateway = site.start().await;
-        let enough = all.len() * (round + 1) / 8;
+        let enough = all.len() * (round + 1) / (2 * kills);
         until("progress", seconds(20), || (carrier.state().answered.len() > enough).then_some(())).await;
         gateway.kill();
         // Nothing but what was fsynced is left.
