@@ -10,7 +10,7 @@ use crate::{
     store::{Message, Outcome, TicketRow},
     ticket,
 };
-use jiesu_connector::{Appeal, Intent, Note, rating};
+use jiesu_connector::{Appeal, Intent, Note, PartType, rating};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
@@ -47,9 +47,11 @@ impl Issuer {
             }
         });
         let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
+        // Typed, or the words of a menu item.
+        let kind = appeal.transcript.first().map_or(PartType::Text, |part| part.kind);
         draft.edit_list("transcript", |pieces| {
             let id = format!("m{}", pieces.len() + 1);
-            pieces.push(json!({ "id": id, "at": at, "type": "text", "text": appeal.content, "attachment": null }));
+            pieces.push(json!({ "id": id, "at": at, "type": kind, "text": appeal.content, "attachment": null }));
         });
         let change = self.reviser.told(&row, &draft, event, json!({ "content": appeal.content }));
         Ok(Outcome::Supplement { message: message.id, change: Box::new(change) })
@@ -107,8 +109,8 @@ impl Issuer {
 
     async fn note(&self, channel: &Channel, message: Message, note: Option<Note>) -> Result<Outcome, NotNow> {
         let reach = match note {
-            Some(Note::Reachable) => Some(true),
-            Some(Note::Unreachable) => Some(false),
+            Some(Note::Reachable) => Some(self.back(channel, &message).await?),
+            Some(Note::Unreachable) => Some(self.gone(channel, &message).await?),
             Some(Note::Fate { message: sent_as, failed }) => {
                 if let Some(reported) = self.reviser.store.report(&channel.id, &sent_as, failed.as_deref()).await? {
                     if let Some((state, why)) = reply::verdict(&reported.fates) {

@@ -238,6 +238,9 @@ pub(super) fn change(connection: &Handle, change: &mut TicketChange) -> rusqlite
             .prepare_cached("INSERT INTO core_update VALUES (?1, ?2, ?3)")?
             .execute(params![number, id, content])?;
     }
+    if change.unlink {
+        connection.prepare_cached("UPDATE ticket SET sender = NULL WHERE number = ?1")?.execute([number])?;
+    }
     log::append(connection, &mut change.events)?;
     if let Some(reply) = &change.reply {
         outbox::add_reply(connection, change.number, reply)?;
