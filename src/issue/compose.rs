@@ -88,7 +88,7 @@ impl Issuer {
             received_at: message.received_at,
             document: Box::<str>::from(document).into_string(),
         };
-        let messages = matter.said.iter().map(|(message, _)| message.id).collect();
+        let messages = matter.messages();
         Ok(Outcome::Ticket { messages, ticket: Box::new(new), events: vec![event], media })
     }
 

@@ -220,7 +220,15 @@ mod tests {
         let digest = digest([content.as_bytes()]);
         let incoming = Incoming { raw, keys: vec![key], digest, sender: None, hotline: None, joins: true };
         let (channel, hotline) = ("partner".into(), "12345".into());
-        NewMessage { channel, hotline, received_at: Timestamp::UNIX_EPOCH, day: 20_261_122, window: None, incoming }
+        NewMessage {
+            channel,
+            hotline,
+            received_at: Timestamp::UNIX_EPOCH,
+            day: 20_261_122,
+            window: None,
+            incoming,
+            piece: None,
+        }
     }
 
     fn accept(handle: &Handle, keys: usize) -> rusqlite::Result<()> {
