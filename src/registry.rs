@@ -19,6 +19,7 @@ impl Registry {
         Self(vec![
             Registration::of::<jiesu_email::Email>(),
             Registration::of::<jiesu_partner::Partner>(),
+            Registration::of::<jiesu_sms::Sms>(),
             Registration::of::<jiesu_web::Web>(),
             Registration::of::<jiesu_wechat::Wechat>(),
         ])
@@ -96,7 +97,8 @@ mod tests {
         let email =
             serde_json::json!({ "transport": "imap", "host": "h", "username": "u", "password": secret, "smtp": smtp });
         let email = Specimen { example: Some(email), ..Specimen::of::<jiesu_email::Email>() };
-        let specimens = [email, Specimen::of::<jiesu_partner::Partner>(), web, wechat];
+        let sms = Specimen::of::<jiesu_sms::Sms>();
+        let specimens = [email, Specimen::of::<jiesu_partner::Partner>(), sms, web, wechat];
         let names = specimens.each_ref().map(|specimen| specimen.name);
         assert_eq!(Registry::standard().names(), names, "list the new connector here, too");
         let readme = include_str!("../connectors/README.md");

@@ -92,7 +92,7 @@ impl Issuer {
             receipt: receipt(channel, message).filter(|_| wants_receipt),
             document: Box::<str>::from(document).into_string(),
         };
-        let messages = matter.said.iter().map(|(message, _)| message.id).collect();
+        let messages = matter.messages();
         Ok(Outcome::Ticket { messages, ticket: Box::new(new), events: vec![event], media })
     }
 

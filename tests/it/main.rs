@@ -18,6 +18,7 @@ mod receipts;
 mod refusals;
 mod restart;
 mod shim;
+mod sms;
 mod stop;
 mod webdriver;
 mod wechat;
