@@ -58,6 +58,19 @@ impl Intake {
     /// # Errors
     /// [`Refusal`]: nothing was stored, or (after a time-out) nobody knows yet.
     pub async fn accept(&self, channel: &Channel, messages: Vec<Incoming>) -> Result<Vec<Receipt>, Refusal> {
+        self.accept_within(PATIENCE, channel, messages).await
+    }
+
+    /// The same for a channel that waits longer, or shorter, for its answer.
+    ///
+    /// # Errors
+    /// As [`Self::accept`].
+    pub async fn accept_within(
+        &self,
+        patience: Duration,
+        channel: &Channel,
+        messages: Vec<Incoming>,
+    ) -> Result<Vec<Receipt>, Refusal> {
         let _under_way = self.begin(channel, &messages)?;
         let now = Timestamp::now();
         let day = self.day(now);
@@ -71,7 +84,7 @@ impl Intake {
             piece: assembly::piece(channel, &incoming.raw),
             incoming,
         });
-        let outcome = tokio::time::timeout(PATIENCE, self.store.accept(new.collect())).await;
+        let outcome = tokio::time::timeout(patience, self.store.accept(new.collect())).await;
         let unavailable = Refusal::Unavailable { retry_after: Duration::from_secs(5) };
         let accepted = match outcome {
             Ok(Ok(accepted)) => accepted,

@@ -39,5 +39,6 @@ pub mod standin;
 pub mod store;
 pub mod ticket;
 pub mod triage;
+pub mod way;
 
 pub use gateway::{RunError, run};

@@ -4,7 +4,8 @@ use crate::{
     channels::Channels,
     number::ReceiptKey,
     revise::{Draft, Reviser},
-    store::{DueReply, NewReply, StoreError, TicketChange, TicketRow},
+    store::{DueReply, StoreError, TicketChange, TicketRow},
+    way,
 };
 use jiesu_connector::{Failure, Reply};
 use jiff::{SignedDuration, Timestamp};
@@ -235,7 +236,8 @@ impl Replies {
 
     /// Stores the fate, however long the store takes: what was said is not said again.
     async fn end(&self, due: &DueReply, state: State, reason: Option<String>, sent_as: Option<String>) {
-        while let Err(error) = settle(&self.reviser, due, state, reason.clone(), sent_as.clone()).await {
+        while let Err(error) = settle(&self.reviser, &self.channels, due, state, reason.clone(), sent_as.clone()).await
+        {
             tracing::warn!(%error, "the fate of a reply waits for the store");
             tokio::time::sleep(FIRST).await;
         }
@@ -292,6 +294,7 @@ fn in_future(wait: Duration) -> Timestamp {
 /// The store cannot write; nothing was changed.
 pub async fn settle(
     reviser: &Reviser,
+    channels: &Channels,
     due: &DueReply,
     state: State,
     reason: Option<String>,
@@ -306,20 +309,11 @@ pub async fn settle(
             }
         });
         let next = match state {
-            State::Refused | State::Expired => next_way(&mut draft, &due.reply),
+            State::Refused | State::Expired => way::next(channels, &mut draft, &due.reply),
             _ => None,
         };
         let replied = Some((due.id, state.as_str(), sent_as.clone()));
         TicketChange { replied, reply: next, ..reviser.updated(row, &draft) }
     };
     reviser.revise(due.number, change).await.map(drop)
-}
-
-/// After `failed`, the next channel that can reach the citizen (contract §7), as a reply of its own: an entry of the
-/// ticket's `replies` and what goes out.
-///
-/// There is none while WeChat is the only channel that replies. Those that reach a citizen by what the ticket says of
-/// them (`appellant.phone`, `appellant.email`) are to be looked for here, among those that its `replies` do not name yet.
-fn next_way(_draft: &mut Draft, _failed: &NewReply) -> Option<NewReply> {
-    None
 }

@@ -44,6 +44,8 @@ const CONNECTIONS: usize = 256;
 /// A log-in, at most; and telling the channel that a batch is on disk.
 const LOG_IN: Duration = Duration::from_secs(30);
 const ACKNOWLEDGE: Duration = Duration::from_secs(15);
+/// For the store, in a session: carriers wait a minute, and a slow disk is no reason to be sent everything again.
+const STORE: Duration = Duration::from_secs(40);
 /// How long taking leave may take.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -164,7 +166,7 @@ async fn hold(
         }
         let Some(batch) = batch.transpose()? else { break };
         channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
-        match intake.accept(channel, batch.messages).await {
+        match intake.accept_within(STORE, channel, batch.messages).await {
             Ok(receipts) => {
                 let hung = async {
                     tokio::select! {

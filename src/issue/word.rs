@@ -114,7 +114,7 @@ impl Issuer {
             Some(Note::Fate { message: sent_as, failed }) => {
                 if let Some(reported) = self.reviser.store.report(&channel.id, &sent_as, failed.as_deref()).await? {
                     if let Some((state, why)) = reply::verdict(&reported.fates) {
-                        reply::settle(&self.reviser, &reported.due, state, why, None).await?;
+                        reply::settle(&self.reviser, &self.channels, &reported.due, state, why, None).await?;
                     }
                     return Ok(Outcome::Noted { message: message.id, reach: None });
                 }
@@ -127,7 +127,7 @@ impl Issuer {
                 }
                 if let Some(sent) = sent {
                     let state = if failed.is_some() { reply::State::Refused } else { reply::State::Delivered };
-                    reply::settle(&self.reviser, &sent, state, failed, None).await?;
+                    reply::settle(&self.reviser, &self.channels, &sent, state, failed, None).await?;
                 }
                 None
             }

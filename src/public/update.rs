@@ -7,6 +7,7 @@ use crate::{
     revise::Draft,
     server::{Peer, limits::too_many, read_body},
     store::{Changed, NewReply, Reach, TicketChange, TicketRow},
+    way,
 };
 use axum::{
     extract::{Extension, Path, Request, State},
@@ -17,7 +18,7 @@ use jiesu_connector::{FieldFault, Problem, digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 const MAX_BODY: u64 = 1 << 20;
 const MAX_UNIT: usize = 200;
@@ -148,29 +149,39 @@ fn apply(public: &Public, row: &TicketRow, update: &Update, content: [u8; 16], r
         draft.set("unit", json!(unit));
     }
     if let Some(reply) = &update.reply {
+        let own = public.channels.get(row.channel.as_str()).is_some_and(|it| it.parts.replier.is_some());
+        // Who came by a channel that cannot answer is answered by one that can.
+        let other = way::find(&public.channels, &draft.ticket, &HashSet::from([row.channel.as_str()]));
+        let other = other.filter(|_| !own || !matches!(reach, Reach::Sender(_)));
         draft.edit_list("replies", |replies| {
             let name = format!("rp_{}", replies.len() + 1);
             // Whatever becomes of it, the look-up shows it from now on.
-            let replies_by = public.channels.get(row.channel.as_str()).is_some_and(|it| it.parts.replier.is_some());
-            let (state, reason, recipient) = match reach {
-                Reach::Sender(recipient) if replies_by => (Fate::Pending, Value::Null, Some(recipient)),
-                Reach::Left => (Fate::Refused, "the citizen has left the channel".into(), None),
-                Reach::Unknown if replies_by => (Fate::Refused, "the channel has no name for the citizen".into(), None),
-                Reach::Sender(_) | Reach::Unknown => (Fate::Delivered, "shown at the status look-up".into(), None),
+            let (state, reason, way) = match (reach, other) {
+                (Reach::Sender(recipient), _) if own => {
+                    (Fate::Pending, Value::Null, Some((row.channel.clone(), recipient.clone())))
+                }
+                (_, Some(other)) => (Fate::Pending, Value::Null, Some(other)),
+                (Reach::Left, None) => (Fate::Refused, "the citizen has left the channel".into(), None),
+                (Reach::Unknown, None) if own => {
+                    (Fate::Refused, "the channel has no name for the citizen".into(), None)
+                }
+                (Reach::Sender(_) | Reach::Unknown, None) => {
+                    (Fate::Delivered, "shown at the status look-up".into(), None)
+                }
             };
             replies.push(json!({
                 "id": name,
                 "at": update.at.clone().unwrap_or_else(|| public.reviser.now()),
                 "text": reply.text,
                 "public": reply.public.unwrap_or(false),
-                "channel": row.channel,
+                "channel": way.as_ref().map_or(&row.channel, |(channel, _)| channel),
                 "state": state.as_str(),
                 "reason": reason,
             }));
-            going = recipient.map(|recipient| NewReply {
+            going = way.map(|(channel, recipient)| NewReply {
                 name,
-                channel: row.channel.clone(),
-                recipient: recipient.clone(),
+                channel,
+                recipient,
                 words: reply.text.clone(),
                 give_up: Timestamp::now().saturating_add(reply::LIFE).unwrap_or(Timestamp::MAX),
             });

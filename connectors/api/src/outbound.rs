@@ -1,5 +1,6 @@
 //! From us to the citizen, and media that the channel only names.
 
+use crate::Appellant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,12 @@ pub trait Replier: Send + Sync {
     /// # Errors
     /// [`Failure`] says what to do next.
     async fn reply(&self, reply: &Reply) -> Result<Sent, Failure>;
+
+    /// This channel's own name for a citizen of whom so much is known, if it can reach them by it: a phone, a mail address.
+    /// So answers go out for those who came by a channel that cannot reach them.
+    fn reaches(&self, _citizen: &Appellant) -> Option<String> {
+        None
+    }
 
     /// How long the fate of a reply that was taken may be awaited, where the channel reports it
     /// ([`crate::Note::Fate`], for each name in [`Sent::message`]): until then it is under way, afterwards unknown.

@@ -51,6 +51,14 @@ impl Number {
         }
     }
 
+    /// It takes short messages, as far as can be told: of China's numbers only those of mobiles do.
+    pub(crate) fn is_mobile(&self) -> bool {
+        match self {
+            Self::Subscriber(number) => number.strip_prefix("+86").is_none_or(is_mobile),
+            Self::Pseudo(_) | Self::Service(_) => false,
+        }
+    }
+
     /// The number as it stands in tickets; a pseudo number is nobody's phone.
     pub(crate) fn phone(&self) -> Option<&str> {
         match self {

@@ -1,13 +1,12 @@
 //! Answers of the authorities (答复): in parts, in order, each taken by the carrier before the next one goes.
 
-use crate::session::Outcome;
 use crate::{
     courier::Courier,
-    number::Line,
-    session::{Exchange, Taken},
+    number::{Line, Number},
+    session::{Exchange, Outcome, Taken},
 };
 use async_trait::async_trait;
-use jiesu_connector::{Failure, Replier, Reply, Sent, Words};
+use jiesu_connector::{Appellant, Failure, Replier, Reply, Sent, Words};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
@@ -15,6 +14,8 @@ use tokio::time::{Instant, sleep};
 const REPORTS: Duration = Duration::from_secs(48 * 3_600);
 /// After the carrier asked to go slower, doubled each time.
 const SLOWER: Duration = Duration::from_secs(1);
+/// While no link is open.
+const NO_LINK: Duration = Duration::from_secs(5);
 /// How long one answer may take with all of that.
 const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -54,7 +55,7 @@ impl Replier for Answers {
                     Outcome::Said(Taken::No(why)) => break Some(Failure::Refused { why }),
                     Outcome::Unknown(why) => return Err(Failure::Unknown { why }),
                     Outcome::Said(Taken::Later(why)) => (why, Duration::from_secs(30)),
-                    Outcome::Unsent(why) => (why, Duration::from_secs(5)),
+                    Outcome::Unsent(why) => (why, NO_LINK),
                 };
                 // Before the first part the gateway's own back-off is better; in the middle the citizen waits for the rest.
                 if Instant::now() + wait > until || (names.is_empty() && wait > SLOWER * 4) {
@@ -74,6 +75,18 @@ impl Replier for Answers {
             }
         }
         Ok(Sent { message: Some(names.join(" ")) })
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        match self.exchange.is_open() {
+            true => Ok(()),
+            false => Err(Failure::Retry { after: Some(NO_LINK), why: "there is no open link to the carrier".into() }),
+        }
+    }
+
+    fn reaches(&self, citizen: &Appellant) -> Option<String> {
+        let line = Line { citizen: Number::of(citizen.phone.as_deref()?, false), code: self.service_code.clone() };
+        line.citizen.is_mobile().then(|| line.name(&self.service_code))
     }
 
     fn reports_within(&self) -> Option<Duration> {

@@ -11,6 +11,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 /// A piece that comes later than this after the latest other one is of another message: senders' names repeat.
 const REMEMBERED: i64 = 24 * 3_600_000;
+/// A piece that comes again within this after its message was whole is no other message's.
+const WHOLE: i64 = 600_000;
 /// Forgotten at a time, so that nobody waits long for it.
 const FORGET: i64 = 16;
 /// What [`super::inbox::COLUMNS`] takes for "it may have a ticket already".
@@ -36,23 +38,27 @@ pub(super) fn place(connection: &Connection, message: &NewMessage) -> rusqlite::
     let Some(piece) = &message.piece else { return Ok(Place::First) };
     let (whole, now) = (name(message, &piece.whole, piece.of), message.received_at.as_millisecond());
     forget(connection, now)?;
-    let sql = "SELECT number, last_at FROM piece WHERE whole = ?1 LIMIT 1";
-    let others: Option<(i64, i64)> =
-        connection.prepare_cached(sql)?.query_row([whole], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some((number, last_at)) = others else { return Ok(Place::First) };
+    let sql = "SELECT number, last_at, complete FROM piece WHERE whole = ?1 LIMIT 1";
+    let others: Option<(i64, i64, bool)> = connection
+        .prepare_cached(sql)?
+        .query_row([whole], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((number, last_at, complete)) = others else { return Ok(Place::First) };
     let sql = "SELECT message, content = ?3 FROM piece WHERE whole = ?1 AND place = ?2";
     let taken: Option<(i64, bool)> = connection
         .prepare_cached(sql)?
         .query_row(params![whole, piece.place, message.incoming.digest], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let stale = now - last_at > REMEMBERED;
+    let stale = now - last_at > if complete { WHOLE } else { REMEMBERED };
     match taken {
         Some((first, true)) if !stale => return Ok(Place::Known(MessageId(first))),
         None if !stale => {}
         _ => {
             connection.prepare_cached("DELETE FROM piece WHERE whole = ?1")?.execute([whole])?;
-            // What there is of the earlier message goes on, with its gaps.
-            settle(connection, message, Number::from_key(number))?;
+            if !complete {
+                // What there is of the earlier message goes on, with its gaps.
+                settle(connection, message, Number::from_key(number))?;
+            }
             return Ok(Place::First);
         }
     }
@@ -69,22 +75,18 @@ pub(super) fn add(handle: &Handle, message: &NewMessage, id: MessageId, number: 
     handle
         .prepare_cached(
             "INSERT OR REPLACE INTO piece
-             SELECT ?1, ?2, ?3, ?4, ?5, coalesce((SELECT opened_at FROM piece WHERE whole = ?1 LIMIT 1), ?6), ?6",
+             SELECT ?1, ?2, ?3, ?4, ?5, coalesce((SELECT opened_at FROM piece WHERE whole = ?1 LIMIT 1), ?6), ?6, 0",
         )?
         .execute(params![whole, piece.place, id.0, number.to_key(), message.incoming.digest, now])?;
-    handle.prepare_cached("UPDATE piece SET last_at = ?2 WHERE whole = ?1")?.execute(params![whole, now])?;
-    let sql = "SELECT count(*) FROM piece WHERE whole = ?1";
-    let there: i64 = handle.prepare_cached(sql)?.query_row([whole], |row| row.get(0))?;
-    if there >= i64::from(piece.of) {
-        // What comes under this name from now on is another message.
-        handle.prepare_cached("DELETE FROM piece WHERE whole = ?1")?.execute([whole])?;
-    }
+    let sql = "UPDATE piece SET last_at = ?2, complete = (SELECT count(*) FROM piece WHERE whole = ?1) >= ?3
+               WHERE whole = ?1";
+    handle.prepare_cached(sql)?.execute(params![whole, now, piece.of])?;
     settle(handle, message, number)
 }
 
 /// Whether the conversation of this number still waits for pieces.
 pub(super) fn missing(connection: &Connection, number: i64) -> rusqlite::Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM piece WHERE number = ?1)";
+    let sql = "SELECT EXISTS (SELECT 1 FROM piece WHERE number = ?1 AND complete = 0)";
     connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))
 }
 
@@ -107,7 +109,7 @@ fn settle(connection: &Connection, message: &NewMessage, number: Number) -> rusq
             now.saturating_add(if missing { idle.max(wait) } else { idle }).min(closes)
         }
         _ if missing => {
-            let sql = "SELECT min(opened_at) FROM piece WHERE number = ?1";
+            let sql = "SELECT min(opened_at) FROM piece WHERE number = ?1 AND complete = 0";
             let first: Option<i64> = connection.prepare_cached(sql)?.query_row([key], |row| row.get(0))?;
             now.saturating_add(wait).min(first.unwrap_or(now).saturating_add(REMEMBERED))
         }
@@ -118,6 +120,9 @@ fn settle(connection: &Connection, message: &NewMessage, number: Number) -> rusq
 }
 
 fn forget(connection: &Connection, now: i64) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM piece WHERE whole IN (SELECT whole FROM piece WHERE last_at < ?1 LIMIT ?2)";
-    connection.prepare_cached(sql)?.execute([now - 2 * REMEMBERED, FORGET]).map(drop)
+    let sql = "DELETE FROM piece WHERE whole IN
+                 (SELECT whole FROM piece WHERE complete = ?3 AND last_at < ?1 LIMIT ?2)";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.execute([now - 2 * REMEMBERED, FORGET, 0])?;
+    statement.execute([now - WHOLE, FORGET, 1]).map(drop)
 }

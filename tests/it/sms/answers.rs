@@ -200,6 +200,26 @@ async fn a_digit_is_a_rating_where_somebody_asked_and_an_appeal_where_nobody_did
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_came_by_a_channel_that_cannot_answer_is_answered_by_sms() {
+    let carrier = Carrier::start(true).await;
+    let reporting = carrier.clone();
+    carrier.report(move |mt, id| vec![Mo::report(reporting.next_id(), id, "DELIVRD", &mt.to, true)]);
+    let (_site, gateway) = quiet(&carrier).await;
+    let told = |phone: &str| json!({ "content": "路灯坏了", "appellant": { "phone": phone } });
+    let number = gateway.appeal(&told("138 0000 0001")).await.json()["number"].clone();
+    let fixed = gateway.appeal(&told("0833-2435678")).await.json()["number"].clone();
+    tickets(&gateway, 2).await;
+    core_says(&gateway, &fixed, "u1", "已修复").await;
+    core_says(&gateway, &number, "u1", "已修复").await;
+    let reply = stands(&gateway, &number, "delivered").await;
+    assert_eq!((&reply["channel"], &reply["reason"]), (&json!("sms"), &Value::Null));
+    assert_eq!(carrier.said()[0].0, "13800000001");
+    // A fixed line takes no short messages: the look-up shows the answer.
+    assert_eq!(stands(&gateway, &fixed, "delivered").await["channel"], "app");
+    assert_eq!(carrier.said().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_budget_ends_what_the_gateway_says_by_itself() {
     let carrier = Carrier::start(true).await;
     let mut site = site(&carrier, IMMEDIATE).await;

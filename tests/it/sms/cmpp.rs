@@ -115,6 +115,24 @@ async fn nothing_is_answered_that_the_disk_does_not_have_and_everything_once_it_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_disk_is_waited_for_and_nothing_is_sent_twice() {
+    let carrier = Carrier::start(true).await;
+    let mut site = configured(Site::with_faults().await, &carrier, IMMEDIATE);
+    site.set("channels.sms.receipts", false);
+    let gateway = site.start().await;
+    site.faults.as_ref().unwrap().delay_fsync(1_200);
+    let (texts, all) = crowd(&carrier, 5);
+    carrier.deliver(all.clone());
+    let begun = std::time::Instant::now();
+    all_answered(&carrier, &all).await;
+    assert!(begun.elapsed() > seconds(1), "no answer before the disk");
+    site.faults.as_ref().unwrap().delay_fsync(0);
+    one_each(&gateway, &texts).await;
+    assert!(carrier.state().answered.values().all(|times| *times == 1));
+    carrier.verify();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_costs_a_link_and_nothing_else() {
     let carrier = Carrier::start(false).await;
     let mut site = site(&carrier, IMMEDIATE).await;

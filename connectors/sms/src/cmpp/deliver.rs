@@ -59,7 +59,8 @@ fn fields(version: Version, sniff_header: bool, mut body: Fields<'_>) -> Result<
     };
     let citizen = if pseudo { Number::Pseudo(from) } else { Number::of(&from, false) };
     let udh = match header {
-        1 => Udh::read(text),
+        // 1 by the specification; some gateways copy the octet of the radio side.
+        1.. => Udh::read(text),
         _ if sniff_header => sniff(text).unwrap_or(Udh { segment: None, text }),
         _ => Udh { segment: None, text },
     };

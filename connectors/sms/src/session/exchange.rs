@@ -39,10 +39,14 @@ impl Exchange {
         links.push(link);
     }
 
+    /// Whether there is a link at the moment.
+    pub(crate) fn is_open(&self) -> bool {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|link| !link.is_closed())
+    }
+
     /// Sends one part over the next link that is open.
     pub(crate) async fn submit(&self, submission: Submission) -> Outcome {
         let none = || Outcome::Unsent("there is no open link to the carrier".into());
-        let mut order = submission;
         loop {
             let link = {
                 let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,9 +65,10 @@ impl Exchange {
                 Err(_) => return Outcome::Unsent("the carrier answers nothing; the window is full".into()),
             };
             let (outcome, told) = oneshot::channel();
-            room.send(Order { submission: order.clone(), outcome });
+            room.send(Order { submission: submission.clone(), outcome });
             match told.await {
-                Ok(Outcome::Unsent(_)) => order = order.clone(),
+                // It was lost before this was written: another one, if there is.
+                Ok(Outcome::Unsent(_)) => {}
                 Ok(outcome) => return outcome,
                 Err(_) => return Outcome::Unknown("the link was lost".into()),
             }

@@ -31,7 +31,7 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { table: "event", columns: "rttib" },
     Shape { table: "destination", columns: "tit" },
     Shape { table: "dead_letter", columns: "titiit" },
-    Shape { table: "piece", columns: "biiibii" },
+    Shape { table: "piece", columns: "biiibiii" },
     Shape { table: "reply_message", columns: "ttio" },
     Shape { table: "audit", columns: "ritti" },
     Shape { table: "paused_channel", columns: "t" },

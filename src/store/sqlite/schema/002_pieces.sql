@@ -1,4 +1,4 @@
--- Pieces of messages that are not whole yet; when they are, they are ordinary messages of one conversation.
+-- Pieces of messages that are not whole yet, or were made whole a moment ago.
 CREATE TABLE piece (
     whole     BLOB NOT NULL,            -- a digest of the channel and of what tells the message from others
     place     INTEGER NOT NULL,
@@ -7,10 +7,11 @@ CREATE TABLE piece (
     content   BLOB NOT NULL,            -- a digest
     opened_at INTEGER NOT NULL,         -- when the first came
     last_at   INTEGER NOT NULL,         -- when the latest came, the same in all of a message
+    complete  INTEGER NOT NULL,         -- 1: all of them are there
     PRIMARY KEY (whole, place)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX piece_number ON piece (number);
-CREATE INDEX piece_age ON piece (last_at);
+CREATE INDEX piece_number ON piece (number) WHERE complete = 0;
+CREATE INDEX piece_age ON piece (complete, last_at);
 
 -- When the next conversation closes, however many wait.
 CREATE INDEX pending_due ON pending (due) WHERE due > 0;

@@ -61,8 +61,15 @@ async fn a_message_goes_on_when_its_last_piece_is_there_whatever_the_order() {
     assert!(due(&store, 300).await.is_empty());
     assert_eq!(accept(&store, piece(2, 3, "b", 200)).await, (number, true));
     assert_eq!(due(&store, 200).await.len(), 3);
-    // The name again, after the message is whole: another message.
-    assert_ne!(accept(&store, piece(1, 3, "a", 201)).await.0, number);
+    // A piece again, although the message is whole: nothing new. Another one under the name: another message.
+    assert_eq!(accept(&store, piece(1, 3, "a", 201)).await, (number, false));
+    let (other, _) = accept(&store, piece(1, 3, "A", 202)).await;
+    assert_ne!(other, number);
+    assert_eq!(accept(&store, piece(2, 3, "b", 203)).await, (other, true));
+    assert_eq!(accept(&store, piece(3, 3, "c", 204)).await, (other, true));
+    assert_eq!(due(&store, 204).await.len(), 6);
+    // So much later the same piece is the beginning of another message.
+    assert!(![number, other].contains(&accept(&store, piece(1, 3, "A", 900)).await.0));
     store.close().await.unwrap();
 }
 
