@@ -2,7 +2,7 @@
 //! by SMTP.
 //!
 //! Mail is stored as it came before anybody looks into it. What it says is read later, from the stored bytes, by a parser
-//! that relies on nothing that a mail says about itself: see [`read`].
+//! that relies on nothing that a mail says about itself.
 #![warn(missing_docs)]
 
 mod config;

@@ -54,7 +54,9 @@ impl Dovecot {
             internal_group = me.1,
         );
         fs::write(root.join("dovecot.conf"), config).unwrap();
-        let mut command = Command::new("dovecot");
+        // Not everybody has it in their path.
+        let installed = std::path::Path::new("/usr/sbin/dovecot");
+        let mut command = Command::new(if installed.exists() { installed.as_os_str() } else { "dovecot".as_ref() });
         command.arg("-F").arg("-c").arg(root.join("dovecot.conf"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = child.expect("dovecot; `make setup` installs it");
