@@ -1,0 +1,6 @@
+//! Traditional characters to simplified ones.
+
+/// One character.
+pub fn simplify(letter: char) -> char {
+    letter
+}
