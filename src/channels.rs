@@ -1,6 +1,6 @@
 //! The configured channels (受理渠道), each with its connector's parts.
 
-use crate::store::Window;
+use crate::{config::Unsubscribe, store::Window};
 use jiesu_connector::{Inbound, Parts};
 use metrics::Counter;
 use std::{
@@ -21,6 +21,8 @@ pub struct Channel {
     pub hotline: Arc<str>,
     /// How further messages of the same sender join; none where each is a matter of its own.
     pub window: Option<Window>,
+    /// What becomes of the tickets of a citizen who leaves it.
+    pub unsubscribe: Unsubscribe,
     /// What its connector built.
     pub parts: Parts,
     /// An operator has stopped it.
@@ -39,6 +41,7 @@ impl Channel {
             kind,
             hotline: hotline.into(),
             window,
+            unsubscribe: Unsubscribe::Keep,
             parts,
             paused: AtomicBool::new(false),
             last_received: AtomicI64::new(0),
@@ -77,6 +80,8 @@ pub struct Meters {
     pub unauthenticated: Counter,
     /// Beyond a limit.
     pub limited: Counter,
+    /// Beyond a citizen's limit: kept, and put together.
+    pub collapsed: Counter,
 }
 
 impl Meters {
@@ -93,6 +98,7 @@ impl Meters {
             unavailable: counter("unavailable"),
             unauthenticated: counter("unauthenticated"),
             limited: counter("limited"),
+            collapsed: metrics::counter!("jiesu_collapsed_total", "channel" => id.to_owned()),
         }
     }
 }

@@ -35,7 +35,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -185,7 +185,9 @@ async fn serve(
     let arrived = Arc::new(Notify::new());
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
-    let intake = Arc::new(Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone()));
+    let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
+        .with_citizens(Limiter::new(rate(&config.limits.per_citizen)));
+    let intake = Arc::new(intake);
 
     // Stopped by its own token, once the stop is said: what is accepted after that waits on the disk.
     let line_stop = CancellationToken::new();
@@ -211,7 +213,12 @@ async fn serve(
         public_url: public_url.clone(),
         due: media_due,
     };
-    let replies = Replies { reviser: reviser.clone(), channels: channels.clone(), due: reply_due.clone() };
+    let replies = Replies {
+        reviser: reviser.clone(),
+        channels: channels.clone(),
+        due: reply_due.clone(),
+        under_way: Mutex::default(),
+    };
     let background = Background::start().map_err(RunError::Threads)?;
     let mut destinations = BTreeMap::new();
     {
@@ -244,6 +251,7 @@ async fn serve(
         keyed_by_address: config.limits.per_address.is_some(),
         per_key: Limiter::new(rate(&config.limits.per_key)),
         body_budget: Public::body_budget(),
+        asides: Public::asides(),
         tries: Tries::default(),
     };
     let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
@@ -369,7 +377,8 @@ fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
             (None, true) => Some(config::Window::default()),
         };
         let window = window.map(|window| Window { idle: window.idle.get(), max: window.max.get() });
-        let channel = Channel::new(&id, kind, &config.hotline, window, parts);
+        let channel =
+            Channel { unsubscribe: config.unsubscribe, ..Channel::new(&id, kind, &config.hotline, window, parts) };
         Some((channel.id.clone(), Arc::new(channel)))
     });
     built.collect()

@@ -3,7 +3,8 @@
 use crate::{
     channels::Channel,
     number::{ReceiptKey, day_key},
-    store::{Accepted, NewMessage, Store, StoreError},
+    server::limits::Limiter,
+    store::{Accepted, NewMessage, Store, StoreError, Window},
 };
 use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Receipt, Refusal, digest};
 use jiff::{Timestamp, tz::TimeZone};
@@ -17,6 +18,8 @@ use tokio::sync::Notify;
 /// After this a caller is told to come again, though the write may still go through: channels wait for about five
 /// seconds (WeChat), and an answer that comes too late is no answer.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// What one citizen sends beyond their limit is one matter, until this closes, whatever the channel's own window.
+const COLLAPSED: Window = Window { idle: Duration::from_secs(5), max: Duration::from_secs(60) };
 
 /// The one door.
 pub struct Intake {
@@ -26,12 +29,27 @@ pub struct Intake {
     under_way: Mutex<HashSet<[u8; 16]>>,
     rejected: Mutex<HashMap<(u32, String, String), u64>>,
     arrived: Arc<Notify>,
+    citizens: Limiter,
 }
 
 impl Intake {
     /// A door to `store`; `arrived` is told of each new message.
     pub fn new(store: Arc<dyn Store>, key: ReceiptKey, zone: TimeZone, arrived: Arc<Notify>) -> Self {
-        Self { store, key, zone, under_way: Mutex::default(), rejected: Mutex::default(), arrived }
+        Self {
+            store,
+            key,
+            zone,
+            under_way: Mutex::default(),
+            rejected: Mutex::default(),
+            arrived,
+            citizens: Limiter::new(None),
+        }
+    }
+
+    /// Collapses what a citizen sends beyond the limit.
+    #[must_use]
+    pub fn with_citizens(self, citizens: Limiter) -> Self {
+        Self { citizens, ..self }
     }
 
     /// Stores messages of `channel` together; on return they are on disk.
@@ -48,7 +66,7 @@ impl Intake {
             hotline: hotline(&incoming.hotline),
             received_at: now,
             day,
-            window: channel.window.filter(|_| incoming.joins),
+            window: self.window(channel, &incoming),
             incoming,
         });
         let outcome = tokio::time::timeout(PATIENCE, self.store.accept(new.collect())).await;
@@ -64,6 +82,23 @@ impl Intake {
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
         self.arrived.notify_one();
         Ok(receipts)
+    }
+
+    /// The conversation that a message may join: the channel's; beyond the citizen's limit another one, so that a flood of
+    /// messages is kept whole, but is no flood of tickets.
+    fn window(&self, channel: &Channel, incoming: &Incoming) -> Option<Window> {
+        if !incoming.joins {
+            return None;
+        }
+        // Only where the channel itself knows who speaks: who merely claims a number must not bind others' matters together.
+        let sender = incoming.sender.as_deref().filter(|_| channel.parts.converses);
+        let within = sender.is_none_or(|sender| self.citizens.check_key(&format!("{}/{sender}", channel.id)).is_ok());
+        if within {
+            return channel.window;
+        }
+        channel.meters.collapsed.increment(1);
+        let own = channel.window.unwrap_or(COLLAPSED);
+        Some(Window { idle: own.idle.max(COLLAPSED.idle), max: own.max.max(COLLAPSED.max) })
     }
 
     fn receipt(&self, channel: &Channel, accepted: Accepted, now: Timestamp) -> Result<Receipt, Refusal> {

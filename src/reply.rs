@@ -8,7 +8,11 @@ use crate::{
 use jiesu_connector::{Failure, Reply};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +69,8 @@ pub struct Replies {
     pub channels: Arc<Channels>,
     /// Told of new replies.
     pub due: Arc<Notify>,
+    /// Those whose attempt is under way here.
+    pub under_way: Mutex<HashSet<i64>>,
 }
 
 impl Replies {
@@ -94,22 +100,28 @@ impl Replies {
 
     /// Begins what is due, as far as there is room; false if there was nothing to begin.
     async fn start(self: &Arc<Self>, under_way: &mut JoinSet<()>) -> bool {
-        let room = AT_ONCE.saturating_sub(under_way.len());
-        if room == 0 {
+        if under_way.len() >= AT_ONCE {
             return false;
         }
         let store = &self.reviser.store;
-        let due = store.due_replies(Timestamp::now(), room).await.unwrap_or_default();
+        // Those under way may be due still, as long as nothing has left for the citizen.
+        let due = store.due_replies(Timestamp::now(), AT_ONCE).await.unwrap_or_default();
         let mut begun = false;
         for due in due {
-            // On disk before a word leaves: after a crash nobody knows whether it went out.
-            if store.sending_reply(due.id).await == Ok(true) {
+            if under_way.len() < AT_ONCE && self.here().insert(due.id) {
                 let replies = Arc::clone(self);
-                under_way.spawn(async move { replies.attempt(&due).await });
+                under_way.spawn(async move {
+                    let _here = Here { replies: &replies, id: due.id };
+                    replies.attempt(&due).await;
+                });
                 begun = true;
             }
         }
         begun
+    }
+
+    fn here(&self) -> std::sync::MutexGuard<'_, HashSet<i64>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replies that were being sent when the process ended may have arrived: they are not sent again.
@@ -141,8 +153,19 @@ impl Replies {
             number: due.number.to_string(),
             text: due.reply.words.clone(),
         };
-        let sent = tokio::time::timeout(PATIENCE, replier.reply(&reply)).await;
-        let sent = sent.unwrap_or_else(|_| Err(Failure::Unknown { why: "no answer in time".into() }));
+        let ready = tokio::time::timeout(PATIENCE, replier.ready()).await;
+        let ready = ready.unwrap_or_else(|_| Err(Failure::Retry { after: None, why: "not ready in time".into() }));
+        let sent = match ready {
+            Ok(()) => {
+                // On disk before a word leaves: after a crash nobody knows whether it went out.
+                if self.reviser.store.sending_reply(due.id).await != Ok(true) {
+                    return tokio::time::sleep(FIRST).await;
+                }
+                let sent = tokio::time::timeout(PATIENCE, replier.reply(&reply)).await;
+                sent.unwrap_or_else(|_| Err(Failure::Unknown { why: "no answer in time".into() }))
+            }
+            Err(failure) => Err(failure),
+        };
         let outcome = match &sent {
             Ok(_) => "delivered",
             Err(Failure::Retry { .. }) => "retry",
@@ -182,6 +205,18 @@ impl Replies {
             tracing::warn!(%error, "a reply waits for the store");
             tokio::time::sleep(FIRST).await;
         }
+    }
+}
+
+/// An attempt under way, until it ends.
+struct Here<'a> {
+    replies: &'a Replies,
+    id: i64,
+}
+
+impl Drop for Here<'_> {
+    fn drop(&mut self) {
+        self.replies.here().remove(&self.id);
     }
 }
 

@@ -35,8 +35,11 @@ pub struct Ticket<'a> {
     pub demand: Option<String>,
     /// Who speaks (诉求人).
     pub appellant: AppellantRef,
-    /// Where it is.
+    /// Where it is: the first place that the citizen sent.
     pub location: Location,
+    /// All places, in order, where the citizen sent more than one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locations: Vec<Location>,
     /// Photos, recordings, files.
     pub attachments: Vec<StoredFile>,
     /// The messages as the citizen sent them.
@@ -146,6 +149,9 @@ pub struct Piece {
     pub text: Option<String>,
     /// The id of its file.
     pub attachment: Option<String>,
+    /// Its place, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
 }
 
 /// How soon.

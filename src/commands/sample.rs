@@ -43,23 +43,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 bail!("channel {:?} does not come in over HTTP; give it a bare message", arguments.channel);
             };
             match webhook.receive(&sample.request, Timestamp::now()) {
-                Ok(Reception::Accept(accept)) => accept.messages.into_iter().map(|message| message.raw).collect(),
-                Ok(Reception::Answer(answer)) => {
-                    println!("{}", shown(&answer));
-                    return Ok(ExitCode::SUCCESS);
-                }
-                Ok(Reception::LookUp(look_up)) => {
-                    println!(
-                        "{}",
-                        match &look_up.number {
-                            Some(number) =>
-                                format!("a citizen asks how far {number} is; the gateway answers from the store"),
-                            None =>
-                                "a citizen asks how far their matters are; the gateway answers from the store".into(),
-                        }
-                    );
-                    return Ok(ExitCode::SUCCESS);
-                }
+                Ok(reception) => match kept(reception) {
+                    Ok(raws) => raws,
+                    Err(said) => {
+                        println!("{said}");
+                        return Ok(ExitCode::SUCCESS);
+                    }
+                },
                 Err(Rejection::Unauthenticated(answer)) => {
                     bail!("the channel refuses it, not authentic: {}", shown(&answer))
                 }
@@ -75,6 +65,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         println!("{:#}", appeal.to_json());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What would be kept; else what would be answered.
+fn kept(reception: Reception) -> Result<Vec<Raw>, String> {
+    match reception {
+        Reception::Accept(accept) => Ok(accept.messages.into_iter().map(|message| message.raw).collect()),
+        Reception::Answer(answer) => Err(shown(&answer)),
+        Reception::LookUp(look_up) => Err(match &look_up.number {
+            Some(number) => format!("a citizen asks how far {number} is; the gateway answers from the store"),
+            None => "a citizen asks how far their matters are; the gateway answers from the store".into(),
+        }),
+        // What is done beside it is left out: nothing is touched here.
+        Reception::With(reception, _) => kept(*reception),
+    }
 }
 
 fn bare(extension: &str, file: Bytes) -> anyhow::Result<Raw> {

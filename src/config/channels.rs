@@ -15,6 +15,8 @@ pub struct ChannelConfig {
     pub hotline: String,
     /// How several messages of one citizen become one appeal; the connector's own default if absent.
     pub assembly: Option<Assembly>,
+    /// What becomes of the tickets of a citizen who leaves the channel.
+    pub unsubscribe: Unsubscribe,
     /// The connector's own keys, as they stand in the file: literal secrets among them.
     pub settings: Value,
 }
@@ -27,6 +29,7 @@ impl fmt::Debug for ChannelConfig {
             .field("type", &self.kind)
             .field("hotline", &self.hotline)
             .field("assembly", &self.assembly)
+            .field("unsubscribe", &self.unsubscribe)
             .field("settings", &keys)
             .finish()
     }
@@ -45,10 +48,29 @@ pub(super) struct Common {
     /// How several messages of one citizen become one appeal: `immediate`, or a window that closes after `idle` or `max`.
     #[schemars(example = &"immediate")]
     pub assembly: Option<Assembly>,
+    /// What becomes of the tickets of a citizen who leaves the channel, where citizens can (WeChat): `keep` them as they are;
+    /// `flag` the open ones as `unreachable`, until the citizen is back; `unlink` them from the channel's name for the citizen.
+    /// They are not written to in any case.
+    #[serde(default)]
+    pub unsubscribe: Unsubscribe,
+}
+
+/// What becomes of the tickets of a citizen who leaves the channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Unsubscribe {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// The open ones get the flag `unreachable`, so that the core looks for another way, until the citizen is back.
+    Flag,
+    /// The channel's name for the citizen is taken off all of them.
+    Unlink,
 }
 
 /// The names of the keys in [`Common`].
-pub(crate) const COMMON_KEYS: [&str; 3] = ["type", "hotline", "assembly"];
+pub(crate) const COMMON_KEYS: [&str; 4] = ["type", "hotline", "assembly", "unsubscribe"];
 
 fn default_hotline() -> String {
     "12345".into()

@@ -15,7 +15,8 @@ pub struct Limits {
     pub per_address: Option<Rate>,
     /// Each api key.
     pub per_key: Rate,
-    /// Each citizen. Not enforced yet: everything is kept, and collapsing what comes beyond it belongs to the repeats.
+    /// Each citizen of a channel that itself knows who speaks (WeChat, SMS). What comes beyond it is kept like the rest, but
+    /// collapsed: it joins one ticket, until the citizen pauses for 5 seconds, for a minute, or for 200 messages.
     pub per_citizen: Rate,
 }
 

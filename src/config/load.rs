@@ -273,7 +273,7 @@ fn read_channel(
     }
     let (common, faults) = typed::<Common>(Value::Object(common), &[]);
     faults.into_iter().for_each(|(name, what)| report.fault(below(&key, &name), what));
-    let Common { kind, hotline, assembly } = common?;
+    let Common { kind, hotline, assembly, unsubscribe } = common?;
     let Some(registration) = registry.get(&kind) else {
         report.fault(format!("{key}.type"), walk::unknown("type", &clip(&kind), &known));
         return None;
@@ -286,5 +286,5 @@ fn read_channel(
             None
         }
     };
-    Some((ChannelConfig { kind, hotline, assembly, settings }, parts))
+    Some((ChannelConfig { kind, hotline, assembly, unsubscribe, settings }, parts))
 }

@@ -29,7 +29,7 @@ mod walk;
 pub use addresses::{Cidr, FetchRule, Glob, HttpUrl};
 pub use admin::Admin;
 pub(crate) use channels::COMMON_KEYS;
-pub use channels::{Assembly, ChannelConfig, Window};
+pub use channels::{Assembly, ChannelConfig, Unsubscribe, Window};
 pub use destinations::{ContactPolicy, Core, EventType, Retry, Subscriber, Success, Where};
 pub use example::{example, schema};
 pub use faults::Fault;

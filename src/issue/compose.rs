@@ -34,13 +34,9 @@ impl Issuer {
             self.keep(&message.number.to_string(), 0, attachments, &mut files, &mut media)?;
             for (kind, text, file) in pieces(appeal) {
                 let attachment = file.and_then(|file| files.get(first + file)).map(|file: &StoredFile| file.id.clone());
-                transcript.push(Piece {
-                    id: format!("m{}", transcript.len() + 1),
-                    at: at.clone(),
-                    kind,
-                    text,
-                    attachment,
-                });
+                let id = format!("m{}", transcript.len() + 1);
+                let location = place_of(kind, appeal);
+                transcript.push(Piece { id, at: at.clone(), kind, text, attachment, location });
             }
         }
         let Some((message, _)) = matter.said.first() else { return Err(NotNow::Later) };
@@ -65,6 +61,7 @@ impl Issuer {
             demand,
             appellant: self.appellant(message, who.unwrap_or_default()),
             location,
+            locations: places(&matter),
             attachments: files,
             transcript,
             priority: proposal.priority,
@@ -180,15 +177,29 @@ pub(super) fn pieces(appeal: &mut Appeal) -> Vec<(PartType, Option<String>, Opti
     }
 }
 
-/// The first words of a place, and the first coordinates with their datum, from whichever messages have them.
+/// The place that a piece of a message is.
+pub(super) fn place_of(kind: PartType, appeal: &Appeal) -> Option<Location> {
+    (kind == PartType::Location && is_place(&appeal.location)).then(|| appeal.location.clone())
+}
+
+pub(super) fn is_place(location: &Location) -> bool {
+    location.lat.is_some() || location.text.is_some()
+}
+
+/// All places of a matter, if there is more than one.
+fn places(matter: &Matter) -> Vec<Location> {
+    let places = matter.said.iter().map(|(_, appeal)| &appeal.location).filter(|place| is_place(place));
+    let places: Vec<_> = places.cloned().collect();
+    if places.len() > 1 { places } else { Vec::new() }
+}
+
+/// The first place with coordinates, else the first with words; never the words of one with the coordinates of another.
 fn place(matter: &Matter) -> Location {
-    let coordinates = matter.first(|appeal| appeal.location.lat.map(|_| appeal.location.clone()));
-    let coordinates = coordinates.unwrap_or_default();
-    Location {
-        text: matter.first(|appeal| appeal.location.text.clone()),
-        region: matter.first(|appeal| appeal.location.region.clone()),
-        ..coordinates
-    }
+    let first =
+        |known: fn(&Location) -> bool| matter.first(|appeal| known(&appeal.location).then(|| appeal.location.clone()));
+    let place = first(|place| place.lat.is_some()).or_else(|| first(|place| place.text.is_some())).unwrap_or_default();
+    let region = place.region.clone().or_else(|| matter.first(|appeal| appeal.location.region.clone()));
+    Location { region, ..place }
 }
 
 /// Digits only, without China's country code.

@@ -1,6 +1,7 @@
 //! Step 7, issue: a matter becomes a ticket and its event, in one transaction.
 
 mod compose;
+mod leave;
 mod supplement;
 mod word;
 
@@ -31,7 +32,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Messages looked at in one round.
-const BATCH: usize = 256;
+const BATCH: usize = 128;
 /// Between rounds under load: so many messages gather meanwhile that a transaction is worth its while. After a quiet
 /// time there is no wait.
 const GATHER: Duration = Duration::from_millis(10);

@@ -1,6 +1,9 @@
 //! Further words for a ticket that is there (补充).
 
-use super::{Issuer, NotNow, compose::pieces};
+use super::{
+    Issuer, NotNow,
+    compose::{is_place, pieces, place_of},
+};
 use crate::{
     event::kind,
     revise::Draft,
@@ -28,7 +31,8 @@ impl Issuer {
             .zip(pieces_before + 1..)
             .map(|((kind, text, file), place)| {
                 let attachment = file.and_then(|file| files.get(file)).map(|file: &StoredFile| file.id.clone());
-                Piece { id: format!("m{place}"), at: at.clone(), kind, text, attachment }
+                let location = place_of(kind, &appeal);
+                Piece { id: format!("m{place}"), at: at.clone(), kind, text, attachment, location }
             })
             .collect();
         let change = json!({ "content": appeal.content, "transcript": said, "attachments": files });
@@ -40,11 +44,20 @@ impl Issuer {
             let content = [before, &appeal.content].into_iter().filter(|words| !words.is_empty());
             draft.set("content", content.collect::<Vec<_>>().join("\n").into());
         }
-        // A place is added where there was none; one that is there stays.
-        let place = &draft.ticket["location"];
-        if appeal.location != jiesu_connector::Location::default() && place["lat"].is_null() && place["text"].is_null()
-        {
-            draft.set("location", serde_json::to_value(&appeal.location).unwrap_or(Value::Null));
+        // A place is added where there was none; to one that is there, as a further one.
+        if is_place(&appeal.location) {
+            let first = draft.ticket["location"].clone();
+            let new = serde_json::to_value(&appeal.location).unwrap_or(Value::Null);
+            if first["lat"].is_null() && first["text"].is_null() {
+                draft.set("location", new);
+            } else {
+                draft.edit_list("locations", |places| {
+                    if places.is_empty() {
+                        places.push(first);
+                    }
+                    places.push(new);
+                });
+            }
         }
         let told = self.reviser.told(&row, &draft, kind::SUPPLEMENTED, change);
         Ok(Outcome::Supplement { message: message.id, change: Box::new(TicketChange { media, ..told }) })

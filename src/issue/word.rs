@@ -10,7 +10,7 @@ use crate::{
     store::{Message, Outcome, TicketRow},
     ticket,
 };
-use jiesu_connector::{Appeal, Intent, Note};
+use jiesu_connector::{Appeal, Intent, Note, PartType};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
@@ -41,9 +41,11 @@ impl Issuer {
             }
         });
         let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
+        // Typed, or the words of a menu item.
+        let kind = appeal.transcript.first().map_or(PartType::Text, |part| part.kind);
         draft.edit_list("transcript", |pieces| {
             let id = format!("m{}", pieces.len() + 1);
-            pieces.push(json!({ "id": id, "at": at, "type": "text", "text": appeal.content, "attachment": null }));
+            pieces.push(json!({ "id": id, "at": at, "type": kind, "text": appeal.content, "attachment": null }));
         });
         let change = self.reviser.told(&row, &draft, event, json!({ "content": appeal.content }));
         Ok(Outcome::Supplement { message: message.id, change: Box::new(change) })
@@ -77,8 +79,8 @@ impl Issuer {
 
     async fn note(&self, channel: &Channel, message: Message, note: Option<Note>) -> Result<Outcome, NotNow> {
         let reach = match note {
-            Some(Note::Reachable) => Some(true),
-            Some(Note::Unreachable) => Some(false),
+            Some(Note::Reachable) => Some(self.back(channel, &message).await?),
+            Some(Note::Unreachable) => Some(self.gone(channel, &message).await?),
             Some(Note::Fate { message: sent_as, failed }) => {
                 let sent = self.reviser.store.sent_reply(&channel.id, &sent_as).await?;
                 // The fate of a reply can be here before its sending is stored.

@@ -10,15 +10,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use jiesu_connector::{Accept, Callers, Inbound, Problem, Reception, Refusal, Rejection, Webhook};
+use jiesu_connector::{Accept, Aside, Callers, Inbound, Problem, Reception, Refusal, Rejection, Webhook};
 use jiff::Timestamp;
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
+use tokio::task::JoinHandle;
 
 /// Bodies from this size on are looked at away from the async threads.
 const LARGE: usize = 256 << 10;
+/// An answer waits so long for what is done beside it, so that it is mostly done when the answer is out.
+const MOMENT: Duration = Duration::from_millis(100);
 
 pub(super) async fn serve(
     State(public): State<Arc<Public>>,
@@ -73,11 +76,7 @@ pub(super) async fn serve(
         _ => receive(&channel, &request),
     };
     match reception {
-        Some(Ok(Reception::Answer(response))) => Http(response).into_response(),
-        Some(Ok(Reception::Accept(accept))) => take(&public, &channel, accept).await,
-        Some(Ok(Reception::LookUp(look_up))) => {
-            Http(super::look_up::answer(&public, &channel, look_up).await).into_response()
-        }
+        Some(Ok(reception)) => respond(&public, &channel, reception).await,
         Some(Err(Rejection::Malformed { reason, response })) => {
             public.intake.rejected(&channel, reason);
             Http(response).into_response()
@@ -91,6 +90,37 @@ pub(super) async fn serve(
             }
         }
         None => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel failed; it has been reported")),
+    }
+}
+
+async fn respond(public: &Public, channel: &Channel, reception: Reception) -> Response {
+    match reception {
+        Reception::Answer(response) => Http(response).into_response(),
+        Reception::Accept(accept) => take(public, channel, accept).await,
+        Reception::LookUp(look_up) => Http(super::look_up::answer(public, channel, look_up).await).into_response(),
+        Reception::With(reception, aside) => {
+            let running = run_aside(public, aside).await;
+            let response = Box::pin(respond(public, channel, *reception)).await;
+            // It goes on if it is late.
+            if let Some(running) = running {
+                let _ = tokio::time::timeout(MOMENT, running).await;
+            }
+            response
+        }
+    }
+}
+
+/// Runs it beside the answer; where too many run already, before it.
+async fn run_aside(public: &Public, aside: Aside) -> Option<JoinHandle<()>> {
+    match public.asides.clone().try_acquire_owned() {
+        Ok(permit) => Some(tokio::spawn(async move {
+            let _permit = permit;
+            aside.await;
+        })),
+        Err(_) => {
+            aside.await;
+            None
+        }
     }
 }
 

@@ -33,6 +33,8 @@ use tokio::sync::{Notify, Semaphore};
 
 /// KiB of request bodies held in memory at a time, over all connections.
 const BODY_BUDGET_KIB: usize = 256 << 10;
+/// Of what runs beside answers, at once.
+const ASIDES: usize = 1_024;
 
 /// What the public routes need.
 pub struct Public {
@@ -64,6 +66,8 @@ pub struct Public {
     pub per_key: Limiter,
     /// Bodies in memory.
     pub body_budget: Arc<Semaphore>,
+    /// What runs beside answers.
+    pub asides: Arc<Semaphore>,
     /// Wrong codes, per number.
     pub tries: tries::Tries,
 }
@@ -72,6 +76,11 @@ impl Public {
     /// The budget for bodies.
     pub fn body_budget() -> Arc<Semaphore> {
         Arc::new(Semaphore::new(BODY_BUDGET_KIB))
+    }
+
+    /// Room for what runs beside answers.
+    pub fn asides() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(ASIDES))
     }
 }
 

@@ -155,6 +155,7 @@ fn apply(public: &Public, row: &TicketRow, update: &Update, content: [u8; 16], r
             let (state, reason, recipient) = match reach {
                 Reach::Sender(recipient) if replies_by => (Fate::Pending, Value::Null, Some(recipient)),
                 Reach::Left => (Fate::Refused, "the citizen has left the channel".into(), None),
+                Reach::Unknown if replies_by => (Fate::Refused, "the channel has no name for the citizen".into(), None),
                 Reach::Sender(_) | Reach::Unknown => (Fate::Delivered, "shown at the status look-up".into(), None),
             };
             replies.push(json!({

@@ -351,6 +351,8 @@ pub struct TicketChange {
     pub fetched: Option<(String, &'static str)>,
     /// What its channel still has of what is added.
     pub media: Vec<NewMedia>,
+    /// The channel's name for the citizen is forgotten.
+    pub unlink: bool,
 }
 
 /// What became of a change.

@@ -44,10 +44,10 @@ async fn kill_9_under_load_loses_nothing_that_was_acknowledged() {
     let times = site.core.verify();
     let again: usize = times.values().map(|times| times.saturating_sub(1)).sum();
     eprintln!("{} acknowledged, {} events, {again} sent again", tally.numbers.len(), times.len());
-    // One in a hundred; or, where the kills follow so closely that what is under way at each is more than that, what
-    // the core takes in a tenth of a second.
-    let (few, tenth) = (times.len() / 100, times.len() * 100 / burst as usize);
-    assert!(again <= few.max(tenth), "{again} of {} events came again in {kills} kills", times.len());
+    // One in a hundred; or, where the kills follow so closely that little is delivered in between, what is under way at
+    // each: on the wire, and on its way into the log of the store.
+    let (few, under_way) = (times.len() / 100, 24 * kills);
+    assert!(again <= few.max(under_way), "{again} of {} events came again in {kills} kills", times.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

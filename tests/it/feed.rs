@@ -137,7 +137,16 @@ async fn the_stream_resumes_after_the_last_event_seen() {
 async fn what_was_received_adds_up() {
     let mut site = Site::new().await;
     let gateway = site.start().await;
-    post_all(gateway.public, appeals("good", 20), 4).await;
+    let day = jiff::Timestamp::now().in_tz("Asia/Shanghai").unwrap().date();
+    // It adds up at any moment, also while tickets are being made.
+    let posted = post_all(gateway.public, appeals("good", 20), 4);
+    let watched = async {
+        for _ in 0..60 {
+            let body = get(gateway.admin, &format!("/api/v1/reconciliation?day={day}")).await.json();
+            assert_eq!(body["balanced"], true, "{body}");
+        }
+    };
+    tokio::join!(posted, watched);
     let bearer = format!("Bearer {TOKEN}");
     let post = async |token: &str, body: &str| -> Reply {
         request(gateway.public, "POST", "/channels/app", &[("authorization", token)], body.as_bytes()).await
@@ -154,7 +163,6 @@ async fn what_was_received_adds_up() {
     let named = json!({ "id": "named", "content": "城管", "hotline": "12319" });
     assert_eq!(post(&bearer, &named.to_string()).await.status, 201);
 
-    let day = jiff::Timestamp::now().in_tz("Asia/Shanghai").unwrap().date();
     let account = eventually("all in the account", seconds(10), async || {
         let reply = get(gateway.admin, &format!("/api/v1/reconciliation?day={day}")).await;
         assert_eq!(reply.status, 200, "{}", reply.text());

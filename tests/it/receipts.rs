@@ -120,6 +120,21 @@ async fn a_citizen_looks_up_with_number_and_code() {
     }
 }
 
+/// The number is known from the receipt on, also in the moment when the message becomes the ticket.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_is_never_unknown_once_it_was_given() {
+    let mut site = Site::new().await;
+    site.set("limits.per_address", "off");
+    let gateway = site.start().await;
+    for place in 0..40 {
+        let receipt = gateway.appeal(&json!({ "content": format!("第{place}件") })).await.json();
+        let (number, code) = (receipt["number"].as_str().unwrap(), receipt["code"].as_str().unwrap());
+        for _ in 0..5 {
+            assert_eq!(look_up(&gateway, number, code).await.status, 200, "{number}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_number_and_a_wrong_code_look_the_same_and_tries_are_counted() {
     let mut site = Site::new().await;

@@ -2,9 +2,15 @@
 
 mod account;
 mod answers;
+mod leaving;
+mod limits;
+mod notices;
+mod odd;
 mod photos;
 mod platform;
 mod pushes;
+mod redis;
+mod strange;
 mod talk;
 mod words;
 
@@ -103,7 +109,8 @@ async fn balanced(gateway: &Gateway) -> Value {
 /// Neither secrets nor citizens are in the log.
 fn log_is_clean(gateway: &Gateway, account: &Account, openids: &[&str], words: &[&str]) {
     let log = gateway.log();
-    let secrets = [account.secret.as_str(), &account.token, &account.key, "-of-the-platform", CORE_TOKEN];
+    let secrets =
+        [account.secret.as_str(), &account.token, &account.key, account::QUERY_OPENID, "-of-the-platform", CORE_TOKEN];
     for forbidden in secrets.iter().chain(openids).chain(words) {
         assert!(!log.contains(forbidden), "{forbidden} is in the log:\n{log}");
     }

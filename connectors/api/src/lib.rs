@@ -34,7 +34,7 @@ pub use posted::{IDEMPOTENCY_KEY, idempotency_key, one_receipt, read_posted, rec
 pub use problem::{FieldFault, Problem};
 pub use pull::{Batch, Door, Listener, Lost, Session, Source, Stream};
 pub use push::{
-    Accept, Answer, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook,
+    Accept, Answer, Aside, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook,
 };
 pub use sample::{Sample, SampleError};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};

@@ -120,15 +120,43 @@ pub struct SharedError(
     pub String,
 );
 
-/// The memory of one process: right for a gateway of one node, and for tests.
+/// What [`LocalMemory`] holds at most.
+const MOST: usize = 131_072;
+
+/// The memory of one process: right for a gateway of one node, and for tests. Beyond 131,072 values it forgets those
+/// that would end soonest.
 #[derive(Default)]
-pub struct LocalMemory(Mutex<HashMap<String, (String, Instant)>>);
+pub struct LocalMemory(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    values: HashMap<String, (String, Instant)>,
+    /// Values whose time is over are looked for again when there are so many.
+    sweep_at: usize,
+}
+
+impl Held {
+    /// Makes room for one more: at most half of the values are ever looked at in vain.
+    fn sweep(&mut self, now: Instant) {
+        if self.values.len() < self.sweep_at.max(64) {
+            return;
+        }
+        self.values.retain(|_, (_, until)| *until > now);
+        if self.values.len() >= MOST {
+            let mut ends: Vec<Instant> = self.values.values().map(|(_, until)| *until).collect();
+            let (_, median, _) = ends.select_nth_unstable(MOST / 2);
+            let median = *median;
+            self.values.retain(|_, (_, until)| *until > median);
+        }
+        self.sweep_at = (self.values.len() * 2).min(MOST);
+    }
+}
 
 #[async_trait]
 impl Shared for LocalMemory {
     async fn get(&self, key: &str) -> Result<Option<String>, SharedError> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(held.get(key).filter(|(_, until)| *until > Instant::now()).map(|(value, _)| value.clone()))
+        Ok(held.values.get(key).filter(|(_, until)| *until > Instant::now()).map(|(value, _)| value.clone()))
     }
 
     async fn compare_and_swap(
@@ -140,11 +168,12 @@ impl Shared for LocalMemory {
     ) -> Result<bool, SharedError> {
         let now = Instant::now();
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.retain(|_, (_, until)| *until > now);
-        if held.get(key).map(|(value, _)| value.as_str()) != old {
+        let there = held.values.get(key).filter(|(_, until)| *until > now);
+        if there.map(|(value, _)| value.as_str()) != old {
             return Ok(false);
         }
-        held.insert(key.to_owned(), (new.to_owned(), now + ttl));
+        held.sweep(now);
+        held.values.insert(key.to_owned(), (new.to_owned(), now + ttl));
         Ok(true)
     }
 }
@@ -173,6 +202,20 @@ mod tests {
         assert_eq!(memory.compare_and_swap("k", Some("a"), "b", Duration::ZERO).await, Ok(true));
         assert_eq!(memory.get("k").await, Ok(None), "a value whose time is over is no value");
         assert_eq!(memory.compare_and_swap("k", None, "c", minute).await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn the_memory_of_one_process_is_bounded_and_keeps_what_lasts_longest() {
+        let memory = LocalMemory::default();
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(memory.compare_and_swap("token", None, "t", 2 * hour).await, Ok(true));
+        for citizen in 0..MOST + 10 {
+            let key = format!("citizen/{citizen}");
+            assert_eq!(memory.compare_and_swap(&key, None, "1", hour).await, Ok(true));
+        }
+        assert!(memory.0.lock().unwrap().values.len() <= MOST);
+        assert_eq!(memory.get("token").await, Ok(Some("t".into())));
+        assert_eq!(memory.get(&format!("citizen/{}", MOST + 9)).await, Ok(Some("1".into())));
     }
 
     #[test]

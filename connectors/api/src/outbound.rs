@@ -8,6 +8,16 @@ use std::time::Duration;
 /// Carries an answer (答复) to the citizen.
 #[async_trait]
 pub trait Replier: Send + Sync {
+    /// Does beforehand what may take long and says nothing to anybody yet, as a log-in; called before each
+    /// [`Self::reply`]. A gateway that ends here tries the reply again; one that ends in `reply` cannot know whether it
+    /// went out, and never sends it twice.
+    ///
+    /// # Errors
+    /// [`Failure`], as of the reply itself.
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Sends one reply; success means that the channel took it.
     ///
     /// # Errors

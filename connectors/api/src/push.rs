@@ -4,7 +4,7 @@ use crate::{Incoming, Problem, Receipt, Refusal};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use jiff::Timestamp;
-use std::net::IpAddr;
+use std::{future::Future, net::IpAddr, pin::Pin};
 
 /// A channel that calls us over HTTP. Everything here is a pure function of the request and the clock.
 pub trait Webhook: Send + Sync {
@@ -58,7 +58,14 @@ pub enum Reception {
     Accept(Accept),
     /// Nothing to keep: a citizen, known by the channel, asks how far their own matters are (进度).
     LookUp(LookUp),
+    /// One of the others, and something to be done beside it.
+    With(Box<Reception>, Aside),
 }
+
+/// What is to be done beside answering a request, as a note in the memory that all nodes share. A future, so that
+/// receiving stays pure. The gateway runs it while the message is stored, and waits for it a moment at most; it must end
+/// by itself, and a crash may lose it.
+pub type Aside = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A citizen asks how far their matters are.
 pub struct LookUp {

@@ -126,6 +126,9 @@ impl<'a> Tree<'a> {
                 return fixed.clone();
             }
         }
+        if let Some(example) = node["examples"].get(0).filter(|example| !example.is_object() && !example.is_array()) {
+            return example.clone();
+        }
         if let Some(inner) = self.alternatives(node).find(|inner| inner["type"] != "null").filter(|_| depth < 8) {
             return self.example(inner, depth + 1);
         }

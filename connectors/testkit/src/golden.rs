@@ -103,22 +103,29 @@ pub fn push(parts: &Parts, file: &Bytes, now: Timestamp) -> Outcome {
             seen.insert("rejected".into(), json!({ "malformed": reason }));
             response
         }
-        Ok(Reception::Answer(response)) => response,
-        Ok(Reception::LookUp(LookUp { sender, number, answer })) => {
+        Ok(reception) => received(reception, parts, &mut seen),
+    };
+    let (answer, page) = answered(&response);
+    seen.insert("answer".into(), answer);
+    Outcome { json: Value::Object(seen), page }
+}
+
+fn received(reception: Reception, parts: &Parts, seen: &mut Map<String, Value>) -> Response {
+    match reception {
+        Reception::Answer(response) => response,
+        Reception::LookUp(LookUp { sender, number, answer }) => {
             seen.insert("look_up".into(), json!({ "sender": sender, "number": number }));
             answer(Ok(&[found()]))
         }
-        Ok(Reception::Accept(Accept { messages, caller, answer })) => {
+        Reception::Accept(Accept { messages, caller, answer }) => {
             seen.insert("caller".into(), json!(caller));
             let shown: Vec<_> = messages.iter().map(|message| shown(message, parts)).collect();
             seen.insert("messages".into(), json!(shown));
             let receipts = FakeDoor::default().take(messages);
             answer(receipts.as_deref().map_err(|refusal| *refusal))
         }
-    };
-    let (answer, page) = answered(&response);
-    seen.insert("answer".into(), answer);
-    Outcome { json: Value::Object(seen), page }
+        Reception::With(reception, _) => received(*reception, parts, seen),
+    }
 }
 
 /// What every look-up finds.

@@ -25,7 +25,7 @@ fn send(parts: &Parts, door: &FakeDoor, file: impl Into<Bytes>) -> Response {
             (accept.answer)(receipts.as_deref().map_err(|refusal| *refusal))
         }
         Ok(Reception::Answer(response)) => response,
-        Ok(Reception::LookUp(_)) => panic!("nobody asked"),
+        Ok(Reception::LookUp(_) | Reception::With(..)) => panic!("nobody asked"),
         Err(Rejection::Unauthenticated(response) | Rejection::Malformed { response, .. }) => response,
     }
 }

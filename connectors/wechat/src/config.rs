@@ -1,6 +1,6 @@
 //! The keys of a `wechat` channel.
 
-use crate::{crypto::AesKey, outbound::Notice};
+use crate::{crypto::AesKey, outbound::Notice, quota::Quota};
 use jiesu_connector::{BuildError, Secret, SecretRef, Setup, Words};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -32,6 +32,9 @@ pub struct Config {
     /// What goes out where a customer-service message may not: a template message or a subscription notice.
     #[serde(default)]
     pub notice: Option<Notice>,
+    /// How many customer-service messages may follow what a citizen did, by the gateway's own count.
+    #[serde(default)]
+    pub quota: Quota,
     /// Words of this account instead of the standard ones, in the shape of `config/words.zh-CN.toml`.
     #[serde(default)]
     pub words: Map<String, Value>,
@@ -64,6 +67,7 @@ pub(crate) struct Account {
     pub mode: Mode,
     pub api_base: String,
     pub notice: Option<Notice>,
+    pub quota: Quota,
     /// Where citizens look up their matters.
     pub status_url: String,
     pub words: Words,
@@ -113,6 +117,7 @@ impl Config {
             faults.push(BuildError::new("api_base", "is no address, as https://api.weixin.qq.com"));
         }
         faults.extend(self.notice.iter().flat_map(Notice::faults));
+        faults.extend(self.quota.faults());
         let words = setup.words.with(&self.words).unwrap_or_else(|wrong| {
             faults
                 .extend(wrong.into_iter().map(|fault| BuildError::new(format!("words.{}", fault.field), fault.detail)));
@@ -127,6 +132,7 @@ impl Config {
                 mode: self.mode,
                 api_base,
                 notice: self.notice,
+                quota: self.quota,
                 status_url: format!("{}/status", setup.public_url),
                 words,
             }),

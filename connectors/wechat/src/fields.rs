@@ -111,11 +111,12 @@ fn flatten(list: &mut Vec<(String, String)>, path: &str, value: &Value, depth: u
     }
 }
 
-/// An open element: the length of the path before it, its text so far, and whether it has children.
+/// An open element: the length of the path before it, its text so far, and whether it has children, or CDATA.
 struct Open {
     outer: usize,
     text: String,
     parent: bool,
+    cdata: bool,
 }
 
 fn read_xml(text: &str, list: &mut Vec<(String, String)>) -> Result<(), Unreadable> {
@@ -145,10 +146,18 @@ fn read_xml(text: &str, list: &mut Vec<(String, String)>) -> Result<(), Unreadab
                         return Err(Unreadable::Syntax);
                     }
                 }
-                open.push(Open { outer, text: String::new(), parent: false });
+                open.push(Open { outer, text: String::new(), parent: false, cdata: false });
             }
-            Event::Text(words) => write(&mut open, &words.xml10_content())?,
-            Event::CData(words) => write(&mut open, &words.xml10_content())?,
+            Event::Text(words) => {
+                let words = words.xml10_content();
+                if !(between_cdata(&open) && words.trim().is_empty()) {
+                    write(&mut open, &words)?;
+                }
+            }
+            Event::CData(words) => {
+                begin_cdata(&mut open);
+                write(&mut open, &words.xml10_content())?;
+            }
             Event::GeneralRef(reference) => match reference.resolve_char_ref() {
                 Ok(Some(character)) => write(&mut open, character.encode_utf8(&mut [0; 4]))?,
                 Ok(None) => {
@@ -169,6 +178,20 @@ fn read_xml(text: &str, list: &mut Vec<(String, String)>) -> Result<(), Unreadab
             path.truncate(element.outer);
         }
     }
+}
+
+/// White space around CDATA is layout, not what was said.
+fn begin_cdata(open: &mut [Open]) {
+    if let Some(element) = open.last_mut() {
+        if !element.cdata && element.text.trim().is_empty() {
+            element.text.clear();
+        }
+        element.cdata = true;
+    }
+}
+
+fn between_cdata(open: &[Open]) -> bool {
+    open.last().is_some_and(|element| element.cdata)
 }
 
 /// Text outside the root can only be white space.
@@ -202,6 +225,14 @@ mod tests {
         assert_eq!(from_xml.get("N"), Some("23137466000000000001"));
         assert_eq!(from_xml.get("L.item.X"), Some("1"));
         assert_eq!(from_xml.get("E"), None);
+    }
+
+    #[test]
+    fn white_space_is_kept_in_words_and_dropped_around_cdata() {
+        assert_eq!(xml("<A>\n <![CDATA[ a ]]>\n </A>").unwrap().get("A"), Some(" a "));
+        assert_eq!(xml("<A><![CDATA[\n]]><![CDATA[a]]></A>").unwrap().get("A"), Some("\na"));
+        assert_eq!(xml("<A> a </A>").unwrap().get("A"), Some(" a "));
+        assert_eq!(xml("<A>a <![CDATA[b]]> c</A>").unwrap().get("A"), Some("a b c"));
     }
 
     #[test]

@@ -8,19 +8,24 @@
 mod answer;
 mod config;
 mod crypto;
+mod delivery;
 mod event;
 mod fields;
 mod keywords;
 mod outbound;
 mod parse;
+mod quota;
 mod webhook;
+mod windows;
 
 pub use config::{Config, Mode};
 pub use outbound::{Notice, NoticeKind};
+pub use quota::{Allowance, Quota};
 
 use jiesu_connector::{BuildError, Connector, Inbound, Media, Parts, Probe, Replier, Setup};
 use outbound::{Api, LogIn, Replies, UserMedia};
 use std::sync::Arc;
+use windows::Windows;
 
 /// WeChat official accounts.
 pub struct Wechat;
@@ -36,10 +41,14 @@ impl Connector for Wechat {
             let (http, shared) = (Arc::clone(&setup.http), Arc::clone(&setup.shared));
             Arc::new(Api::new(Arc::clone(&account), secret, http, shared))
         });
+        // Nor is anything counted where nothing goes out.
+        let windows = (api.is_some() && account.quota.count)
+            .then(|| Arc::new(Windows::new(account.app_id.clone(), account.quota.clone(), Arc::clone(&setup.shared))));
+        let callback = webhook::Callback { account, windows: windows.clone() };
         Ok(Parts {
-            inbound: Inbound::Push(Box::new(webhook::Callback(account))),
+            inbound: Inbound::Push(Box::new(callback)),
             parser: Box::new(parse::PushParser),
-            replier: api.clone().map(|api| Box::new(Replies(api)) as Box<dyn Replier>),
+            replier: api.clone().map(|api| Box::new(Replies { api, windows }) as Box<dyn Replier>),
             media: api.clone().map(|api| Box::new(UserMedia(api)) as Box<dyn Media>),
             probe: api.map(|api| Box::new(LogIn(api)) as Box<dyn Probe>),
             converses: true,

@@ -9,6 +9,8 @@ use jiesu_connector::{
 pub const INTENT: &str = "intent";
 /// In [`Raw::meta`]: the ticket that the citizen named.
 pub const ABOUT: &str = "about";
+/// In [`Raw::meta`]: the words of the menu item that the citizen clicked.
+pub const CLICKED: &str = "clicked";
 
 /// Reads stored pushes.
 pub struct PushParser;
@@ -37,7 +39,7 @@ impl Parser for PushParser {
             "video" | "shortvideo" => Ok(media(appeal, &fields, PartType::Video, "video/mp4")),
             "location" => Ok(place(appeal, &fields)),
             "link" => Ok(link(appeal, &fields)),
-            "event" => happening(appeal, &fields),
+            "event" => happening(appeal, &fields, raw.meta.get(CLICKED)),
             "" => Err(ParseError("the push has no MsgType".into())),
             other => Err(ParseError(format!("the message type {:?} is not known", clip(other)))),
         }
@@ -112,12 +114,17 @@ fn link(mut appeal: Appeal, fields: &Fields) -> Appeal {
     appeal
 }
 
-fn happening(mut appeal: Appeal, fields: &Fields) -> Result<Appeal, ParseError> {
+fn happening(mut appeal: Appeal, fields: &Fields, clicked: Option<&String>) -> Result<Appeal, ParseError> {
     let name = fields.get("Event").ok_or_else(|| ParseError("the event has no name".into()))?;
-    // A menu click that stands for a keyword was recognised when it came in.
     if appeal.intent == Intent::Appeal {
         appeal.intent = Intent::Note;
         appeal.note = Some(event::note(name, fields));
+        return Ok(appeal);
+    }
+    // A menu click that stands for a keyword was recognised when it came in: it says what stands on the item.
+    if let Some(words) = clicked {
+        appeal.content.clone_from(words);
+        appeal.transcript.push(Part { kind: PartType::Menu, text: Some(words.clone()), attachment: None });
     }
     Ok(appeal)
 }

@@ -4,16 +4,19 @@ use crate::{
     answer::{self, Envelope, Seal},
     config::{Account, Mode},
     crypto::{AesKey, signed},
+    delivery::incoming,
     event::{Effect, effect},
-    fields::{Fields, Format, Unreadable},
+    fields::{Fields, Unreadable},
     keywords::{Ask, recognise},
-    parse::{ABOUT, INTENT},
+    parse::{ABOUT, CLICKED, INTENT},
+    quota::Trigger,
+    windows::Windows,
 };
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use jiesu_connector::{
-    Accept, Callers, DeliveryKey, Incoming, Intent, LookUp, OnOtherContent, Problem, Raw, Receipt, Reception,
-    Rejection, Request, Response, Webhook, digest,
+    Accept, Aside, Callers, Incoming, Intent, LookUp, Problem, Receipt, Reception, Rejection, Request, Response,
+    Webhook,
 };
 use jiff::Timestamp;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
@@ -22,7 +25,11 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 const MAX_BODY: usize = 1 << 20;
 
 /// The callback of one account.
-pub struct Callback(pub(crate) Arc<Account>);
+pub struct Callback {
+    pub(crate) account: Arc<Account>,
+    /// Where it is noted that a citizen did something, if that is counted.
+    pub(crate) windows: Option<Arc<Windows>>,
+}
 
 /// A push that is what it claims to be.
 struct Authentic {
@@ -43,7 +50,12 @@ impl Webhook for Callback {
             Method::GET => self.verification(&query),
             Method::POST => {
                 let push = self.authenticate(&query, &request.body)?;
-                Ok(self.sort(push, now.as_second()))
+                let note = self.note(&push.fields, now);
+                let reception = self.sort(push, now.as_second());
+                Ok(match note {
+                    Some(note) => Reception::With(Box::new(reception), note),
+                    None => reception,
+                })
             }
             _ => {
                 let refused = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are known here");
@@ -73,7 +85,9 @@ impl Callback {
     /// `signature`: covers the query, not the body.
     fn query_signed(&self, query: &Query) -> bool {
         match (&query.signature, &query.timestamp, &query.nonce) {
-            (Some(claimed), Some(time), Some(nonce)) => signed(claimed, &mut [self.0.token.expose(), time, nonce]),
+            (Some(claimed), Some(time), Some(nonce)) => {
+                signed(claimed, &mut [self.account.token.expose(), time, nonce])
+            }
             _ => false,
         }
     }
@@ -82,10 +96,10 @@ impl Callback {
         if body.len() > MAX_BODY {
             return Err(unauthenticated(StatusCode::PAYLOAD_TOO_LARGE, "the body has more than 1 MiB"));
         }
-        let plain_is_welcome = self.0.mode != Mode::Safe && self.query_signed(query);
+        let plain_is_welcome = self.account.mode != Mode::Safe && self.query_signed(query);
         let outer = Fields::read(body);
         let encrypted = outer.as_ref().ok().and_then(|fields| fields.get("Encrypt"));
-        if self.0.mode == Mode::Plain || (encrypted.is_none() && query.encrypt_type.as_deref() != Some("aes")) {
+        if self.account.mode == Mode::Plain || (encrypted.is_none() && query.encrypt_type.as_deref() != Some("aes")) {
             if !plain_is_welcome {
                 return Err(forbidden());
             }
@@ -99,7 +113,7 @@ impl Callback {
         // Whatever is wrong from here to the decrypted message, the answer is one and the same.
         let (key, message) = encrypted.and_then(|text| self.decrypt(query, text)).ok_or_else(forbidden)?;
         let fields = Fields::read(&message).map_err(unreadable)?;
-        let (app_id, token) = (self.0.app_id.clone(), self.0.token.clone());
+        let (app_id, token) = (self.account.app_id.clone(), self.account.token.clone());
         let seal = Seal { key, app_id, token, nonce: query.nonce.clone().unwrap_or_default() };
         Ok(Authentic { fields, message: message.into(), seal: Some(seal) })
     }
@@ -112,22 +126,33 @@ impl Callback {
             text => text.into(),
         };
         let (claimed, time, nonce) = (query.msg_signature.as_ref()?, query.timestamp.as_ref()?, query.nonce.as_ref()?);
-        if !signed(claimed, &mut [self.0.token.expose(), time, nonce, &encrypted]) {
+        if !signed(claimed, &mut [self.account.token.expose(), time, nonce, &encrypted]) {
             return None;
         }
-        self.0.keys.iter().find_map(|key| Some((key.clone(), key.decrypt(&encrypted, &self.0.app_id).ok()?)))
+        self.account
+            .keys
+            .iter()
+            .find_map(|key| Some((key.clone(), key.decrypt(&encrypted, &self.account.app_id).ok()?)))
+    }
+
+    /// Notes that the citizen did something after which they may be written to.
+    fn note(&self, fields: &Fields, now: Timestamp) -> Option<Aside> {
+        let windows = Arc::clone(self.windows.as_ref()?);
+        let openid = fields.get("FromUserName")?.to_owned();
+        let trigger = Trigger::of(fields.get("MsgType")?, fields.get("Event").unwrap_or_default())?;
+        Some(Box::pin(async move { windows.heard(&openid, trigger, now.as_millisecond()).await }))
     }
 
     /// What an authentic push asks for.
     fn sort(&self, push: Authentic, now: i64) -> Reception {
         let Authentic { fields, message, seal } = push;
         let envelope = Envelope::to_sender(&fields, seal);
-        let words = &self.0.words;
+        let words = &self.account.words;
         let kind = fields.get("MsgType").unwrap_or_default().to_ascii_lowercase();
         let say = |phrase: &str| words.fill(phrase, &[]);
         match kind.as_str() {
             "text" => match recognise(fields.get("Content").unwrap_or_default(), words) {
-                Some(ask) => self.ask(ask, &fields, message, envelope, now),
+                Some(ask) => self.ask(ask, None, &fields, message, envelope, now),
                 None => self.appeal(&fields, message, envelope),
             },
             "image" | "voice" | "video" | "shortvideo" | "location" | "link" => self.appeal(&fields, message, envelope),
@@ -145,18 +170,27 @@ impl Callback {
 
     /// A menu click: words by its key; words that are a keyword act as if typed.
     fn clicked(&self, fields: &Fields, message: Bytes, envelope: Envelope, now: i64) -> Reception {
-        let words = &self.0.words;
+        let words = &self.account.words;
         let key = fields.get("EventKey").unwrap_or_default();
         let said = words.phrase(&format!("wechat.menu.{key}")).or_else(|| words.phrase("wechat.menu.*"));
         let said = said.unwrap_or_default();
         match recognise(said, words) {
-            Some(ask) => self.ask(ask, fields, message, envelope, now),
+            Some(ask) => self.ask(ask, Some(said), fields, message, envelope, now),
             None => Reception::Answer(envelope.text(said, now)),
         }
     }
 
-    fn ask(&self, ask: Ask, fields: &Fields, message: Bytes, envelope: Envelope, now: i64) -> Reception {
-        let account = Arc::clone(&self.0);
+    /// `clicked` are the words of the menu item, where nothing was typed.
+    fn ask(
+        &self,
+        ask: Ask,
+        clicked: Option<&str>,
+        fields: &Fields,
+        message: Bytes,
+        envelope: Envelope,
+        now: i64,
+    ) -> Reception {
+        let account = Arc::clone(&self.account);
         match (ask, fields.get("FromUserName")) {
             (Ask::Progress { number }, Some(sender)) => Reception::LookUp(LookUp {
                 sender: sender.to_owned(),
@@ -174,6 +208,7 @@ impl Callback {
                 };
                 let mut meta = BTreeMap::from([(INTENT.to_owned(), name.to_owned())]);
                 meta.extend(number.map(|number| (ABOUT.to_owned(), number)));
+                meta.extend(clicked.map(|said| (CLICKED.to_owned(), said.to_owned())));
                 accept(incoming(fields, message, meta), move |receipt| {
                     let said = account.words.fill(phrase, &[("number", &receipt.number)]);
                     envelope.text(&said, receipt.received_at.as_second())
@@ -183,7 +218,7 @@ impl Callback {
     }
 
     fn appeal(&self, fields: &Fields, message: Bytes, envelope: Envelope) -> Reception {
-        let account = Arc::clone(&self.0);
+        let account = Arc::clone(&self.account);
         accept(incoming(fields, message, BTreeMap::new()), move |receipt| {
             envelope.text(&answer::receipt(&account.words, receipt), receipt.received_at.as_second())
         })
@@ -209,54 +244,6 @@ fn accept(message: Incoming, answer: impl FnOnce(&Receipt) -> Response + Send + 
             Err(refusal) => refusal.into(),
         }),
     })
-}
-
-fn incoming(fields: &Fields, message: Bytes, meta: BTreeMap<String, String>) -> Incoming {
-    let media_type = match fields.format {
-        Format::Xml => "application/xml",
-        Format::Json => "application/json",
-    };
-    Incoming {
-        digest: content_digest(fields),
-        keys: delivery_key(fields).into_iter().collect(),
-        sender: fields.get("FromUserName").map(str::to_owned),
-        hotline: None,
-        // A word to the gateway, or an event of the platform, is no part of what the citizen tells.
-        joins: !meta.contains_key(INTENT)
-            && fields.get("MsgType").is_none_or(|kind| !kind.eq_ignore_ascii_case("event")),
-        raw: Raw { media_type: media_type.to_owned(), meta, body: message },
-    }
-}
-
-/// The MsgId repeats across citizens, and two events of a citizen can share a second: the key names everything.
-/// A push without id and time has no name.
-fn delivery_key(fields: &Fields) -> Option<DeliveryKey> {
-    let field = |name: &str| fields.get_any_case(name).unwrap_or_default();
-    let (account, sender) = (field("ToUserName"), field("FromUserName"));
-    if field("MsgId").is_empty() && field("CreateTime").is_empty() {
-        return None;
-    }
-    let event = field("MsgType").eq_ignore_ascii_case("event");
-    let (scope, parts) = match fields.get_any_case("MsgId") {
-        Some(id) if !event => ("message", vec![account, sender, id]),
-        id => {
-            let what = if event { field("Event") } else { field("MsgType") };
-            ("event", vec![account, sender, field("CreateTime"), what, field("EventKey"), id.unwrap_or_default()])
-        }
-    };
-    let value = parts.join("/");
-    // An event's key may be a whole address.
-    let value = if value.len() > 300 {
-        digest(parts.iter().map(|part| part.as_bytes())).iter().map(|byte| format!("{byte:02x}")).collect()
-    } else {
-        value
-    };
-    Some(DeliveryKey { scope: scope.into(), value, on_other_content: OnOtherContent::NewAppeal })
-}
-
-/// Over the fields, whatever their spacing; the encryption differs at every delivery.
-fn content_digest(fields: &Fields) -> [u8; 16] {
-    digest(fields.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]))
 }
 
 #[derive(Default)]

@@ -56,10 +56,12 @@ pub(super) fn open(connection: &Connection, message: &NewMessage, number: Number
 
 /// All messages of a conversation that have no outcome yet.
 pub(super) fn messages(connection: &Connection, number: Number) -> rusqlite::Result<Vec<Message>> {
-    let sql = "SELECT message.*, due, EXISTS (SELECT 1 FROM ticket WHERE ticket.number = pending.number) AS ticketed
-               FROM pending JOIN message ON message.id = pending.message
-               WHERE pending.number = ?1 AND due > 0 ORDER BY pending.message";
-    connection.prepare_cached(sql)?.query_map([number.to_key()], inbox::read)?.collect()
+    let sql = format!(
+        "SELECT {} FROM pending JOIN message ON message.id = pending.message
+         WHERE pending.number = ?1 AND due > 0 ORDER BY pending.message",
+        inbox::COLUMNS
+    );
+    connection.prepare_cached(&sql)?.query_map([number.to_key()], inbox::read)?.collect()
 }
 
 /// When the next one closes.

@@ -2,6 +2,7 @@
 
 use super::{
     conversation,
+    handle::Handle,
     keys::{self, Found},
 };
 use crate::{
@@ -21,25 +22,25 @@ pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     Ok(Timestamp::from_millisecond(row.get(column)?).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
-pub(super) fn accept(connection: &Connection, messages: &[NewMessage]) -> rusqlite::Result<Vec<Accepted>> {
+pub(super) fn accept(handle: &Handle, messages: &[NewMessage]) -> rusqlite::Result<Vec<Accepted>> {
     // Refused before anything is written: the transaction is shared with others.
     for message in messages {
         for key in &message.incoming.keys {
             if key.on_other_content == OnOtherContent::Refuse
-                && let Found::OtherContent = keys::find(connection, message, key)?
+                && let Found::OtherContent = keys::find(handle, message, key)?
             {
                 return Ok(vec![Accepted::OtherContent]);
             }
         }
     }
-    messages.iter().map(|message| accept_one(connection, message)).collect()
+    messages.iter().map(|message| accept_one(handle, message)).collect()
 }
 
-fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result<Accepted> {
+fn accept_one(handle: &Handle, message: &NewMessage) -> rusqlite::Result<Accepted> {
     let mut reused_key = false;
     for key in &message.incoming.keys {
-        match keys::find(connection, message, key)? {
-            Found::Same(first) => return redelivery(connection, message, first),
+        match keys::find(handle, message, key)? {
+            Found::Same(first) => return redelivery(handle, message, first),
             Found::OtherContent => reused_key = true,
             Found::Nothing => {}
         }
@@ -47,22 +48,21 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
     let raw = &message.incoming.raw;
     let names = keys::names(message);
     let meta = serde_json::to_string(&raw.meta).unwrap_or_default();
-    let next: i64 =
-        connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM message")?.query_row([], |row| row.get(0))?;
-    let (number, due) = match conversation::join(connection, message)? {
+    let id = handle.next_message()?;
+    let (number, due) = match conversation::join(handle, message)? {
         Some(joined) => joined,
         None => {
-            let number = Number { day: message.day, sequence: next_sequence(connection, message.day, next)? };
-            (number, conversation::open(connection, message, number)?)
+            let number = handle.next_number(message.day, id)?;
+            (number, conversation::open(handle, message, number)?)
         }
     };
-    connection
+    handle
         .prepare_cached(
             "INSERT INTO message (id, number, channel, hotline, received_at, sender, media_type, meta, keys, digest, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
-            next,
+            id.0,
             number.to_key(),
             &*message.channel,
             &*message.hotline,
@@ -74,20 +74,9 @@ fn accept_one(connection: &Connection, message: &NewMessage) -> rusqlite::Result
             message.incoming.digest,
             &raw.body[..],
         ])?;
-    connection.prepare_cached("INSERT INTO pending VALUES (?1, ?2, ?3)")?.execute(params![
-        next,
-        number.to_key(),
-        due
-    ])?;
-    keys::add(connection, &names, &message.incoming.digest, next)?;
+    handle.prepare_cached("INSERT INTO pending VALUES (?1, ?2, ?3)")?.execute(params![id.0, number.to_key(), due])?;
+    handle.keys().add(&names, message.incoming.digest, id);
     Ok(Accepted::New { number, reused_key })
-}
-
-/// The day's next sequence; the day's first message is remembered with it.
-fn next_sequence(connection: &Connection, day: u32, message: i64) -> rusqlite::Result<u32> {
-    let sql = "INSERT INTO counter (day, last, first) VALUES (?1, 1, ?2)
-               ON CONFLICT (day) DO UPDATE SET last = last + 1 RETURNING last";
-    connection.prepare_cached(sql)?.query_row(params![day, message], |row| row.get(0))
 }
 
 /// The first receipt again.
@@ -150,10 +139,11 @@ pub(super) fn pending(
     now: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Vec<Message>> {
-    let sql = "SELECT message.*, due, EXISTS (SELECT 1 FROM ticket WHERE ticket.number = pending.number) AS ticketed
-               FROM pending JOIN message ON message.id = pending.message
-               WHERE pending.message > ?1 AND due <= ?2 ORDER BY pending.message LIMIT ?3";
-    let mut statement = connection.prepare_cached(sql)?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM pending JOIN message ON message.id = pending.message
+         WHERE pending.message > ?1 AND due <= ?2 ORDER BY pending.message LIMIT ?3"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params![after.0, now.as_millisecond(), limit as i64])?;
     let (mut messages, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
@@ -167,19 +157,24 @@ pub(super) fn pending(
     Ok(messages)
 }
 
+/// What [`read`] reads, in its order. Only what came back into the line can have a ticket already.
+pub(super) const COLUMNS: &str =
+    "id, message.number, channel, hotline, received_at, sender, media_type, meta, body, due,
+    due < 0 AND EXISTS (SELECT 1 FROM ticket WHERE ticket.number = pending.number)";
+
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let meta: BTreeMap<String, String> = serde_json::from_str(row.get_ref("meta")?.as_str()?).unwrap_or_default();
-    let body = Bytes::copy_from_slice(row.get_ref("body")?.as_blob()?);
+    let meta: BTreeMap<String, String> = serde_json::from_str(row.get_ref(7)?.as_str()?).unwrap_or_default();
+    let body = Bytes::copy_from_slice(row.get_ref(8)?.as_blob()?);
     Ok(Message {
-        id: MessageId(row.get("id")?),
-        number: Number::from_key(row.get("number")?),
-        channel: row.get("channel")?,
-        hotline: row.get("hotline")?,
-        received_at: time(row, "received_at")?,
-        sender: row.get("sender")?,
-        conversation: row.get::<_, i64>("due")? > 0,
-        ticketed: row.get("ticketed")?,
-        raw: Raw { media_type: row.get("media_type")?, meta, body },
+        id: MessageId(row.get(0)?),
+        number: Number::from_key(row.get(1)?),
+        channel: row.get(2)?,
+        hotline: row.get(3)?,
+        received_at: Timestamp::from_millisecond(row.get(4)?).unwrap_or(Timestamp::UNIX_EPOCH),
+        sender: row.get(5)?,
+        conversation: row.get::<_, i64>(9)? > 0,
+        ticketed: row.get(10)?,
+        raw: Raw { media_type: row.get(6)?, meta, body },
     })
 }
 
@@ -212,7 +207,7 @@ pub(super) fn quarantined(connection: &Connection, limit: usize) -> rusqlite::Re
 pub(super) fn release(connection: &Connection, message: Option<MessageId>) -> rusqlite::Result<usize> {
     let which = message.map(|message| message.0);
     connection.execute(
-        "INSERT OR IGNORE INTO pending SELECT message, number, 0 FROM quarantine WHERE ?1 IS NULL OR message = ?1",
+        "INSERT OR IGNORE INTO pending SELECT message, number, -1 FROM quarantine WHERE ?1 IS NULL OR message = ?1",
         [which],
     )?;
     connection.execute("DELETE FROM quarantine WHERE ?1 IS NULL OR message = ?1", [which])

@@ -1,19 +1,22 @@
 //! Delivery keys: recent ones in memory and in their message's own row, the others in an index.
 //!
 //! Their names are digests, so each goes to another page of the index. Written one by one with their messages, they
-//! would cost a page of the log each: more than the message itself. So a new key is appended with its message and kept
-//! in a temporary table (in memory, and part of the transaction like any other), and [`fold`] takes many at a time into
-//! the index, in the index's own order. After a crash they are read back from the messages beyond [`folded_to`].
+//! would cost a page of the log each: more than the message itself. So a new key is written with its message and
+//! remembered in memory, and a fold takes many at a time into the index, in the index's own order. After a crash the
+//! recent ones are read back from the messages beyond [`folded_to`].
 
+use super::handle::Handle;
 use crate::store::{MessageId, NewMessage};
 use jiesu_connector::{DeliveryKey, digest};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{HashMap, hash_map::Entry};
 
-/// Bytes of a name, and of a content digest.
-const DIGEST: usize = 16;
+/// A name, and a digest of content.
+type Digest = [u8; 16];
+const DIGEST: usize = size_of::<Digest>();
 /// Keys taken into the index by one transaction, so that nobody waits long for it.
-const SLICE: usize = 256;
-/// Messages since the last fold that are worth another: few enough for the memory (3 MB) and for a quick start, many
+pub(super) const SLICE: usize = 256;
+/// Messages since the last fold that are worth another: few enough for the memory (5 MB) and for a quick start, many
 /// enough that several keys meet on one page.
 pub(super) const FOLD_AT: i64 = 32_768;
 
@@ -24,21 +27,89 @@ pub(super) enum Found {
     Same(MessageId),
 }
 
-/// Makes a handle the writer's: with the recent keys, read back from their messages.
-pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(
-        "CREATE TEMP TABLE recent_key (
-             name BLOB NOT NULL, content BLOB NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (name, content)
-         ) STRICT, WITHOUT ROWID",
-    )?;
-    let mut messages = connection.prepare("SELECT id, keys, digest FROM message WHERE id > ?1 ORDER BY id")?;
-    let mut rows = messages.query([folded_to(connection)?])?;
-    while let Some(row) = rows.next()? {
-        for name in row.get_ref(1)?.as_blob()?.chunks_exact(DIGEST) {
-            remember(connection, name, row.get_ref(2)?.as_blob()?, row.get(0)?)?;
+/// The keys of the messages that no fold has reached yet.
+#[derive(Default)]
+pub(super) struct RecentKeys {
+    known: HashMap<Digest, Uses>,
+    /// Remembered in the transaction under way.
+    new: Vec<(Digest, Digest)>,
+    /// Folded up to this message, if the transaction under way is committed.
+    folded: Option<i64>,
+}
+
+/// What a name was used for: nearly always one thing.
+struct Uses {
+    first: (Digest, i64),
+    others: Vec<(Digest, i64)>,
+}
+
+impl Uses {
+    fn iter(&self) -> impl Iterator<Item = &(Digest, i64)> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// What is left, if anything.
+    fn without(self, gone: impl Fn(&(Digest, i64)) -> bool) -> Option<Self> {
+        let mut left = std::iter::once(self.first).chain(self.others).filter(|use_| !gone(use_));
+        Some(Self { first: left.next()?, others: left.collect() })
+    }
+}
+
+impl RecentKeys {
+    /// Reads them back from their messages.
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut keys = Self::default();
+        let mut messages = connection.prepare("SELECT id, keys, digest FROM message WHERE id > ?1 ORDER BY id")?;
+        let mut rows = messages.query([folded_to(connection)?])?;
+        while let Some(row) = rows.next()? {
+            let Ok(content) = row.get_ref(2)?.as_blob()?.try_into() else { continue };
+            keys.add(row.get_ref(1)?.as_blob()?, content, MessageId(row.get(0)?));
+        }
+        keys.committed();
+        Ok(keys)
+    }
+
+    /// Remembers the keys of a message that was just written, under its `names`.
+    pub(super) fn add(&mut self, names: &[u8], content: Digest, message: MessageId) {
+        for name in names.as_chunks::<DIGEST>().0 {
+            let use_ = (content, message.0);
+            match self.known.entry(*name) {
+                Entry::Vacant(place) => _ = place.insert(Uses { first: use_, others: Vec::new() }),
+                // The first message of a key and a content is the one whose receipt counts.
+                Entry::Occupied(uses) if uses.get().iter().any(|(known, _)| *known == content) => continue,
+                Entry::Occupied(mut uses) => uses.get_mut().others.push(use_),
+            }
+            self.new.push((*name, content));
         }
     }
-    Ok(())
+
+    fn find(&self, name: &Digest, content: &Digest) -> Found {
+        let Some(uses) = self.known.get(name) else { return Found::Nothing };
+        match uses.iter().find(|(known, _)| known == content) {
+            Some((_, message)) => Found::Same(MessageId(*message)),
+            None => Found::OtherContent,
+        }
+    }
+
+    /// The transaction under way is on disk.
+    pub(super) fn committed(&mut self) {
+        self.new.clear();
+        if let Some(to) = self.folded.take() {
+            self.known = std::mem::take(&mut self.known)
+                .into_iter()
+                .filter_map(|(name, uses)| Some((name, uses.without(|(_, message)| *message <= to)?)))
+                .collect();
+        }
+    }
+
+    /// The transaction under way never was.
+    pub(super) fn rolled_back(&mut self) {
+        self.folded = None;
+        for (name, content) in std::mem::take(&mut self.new) {
+            let left = self.known.remove(&name).and_then(|uses| uses.without(|(known, _)| *known == content));
+            left.and_then(|left| self.known.insert(name, left));
+        }
+    }
 }
 
 /// Puts the keys of all messages into the index, after some of it was lost.
@@ -47,7 +118,7 @@ pub(super) fn refill(connection: &Connection) -> rusqlite::Result<()> {
     let mut insert = connection.prepare("INSERT OR IGNORE INTO delivery_key VALUES (?1, ?2, ?3)")?;
     let mut rows = messages.query([])?;
     while let Some(row) = rows.next()? {
-        for name in row.get_ref(1)?.as_blob()?.chunks_exact(DIGEST) {
+        for name in row.get_ref(1)?.as_blob()?.as_chunks::<DIGEST>().0 {
             insert.execute(params![name, row.get_ref(2)?.as_blob()?, row.get::<_, i64>(0)?])?;
         }
     }
@@ -59,39 +130,27 @@ pub(super) fn names(message: &NewMessage) -> Vec<u8> {
     message.incoming.keys.iter().flat_map(|key| name(message, key)).collect()
 }
 
-fn name(message: &NewMessage, key: &DeliveryKey) -> [u8; DIGEST] {
+fn name(message: &NewMessage, key: &DeliveryKey) -> Digest {
     digest([message.channel.as_bytes(), key.scope.as_bytes(), key.value.as_bytes()])
 }
 
 /// Looks a key up, among the recent ones first.
-pub(super) fn find(connection: &Connection, message: &NewMessage, key: &DeliveryKey) -> rusqlite::Result<Found> {
-    let name = name(message, key);
-    let mut statement = connection.prepare_cached(
-        "SELECT content, message FROM temp.recent_key WHERE name = ?1
-         UNION ALL SELECT content, message FROM delivery_key WHERE name = ?1",
-    )?;
+pub(super) fn find(handle: &Handle, message: &NewMessage, key: &DeliveryKey) -> rusqlite::Result<Found> {
+    let (name, content) = (name(message, key), &message.incoming.digest);
+    let recent = handle.keys().find(&name, content);
+    if let Found::Same(message) = recent {
+        return Ok(Found::Same(message));
+    }
+    let mut statement = handle.prepare_cached("SELECT content, message FROM delivery_key WHERE name = ?1")?;
     let mut rows = statement.query([&name[..]])?;
-    let mut found = Found::Nothing;
+    let mut found = recent;
     while let Some(row) = rows.next()? {
-        if row.get_ref(0)?.as_blob()? == message.incoming.digest {
+        if row.get_ref(0)?.as_blob()? == content {
             return Ok(Found::Same(MessageId(row.get(1)?)));
         }
         found = Found::OtherContent;
     }
     Ok(found)
-}
-
-/// Remembers the keys of a message that was just written.
-pub(super) fn add(connection: &Connection, names: &[u8], content: &[u8], message: i64) -> rusqlite::Result<()> {
-    names.chunks_exact(DIGEST).try_for_each(|name| remember(connection, name, content, message))
-}
-
-fn remember(connection: &Connection, name: &[u8], content: &[u8], message: i64) -> rusqlite::Result<()> {
-    // The first message of a key and a content is the one whose receipt counts.
-    connection
-        .prepare_cached("INSERT OR IGNORE INTO temp.recent_key VALUES (?1, ?2, ?3)")?
-        .execute(params![name, content, message])
-        .map(drop)
 }
 
 /// The keys of the messages up to here are in the index.
@@ -100,49 +159,49 @@ fn folded_to(connection: &Connection) -> rusqlite::Result<i64> {
     Ok(found.unwrap_or(0))
 }
 
-/// How far a [`fold`] has come.
-#[derive(Debug, Clone)]
+/// Keys on their way into the index.
 pub(super) struct Fold {
     /// The messages up to here will have their keys in the index.
     to: i64,
-    /// The keys up to here are.
-    name: Vec<u8>,
+    /// Name, content, message; in the index's order.
+    keys: Vec<(Digest, Digest, i64)>,
+}
+
+impl Fold {
+    /// In the index's order; for a thread that may take its time.
+    pub(super) fn sort(&mut self) {
+        self.keys.sort_unstable();
+    }
+
+    /// How many transactions it takes.
+    pub(super) fn slices(&self) -> usize {
+        self.keys.len() / SLICE + 1
+    }
 }
 
 /// Begins a fold if there have been `at` messages since the last one.
-pub(super) fn begin(connection: &Connection, at: i64) -> rusqlite::Result<Option<Fold>> {
+pub(super) fn begin(handle: &Handle, at: i64) -> rusqlite::Result<Option<Fold>> {
     let sql = "SELECT coalesce(max(id), 0) FROM message";
-    let to: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-    if to - folded_to(connection)? < at {
+    let to: i64 = handle.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    if to - folded_to(handle)? < at {
         return Ok(None);
     }
-    Ok(Some(Fold { to, name: Vec::new() }))
+    let recent = handle.keys();
+    let uses = recent.known.iter().flat_map(|(name, uses)| uses.iter().map(|(content, at)| (*name, *content, *at)));
+    Ok(Some(Fold { to, keys: uses.collect() }))
 }
 
-/// One slice of a fold; what is left of it, if anything. Running it again does no harm.
-pub(super) fn fold(connection: &Connection, fold: &Fold) -> rusqlite::Result<Option<Fold>> {
-    let last: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT name FROM temp.recent_key WHERE name > ?1 ORDER BY name LIMIT 1 OFFSET ?2")?
-        .query_row(params![fold.name, SLICE as i64 - 1], |row| row.get(0))
-        .optional()?;
-    // No digest is longer than this one, nor greater.
-    let until = last.as_deref().unwrap_or(&[0xff; DIGEST + 1]);
-    connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO delivery_key
-             SELECT name, content, message FROM temp.recent_key WHERE name > ?1 AND name <= ?2 ORDER BY name",
-        )?
-        .execute(params![fold.name, until])?;
-    connection
-        .prepare_cached("DELETE FROM temp.recent_key WHERE name > ?1 AND name <= ?2")?
-        .execute(params![fold.name, until])?;
-    match last {
-        Some(name) => Ok(Some(Fold { to: fold.to, name })),
-        None => {
-            connection.execute("INSERT OR REPLACE INTO folded (one, message) VALUES (1, ?1)", [fold.to])?;
-            Ok(None)
-        }
+/// One slice of a fold. Running it again does no harm; with the last one the keys are known by the index.
+pub(super) fn fold(handle: &Handle, fold: &Fold, slice: usize) -> rusqlite::Result<()> {
+    let mut insert = handle.prepare_cached("INSERT OR IGNORE INTO delivery_key VALUES (?1, ?2, ?3)")?;
+    for (name, content, message) in fold.keys.chunks(SLICE).nth(slice).unwrap_or_default() {
+        insert.execute(params![name, content, message])?;
     }
+    if slice + 1 == fold.slices() {
+        handle.execute("INSERT OR REPLACE INTO folded (one, message) VALUES (1, ?1)", [fold.to])?;
+        handle.keys().folded = Some(fold.to);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -164,29 +223,30 @@ mod tests {
         NewMessage { channel, hotline, received_at: Timestamp::UNIX_EPOCH, day: 20_261_122, window: None, incoming }
     }
 
-    fn accept(connection: &Connection, keys: usize) {
-        connection.execute_batch("BEGIN").unwrap();
+    fn accept(handle: &Handle, keys: usize) {
         for key in 0..keys {
-            let accepted = inbox::accept(connection, &[message(key, "same")]).unwrap();
+            let accepted = inbox::accept(handle, &[message(key, "same")]).unwrap();
             assert!(matches!(accepted[..], [Accepted::New { reused_key: false, .. }]));
         }
     }
 
-    fn open(path: &Path) -> Connection {
+    fn open(path: &Path) -> Handle {
         let mut connection = Connection::open(path).unwrap();
         schema::migrate(&mut connection).unwrap();
-        prepare(&connection).unwrap();
-        connection
+        Handle::new(connection).unwrap()
     }
 
-    fn count(connection: &Connection, table: &str) -> usize {
-        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap() as usize
+    /// Keys in memory and in the index.
+    fn count(handle: &Handle) -> (usize, usize) {
+        let sql = "SELECT count(*) FROM delivery_key";
+        let index: i64 = handle.query_row(sql, [], |row| row.get(0)).unwrap();
+        (handle.keys().known.len(), index as usize)
     }
 
-    fn assert_all_known(connection: &Connection, keys: usize) {
+    fn assert_all_known(handle: &Handle, keys: usize) {
         let find = |key, content| {
             let message = message(key, content);
-            find(connection, &message, &message.incoming.keys[0]).unwrap()
+            find(handle, &message, &message.incoming.keys[0]).unwrap()
         };
         for key in 0..keys {
             assert!(matches!(find(key, "same"), Found::Same(MessageId(id)) if id == key as i64 + 1), "key {key}");
@@ -200,32 +260,66 @@ mod tests {
         const KEYS: usize = 3 * SLICE + 7;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store.db");
-        let connection = open(&path);
-        accept(&connection, KEYS);
-        connection.execute_batch("COMMIT").unwrap();
-        assert_eq!((count(&connection, "temp.recent_key"), count(&connection, "delivery_key")), (KEYS, 0));
+        let handle = open(&path);
+        handle.transaction(|| Ok(accept(&handle, KEYS))).unwrap();
+        assert_eq!(count(&handle), (KEYS, 0));
         assert_all_known(&open(&path), KEYS);
 
-        let mut left = begin(&connection, 1).unwrap();
-        while let Some(slice) = left {
-            left = fold(&connection, &slice).unwrap();
+        let mut some = begin(&handle, 1).unwrap().unwrap();
+        some.sort();
+        for slice in 0..some.slices() {
+            assert_eq!(count(&handle), (KEYS, slice * SLICE));
+            handle.transaction(|| fold(&handle, &some, slice)).unwrap();
             // What runs twice does no harm.
-            fold(&connection, &slice).unwrap();
-            assert_all_known(&connection, KEYS);
+            handle.transaction(|| fold(&handle, &some, slice)).unwrap();
+            assert_all_known(&handle, KEYS);
             assert_all_known(&open(&path), KEYS);
         }
-        assert_eq!((count(&connection, "temp.recent_key"), count(&connection, "delivery_key")), (0, KEYS));
+        assert_eq!(count(&handle), (0, KEYS));
         assert!(begin(&open(&path), 1).unwrap().is_none(), "nothing is left to fold");
         assert_all_known(&open(&path), KEYS);
     }
 
     #[test]
-    fn a_key_is_forgotten_with_the_transaction_that_was_rolled_back() {
+    fn what_a_transaction_knew_is_forgotten_when_it_is_rolled_back() {
         let directory = tempfile::tempdir().unwrap();
-        let connection = open(&directory.path().join("store.db"));
-        accept(&connection, 2);
-        assert_all_known(&connection, 2);
-        connection.execute_batch("ROLLBACK").unwrap();
-        assert_all_known(&connection, 0);
+        let handle = open(&directory.path().join("store.db"));
+        let failure = || Err(rusqlite::Error::QueryReturnedNoRows);
+        handle.transaction(|| Ok(accept(&handle, 2))).unwrap();
+        let other = || inbox::accept(&handle, &[message(1, "other"), message(7, "same")]);
+        handle.transaction(|| other().and_then(|_| failure())).unwrap_err();
+        assert_all_known(&handle, 2);
+
+        let some = begin(&handle, 1).unwrap().unwrap();
+        handle.transaction(|| fold(&handle, &some, 0).and_then(|()| failure())).unwrap_err();
+        assert_eq!(count(&handle), (2, 0));
+        assert_all_known(&handle, 2);
+    }
+
+    #[test]
+    fn a_number_and_an_id_are_given_again_only_when_nobody_got_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let handle = open(&directory.path().join("store.db"));
+        let give = || {
+            let mut numbers = Vec::new();
+            for day in [20_261_122, 20_261_123, 20_261_122] {
+                let message = handle.next_message()?;
+                numbers.push((message.0, handle.next_number(day, message)?.sequence, handle.next_event()?));
+            }
+            Ok::<_, rusqlite::Error>(numbers)
+        };
+        let mut given = Vec::new();
+        let failed = handle.transaction(|| {
+            given = give()?;
+            Err(rusqlite::Error::QueryReturnedNoRows)
+        });
+        assert!(failed.is_err());
+        assert_eq!(given, [(1, 1, 1), (2, 1, 2), (3, 2, 3)]);
+        let mut again = Vec::new();
+        handle.transaction(|| Ok(again = give()?)).unwrap();
+        assert_eq!(again, given);
+        handle.transaction(|| Ok(again = give()?)).unwrap();
+        // Ids and sequences follow what is written; nothing was.
+        assert_eq!(again, [(1, 3, 1), (2, 2, 2), (3, 4, 3)]);
     }
 }

@@ -1,5 +1,6 @@
 //! The event log, and how far each destination has come in it.
 
+use super::handle::Handle;
 use crate::{
     number::Number,
     store::{DeadLetter, DeadQuery, DeadState, NewEvent, Progress, Requeue, Sequence, StoredEvent},
@@ -13,26 +14,20 @@ use std::time::Duration;
 const READ_BYTES: usize = 16 << 20;
 
 /// Appends events, writing each one's sequence into its body.
-pub(super) fn append(connection: &Connection, events: &mut [NewEvent]) -> rusqlite::Result<()> {
-    if events.is_empty() {
-        return Ok(());
+pub(super) fn append(handle: &Handle, events: &mut [NewEvent]) -> rusqlite::Result<()> {
+    events.iter_mut().try_for_each(|event| write(handle, event, handle.next_event()?))
+}
+
+/// Writes an event to its place in the log.
+pub(super) fn write(connection: &Connection, event: &mut NewEvent, sequence: i64) -> rusqlite::Result<()> {
+    let place = event.sequence_at..event.sequence_at + 16;
+    if let Some(zeros) = event.body.get_mut(place) {
+        zeros.copy_from_slice(format!("{sequence:016}").as_bytes());
     }
-    let mut next = last(connection)?.0;
-    for event in events {
-        next += 1;
-        let place = event.sequence_at..event.sequence_at + 16;
-        if let Some(zeros) = event.body.get_mut(place) {
-            zeros.copy_from_slice(format!("{next:016}").as_bytes());
-        }
-        connection.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-            next,
-            event.id,
-            event.kind,
-            event.number.to_key(),
-            event.body
-        ])?;
-    }
-    Ok(())
+    connection
+        .prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![sequence, event.id, event.kind, event.number.to_key(), event.body])
+        .map(drop)
 }
 
 /// The destination whose cursor is not one: no event is numbered up to it. Configured ones have a name.

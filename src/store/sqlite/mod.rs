@@ -4,6 +4,7 @@
 
 mod conversation;
 mod desk;
+mod handle;
 mod inbox;
 mod keeper;
 mod keys;
@@ -40,6 +41,7 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+use writer::Turn;
 
 /// What the store's threads share.
 struct Sqlite {
@@ -95,7 +97,7 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`]: another process has it, it is newer than this program, it is no store of ours, or the disk fails.
     pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
-        let (lock, connection) = open::open(path)?;
+        let (lock, handle) = open::open(path)?;
         let shared = Arc::new(Sqlite {
             path: path.to_owned(),
             trouble: Mutex::new(None),
@@ -107,7 +109,7 @@ impl SqliteStore {
             stopping: AtomicBool::new(false),
             lock,
         });
-        let (writer, thread) = writer::Writer::start(shared.clone(), connection)?;
+        let (writer, thread) = writer::Writer::start(shared.clone(), handle)?;
         let writer = Arc::new(writer);
         let keeper = keeper::start(shared.clone(), Arc::downgrade(&writer))?;
         Ok(Self {
@@ -120,13 +122,14 @@ impl SqliteStore {
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&handle::Handle) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.writer()?.run(Turn::Next, work).await
+    }
+
+    fn writer(&self) -> Result<Arc<writer::Writer>> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match writer {
-            Some(writer) => writer.run(work).await,
-            None => Err(super::StoreError::Unavailable("the store is closed".into())),
-        }
+        writer.ok_or_else(|| super::StoreError::Unavailable("the store is closed".into()))
     }
 }
 
@@ -213,7 +216,7 @@ impl Store for SqliteStore {
     }
 
     async fn issue(&self, mut outcomes: Vec<Outcome>) -> Result<usize> {
-        self.write(move |connection| tickets::issue(connection, &mut outcomes)).await
+        self.writer()?.run(Turn::GiveWay, move |handle| tickets::issue(handle, &mut outcomes)).await
     }
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>> {

@@ -1,6 +1,6 @@
 //! Opening the file: one process, a version we know, and no damage.
 
-use super::{keys, lock::Lock, salvage, schema};
+use super::{handle::Handle, lock::Lock, salvage, schema};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 use std::{
     fs::{self, File},
@@ -62,7 +62,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Opens the file, or makes it; a damaged one is replaced by what can be read of it.
-pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
+pub(super) fn open(path: &Path) -> Result<(Lock, Handle), OpenError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_directory(directory)?;
     let (lock, killed) = Lock::take(path)?;
@@ -78,9 +78,9 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), OpenError> {
         );
         salvage::skip(&connection).map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?;
     }
-    keys::prepare(&connection).map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?;
+    let handle = Handle::new(connection).map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?;
     lock.mark(true);
-    Ok((lock, connection))
+    Ok((lock, handle))
 }
 
 fn open_locked(path: &Path, directory: &Path) -> Result<Connection, OpenError> {
@@ -144,10 +144,8 @@ pub(super) fn mark_suspect(path: &Path) {
 
 /// A handle in the place of one that failed: everything that the log still holds goes into the file first, so that
 /// what is written from now on does not follow pages that may never have reached the disk.
-pub(super) fn reopen(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = emptied(path)?;
-    keys::prepare(&connection)?;
-    Ok(connection)
+pub(super) fn reopen(path: &Path) -> rusqlite::Result<Handle> {
+    Handle::new(emptied(path)?)
 }
 
 /// A handle, and nothing left in the log.

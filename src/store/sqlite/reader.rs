@@ -57,7 +57,10 @@ impl Inner {
             None => open::connect_reader(&self.path),
         };
         let outcome = outcome.and_then(|connection| {
+            // One look, however many questions: between two of them a message may have become a ticket.
+            let snapshot = connection.unchecked_transaction()?;
             let value = work(&connection)?;
+            drop(snapshot);
             // A handle that failed is not used again.
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             Ok(value)

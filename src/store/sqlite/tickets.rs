@@ -1,6 +1,7 @@
 //! Tickets, and the events that tell of them, in one transaction.
 
 use super::{
+    handle::Handle,
     inbox::{self, Counter},
     log, outbox,
 };
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
 use std::collections::BTreeMap;
 
-pub(super) fn issue(connection: &Connection, outcomes: &mut [Outcome]) -> rusqlite::Result<usize> {
+pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::Result<usize> {
     let mut left = 0;
     // Of each day, channel and hotline: tickets, and further messages of them.
     let mut counted: BTreeMap<(u32, String, String), (u64, u64)> = BTreeMap::new();
@@ -99,7 +100,7 @@ fn insert(connection: &Connection, ticket: &NewTicket) -> rusqlite::Result<bool>
 }
 
 fn put_back(connection: &Connection, message: MessageId, number: Number) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO pending VALUES (?1, ?2, 0)";
+    let sql = "INSERT INTO pending VALUES (?1, ?2, -1)";
     connection.prepare_cached(sql)?.execute(params![message.0, number.to_key()]).map(drop)
 }
 
@@ -107,10 +108,9 @@ fn put_back(connection: &Connection, message: MessageId, number: Number) -> rusq
 /// has joined their conversation meanwhile.
 fn take_all(connection: &Connection, number: Number, messages: &[MessageId]) -> rusqlite::Result<bool> {
     if let [message] = messages {
-        let sql = "SELECT count(*) FROM pending WHERE number = ?1 AND due > 0 AND message <> ?2";
-        let others: i64 =
-            connection.prepare_cached(sql)?.query_row(params![number.to_key(), message.0], |row| row.get(0))?;
-        return Ok(others == 0 && take(connection, *message)?);
+        let sql = "DELETE FROM pending WHERE message = ?1 AND NOT EXISTS
+                     (SELECT 1 FROM pending WHERE number = ?2 AND due > 0 AND message <> ?1)";
+        return Ok(connection.prepare_cached(sql)?.execute([message.0, number.to_key()])? == 1);
     }
     let sql = "SELECT message FROM pending WHERE number = ?1 AND due > 0 ORDER BY message";
     let mut statement = connection.prepare_cached(sql)?;
@@ -215,7 +215,7 @@ pub(super) fn search(connection: &Connection, query: &TicketQuery) -> rusqlite::
     rows.collect()
 }
 
-pub(super) fn change(connection: &Connection, change: &mut TicketChange) -> rusqlite::Result<Changed> {
+pub(super) fn change(connection: &Handle, change: &mut TicketChange) -> rusqlite::Result<Changed> {
     let number = change.number.to_key();
     if let Some((id, content)) = &change.update {
         let sql = "SELECT content FROM core_update WHERE number = ?1 AND id = ?2";
@@ -237,6 +237,9 @@ pub(super) fn change(connection: &Connection, change: &mut TicketChange) -> rusq
         connection
             .prepare_cached("INSERT INTO core_update VALUES (?1, ?2, ?3)")?
             .execute(params![number, id, content])?;
+    }
+    if change.unlink {
+        connection.prepare_cached("UPDATE ticket SET sender = NULL WHERE number = ?1")?.execute([number])?;
     }
     log::append(connection, &mut change.events)?;
     if let Some(reply) = &change.reply {

@@ -1,12 +1,14 @@
 //! The one writer: a thread that commits whatever is waiting together (group commit).
 //!
 //! A disk does some hundred fsyncs a second; a flood brings thousands of messages. While one commit waits for the
-//! disk, the next batch gathers in the queue, so the batch grows with the load and nobody waits for a timer.
+//! disk, the next batch gathers in the queue, so the batch grows with the load and nobody waits for a timer. Work behind
+//! the door gives way to it: in a flood the door stays quick, and the line catches up afterwards.
 
-use super::{Sqlite, keys, open};
+use super::{Sqlite, handle::Handle, keys, open};
 use crate::store::{Result, StoreError};
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::ErrorCode;
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -17,6 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 2048;
 /// Jobs in one transaction at most, so that nobody waits for a giant.
 const BATCH: usize = 512;
+/// Work that gives way does so no longer than this.
+const PATIENCE: Duration = Duration::from_millis(60);
 /// The writer waits so long for readers before the log begins anew.
 const RESTART_WAIT: Duration = Duration::from_millis(20);
 /// Between attempts to reopen a handle that failed.
@@ -27,7 +31,7 @@ const REOPEN: Duration = Duration::from_secs(1);
 /// It may run twice (alone, when the batch that it was in could not be committed), so it must not depend on its first
 /// run; and it must decide what can be refused before it writes.
 trait Job: Send {
-    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    fn run(&mut self, handle: &Handle) -> rusqlite::Result<()>;
     fn finish(self: Box<Self>, outcome: Result<()>);
 }
 
@@ -37,11 +41,11 @@ struct Task<T, F> {
     reply: oneshot::Sender<Result<T>>,
 }
 
-impl<T: Send, F: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<T, F> {
-    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+impl<T: Send, F: FnMut(&Handle) -> rusqlite::Result<T> + Send> Job for Task<T, F> {
+    fn run(&mut self, handle: &Handle) -> rusqlite::Result<()> {
         // A mistake in one job must not end the only writer. Its transaction is rolled back, and it starts anew if it
         // runs again, so nothing of its state is used.
-        let value = catch_unwind(AssertUnwindSafe(|| (self.work)(connection)));
+        let value = catch_unwind(AssertUnwindSafe(|| (self.work)(handle)));
         self.value = Some(value.map_err(|_| open::failure(rusqlite::ffi::SQLITE_INTERNAL, "a store job panicked"))??);
         Ok(())
     }
@@ -54,80 +58,101 @@ impl<T: Send, F: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<
     }
 }
 
+/// When a job's turn comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// In the next transaction.
+    Next,
+    /// When nobody waits whose turn is next, or after [`PATIENCE`]. Whoever asks for it has one or two such jobs in
+    /// the queue at a time.
+    GiveWay,
+}
+
+type Queued = (Turn, Box<dyn Job>);
+
 /// The way to the writer.
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Job>>,
+    queue: mpsc::Sender<Queued>,
 }
 
 impl Writer {
     /// Starts the thread with an open connection.
-    pub(super) fn start(
-        shared: Arc<Sqlite>,
-        connection: Connection,
-    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+    pub(super) fn start(shared: Arc<Sqlite>, handle: Handle) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new().name("store-writer".into());
-        let handle =
-            thread.spawn(move || Thread { shared, connection: Some(connection), failed_at: None }.work(jobs))?;
-        Ok((Self { queue }, handle))
+        let thread = thread.spawn(move || Thread { shared, handle: Some(handle), failed_at: None }.work(jobs))?;
+        Ok((Self { queue }, thread))
     }
 
-    /// Runs `work` in the next transaction; it is durable when this returns.
-    pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
+    /// Runs `work` in a transaction; it is durable when this returns.
+    pub(super) async fn run<T, F>(&self, turn: Turn, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnMut(&Handle) -> rusqlite::Result<T> + Send + 'static,
     {
         let closed = || StoreError::Unavailable("the store is closed".into());
         let (reply, answer) = oneshot::channel();
-        self.queue.send(Box::new(Task { work, value: None, reply })).await.map_err(|_| closed())?;
+        self.queue.send((turn, Box::new(Task { work, value: None, reply }))).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 }
 
 struct Thread {
     shared: Arc<Sqlite>,
-    connection: Option<Connection>,
+    handle: Option<Handle>,
     failed_at: Option<Instant>,
 }
 
 impl Thread {
-    fn work(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
-        let mut batch = Vec::with_capacity(BATCH);
+    fn work(mut self, mut jobs: mpsc::Receiver<Queued>) {
+        let (mut queued, mut batch) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        let mut giving_way = VecDeque::new();
         loop {
-            if jobs.blocking_recv_many(&mut batch, BATCH) == 0 {
-                break;
+            match giving_way.is_empty() {
+                true if jobs.blocking_recv_many(&mut queued, BATCH) == 0 => break,
+                true => {}
+                false => queued.extend(std::iter::from_fn(|| jobs.try_recv().ok()).take(BATCH)),
             }
-            match self.connection() {
-                Ok(_) => self.commit(&mut batch),
+            for (turn, job) in queued.drain(..) {
+                match turn {
+                    Turn::Next => batch.push(job),
+                    Turn::GiveWay => giving_way.push_back((Instant::now(), job)),
+                }
+            }
+            if let Some((_, job)) = giving_way.pop_front_if(|(since, _)| batch.is_empty() || since.elapsed() > PATIENCE)
+            {
+                batch.push(job);
+            }
+            match self.open() {
+                Ok(()) => self.commit(&mut batch),
                 Err(error) => batch.drain(..).for_each(|job| job.finish(Err(error.clone()))),
             }
             self.tidy();
         }
     }
 
-    /// The open handle; a failed one is opened anew, at most once a second.
-    fn connection(&mut self) -> Result<&Connection> {
-        if self.connection.is_none() {
+    /// Opens a failed handle anew, at most once a second.
+    fn open(&mut self) -> Result<()> {
+        if self.handle.is_none() {
             let since = self.failed_at.map_or(REOPEN, |at| at.elapsed());
             if since < REOPEN {
                 return Err(StoreError::Unavailable("the store is being reopened".into()));
             }
             self.failed_at = Some(Instant::now());
-            let connection = open::reopen(&self.shared.path)
+            let handle = open::reopen(&self.shared.path)
                 .map_err(|error| StoreError::Unavailable(format!("the store cannot be reopened: {error}")))?;
             tracing::warn!("the store is open again");
             self.shared.set_trouble(None);
-            self.connection = Some(connection);
+            self.handle = Some(handle);
         }
-        self.connection.as_ref().ok_or_else(|| StoreError::Unavailable("the store is closed".into()))
+        Ok(())
     }
 
     fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
-        let Some(connection) = &self.connection else { return };
+        let Some(handle) = &self.handle else { return };
         let started = Instant::now();
         metrics::histogram!("jiesu_store_batch_jobs").record(batch.len() as f64);
-        let outcome = transaction(connection, batch);
+        let outcome = transaction(handle, batch);
         metrics::histogram!("jiesu_store_commit_seconds").record(started.elapsed().as_secs_f64());
         match outcome {
             Ok(()) => {
@@ -151,11 +176,11 @@ impl Thread {
 
     fn one_by_one(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         for mut job in batch.drain(..) {
-            let Some(connection) = &self.connection else {
+            let Some(handle) = &self.handle else {
                 job.finish(Err(StoreError::Unavailable("the store is being reopened".into())));
                 continue;
             };
-            let outcome = transaction(connection, std::slice::from_mut(&mut job));
+            let outcome = transaction(handle, std::slice::from_mut(&mut job));
             job.finish(match outcome {
                 Ok(()) => {
                     self.shared.note_written();
@@ -182,7 +207,7 @@ impl Thread {
         metrics::counter!("jiesu_store_failures_total").increment(1);
         self.shared.set_trouble(Some(error.to_string()));
         self.failed_at = Some(Instant::now());
-        self.connection = None;
+        self.handle = None;
         StoreError::Unavailable(error.to_string())
     }
 
@@ -194,12 +219,12 @@ impl Thread {
 
     /// Between transactions: what only the writer can do to the log.
     fn tidy(&mut self) {
-        if self.shared.suspect.swap(false, Ordering::Relaxed) && self.connection.is_some() {
+        if self.shared.suspect.swap(false, Ordering::Relaxed) && self.handle.is_some() {
             let error = open::failure(rusqlite::ffi::SQLITE_IOERR, "the checkpoint failed");
             self.give_up(&error);
         }
         if self.shared.restart_log.swap(false, Ordering::Relaxed)
-            && let Some(connection) = &self.connection
+            && let Some(connection) = &self.handle
         {
             // Nobody waits long for a reader that is in the way: the keeper asks again.
             let _ = connection.busy_timeout(RESTART_WAIT);
@@ -214,14 +239,8 @@ impl Thread {
     }
 }
 
-fn transaction(connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let done = batch.iter_mut().try_for_each(|job| job.run(connection));
-    let done = done.and_then(|()| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
-    if done.is_err() && !connection.is_autocommit() {
-        let _ = connection.execute_batch("ROLLBACK");
-    }
-    done
+fn transaction(handle: &Handle, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    handle.transaction(|| batch.iter_mut().try_for_each(|job| job.run(handle)))
 }
 
 /// What a failure means for the handle.
@@ -253,32 +272,34 @@ impl Writer {
     /// # Errors
     /// The writer is in trouble; the keys stay where they are.
     pub(super) fn fold_keys(&self) -> Result<()> {
-        let mut left = self.run_blocking(|connection| keys::begin(connection, keys::FOLD_AT))?;
-        while let Some(fold) = left {
-            left = self.run_blocking(move |connection| keys::fold(connection, &fold))?;
-        }
-        Ok(())
+        let Some(mut fold) = self.run_blocking(|handle| keys::begin(handle, keys::FOLD_AT))? else { return Ok(()) };
+        fold.sort();
+        let fold = Arc::new(fold);
+        (0..fold.slices()).try_for_each(|slice| {
+            let fold = fold.clone();
+            self.run_blocking(move |handle| keys::fold(handle, &fold, slice))
+        })
     }
 
     fn run_blocking<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnMut(&Handle) -> rusqlite::Result<T> + Send + 'static,
     {
         let closed = || StoreError::Unavailable("the store is closed".into());
         let (reply, answer) = oneshot::channel();
-        self.queue.blocking_send(Box::new(Task { work, value: None, reply })).map_err(|_| closed())?;
+        self.queue.blocking_send((Turn::GiveWay, Box::new(Task { work, value: None, reply }))).map_err(|_| closed())?;
         answer.blocking_recv().map_err(|_| closed())?
     }
 
     /// Makes the writer try an empty transaction; for a keeper that sees trouble. Does not wait.
     pub(super) fn probe(&self) {
         let (reply, _) = oneshot::channel();
-        let work = |connection: &Connection| {
-            connection.query_row("SELECT 1", [], |_| Ok(()))?;
+        let work = |handle: &Handle| {
+            handle.query_row("SELECT 1", [], |_| Ok(()))?;
             // Touches a page, so that a full or failing disk is noticed.
-            connection.pragma_update(None, "user_version", super::schema::version())
+            handle.pragma_update(None, "user_version", super::schema::version())
         };
-        let _ = self.queue.try_send(Box::new(Task { work, value: None, reply }));
+        let _ = self.queue.try_send((Turn::Next, Box::new(Task { work, value: None, reply })));
     }
 }

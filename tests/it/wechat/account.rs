@@ -16,6 +16,8 @@ use std::{
 };
 use toml::Table;
 
+/// As the platform puts it into each address.
+pub const QUERY_OPENID: &str = "oQUERY-0123456789";
 /// The message id of the next message.
 static NEXT: AtomicU64 = AtomicU64::new(24_000_000_000_000_001);
 
@@ -34,6 +36,8 @@ pub struct Account {
     pub token: String,
     /// EncodingAESKey, 43 characters.
     pub key: String,
+    /// The one before.
+    pub previous_key: Option<String>,
     pub mode: &'static str,
     pub hotline: &'static str,
 }
@@ -99,6 +103,7 @@ impl Account {
             token: format!("TOKEN{channel}token"),
             // Its last character has bits that mean nothing.
             key: "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C".to_owned(),
+            previous_key: None,
             mode,
             hotline: "12345",
         }
@@ -116,6 +121,9 @@ impl Account {
         set(site, "mode", self.mode.into());
         if self.mode != "plain" {
             set(site, "encoding_aes_key", self.key.clone().into());
+        }
+        if let Some(key) = &self.previous_key {
+            set(site, "previous_encoding_aes_key", key.clone().into());
         }
         if let Some(api) = api {
             set(site, "app_secret", self.secret.clone().into());
@@ -141,7 +149,7 @@ impl Account {
     fn query(&self) -> (String, String, String) {
         let (time, nonce) = ("1763800000".to_owned(), random(1 << 40).to_string());
         let signature = sign(&[&self.token, &time, &nonce]);
-        (format!("signature={signature}&timestamp={time}&nonce={nonce}&openid=o"), time, nonce)
+        (format!("signature={signature}&timestamp={time}&nonce={nonce}&openid={QUERY_OPENID}"), time, nonce)
     }
 
     pub fn plain(&self, message: &str) -> Push {

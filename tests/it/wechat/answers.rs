@@ -1,33 +1,34 @@
 //! What the core answers goes to the citizen as a message of the account, and its fate onto the ticket.
 
 use super::{
-    SOON, Town,
-    account::{Account, event, number, text},
+    Town,
+    account::{Account, number, text},
     balanced, becomes, core_says, feed, log_is_clean,
-    platform::{Platform, SEND, Say, TEMPLATE, TOKEN, error},
+    platform::{Platform, SEND, Say, TOKEN, error},
+    redis::Redis,
 };
-use crate::harness::{Gateway, Site, eventually, seconds, until};
+use crate::harness::{Gateway, Site, seconds, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A ticket of `openid`, by one message.
-async fn ticket_of(account: &Account, gateway: &Gateway, openid: &str) -> String {
+pub async fn ticket_of(account: &Account, gateway: &Gateway, openid: &str) -> String {
     let number = number(&account.say(gateway, &text(openid, "路灯坏了")).await);
     becomes(gateway, &number, "a ticket", |ticket| ticket["number"] == number.as_str()).await;
     number
 }
 
-fn reply(id: &str, words: &str) -> Value {
+pub fn reply(id: &str, words: &str) -> Value {
     json!({ "id": id, "status": "replied", "reply": { "text": words, "public": true } })
 }
 
 /// The core answers; what becomes of it.
-async fn fate(gateway: &Gateway, number: &str, id: &str) -> Value {
+pub async fn fate(gateway: &Gateway, number: &str, id: &str) -> Value {
     assert_eq!(core_says(gateway, number, &reply(id, "已派人修好")).await.status, 200);
     settled(gateway, number).await
 }
 
-async fn settled(gateway: &Gateway, number: &str) -> Value {
+pub async fn settled(gateway: &Gateway, number: &str) -> Value {
     let settled = |ticket: &Value| {
         let replies = ticket["replies"].as_array().filter(|replies| !replies.is_empty());
         replies.is_some_and(|replies| replies.iter().all(|reply| reply["state"] != "pending"))
@@ -78,25 +79,6 @@ async fn the_platforms_refusals_are_on_the_ticket_with_their_code() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_notice_goes_out_where_a_message_may_not_and_its_later_failure_is_told() {
-    let mut town = Town::new("\"immediate\"").await;
-    town.site.set("channels.mp.notice.kind", "template");
-    town.site.set("channels.mp.notice.template_id", "tmpl-1");
-    town.site.set("channels.mp.notice.fields.thing1", "{text}");
-    let gateway = town.site.start().await;
-    let number = ticket_of(&town.account, &gateway, "oNOTICE").await;
-    town.platform.script(|call, _| (call.path == SEND).then(|| error(45015)));
-    // Its fate may be here before the answer to the call that sent it is stored.
-    assert_eq!(fate(&gateway, &number, "c1").await["state"], "delivered");
-    let sent = town.platform.calls(TEMPLATE).remove(0).body;
-    assert_eq!((&sent["touser"], &sent["data"]["thing1"]["value"]), (&json!("oNOTICE"), &json!("已派人修好")));
-    let finished = [("MsgID", "4000000000000001"), ("Status", "failed:user block")];
-    town.account.say(&gateway, &event("oNOTICE", "TEMPLATESENDJOBFINISH", &finished)).await;
-    let ticket = becomes(&gateway, &number, "refused", |ticket| ticket["replies"][0]["state"] == "refused").await;
-    assert_eq!(ticket["replies"][0]["reason"], "failed:user block");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trouble_is_tried_again_and_a_lost_answer_is_not() {
     let mut town = Town::new("\"immediate\"").await;
     let gateway = town.site.start().await;
@@ -127,16 +109,22 @@ async fn trouble_is_tried_again_and_a_lost_answer_is_not() {
         assert_eq!(town.platform.calls(SEND).len(), before + 2, "{id}");
     }
     assert_eq!(town.platform.said_to("oLOST").len(), 1, "said once");
-    // A log-in that brings no token is tried again too, and the refused token is not used meanwhile.
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_in_that_brings_no_token_is_tried_again() {
+    let mut town = Town::new("\"immediate\"").await;
+    let gateway = town.site.start().await;
+    let number = ticket_of(&town.account, &gateway, "oNOTOKEN").await;
+    assert_eq!(fate(&gateway, &number, "t0").await["state"], "delivered");
+    // The refused token is not used meanwhile.
     let (sends, logins) = (town.platform.calls(SEND).len(), town.platform.calls(TOKEN).len());
     town.platform.expire();
-    town.platform.script(move |call, count| match count.checked_sub(logins) {
-        Some(0) if call.path == TOKEN => Some(Say::Page(200, "<html>maintenance")),
-        Some(1) if call.path == TOKEN => Some(error(-1)),
-        _ => None,
+    town.platform.script(move |call, count| {
+        (call.path == TOKEN && count == logins).then_some(Say::Page(200, "<html>maintenance"))
     });
-    assert_eq!(fate(&gateway, &numbers[0], "t1").await["state"], "delivered");
-    assert_eq!((town.platform.calls(SEND).len(), town.platform.calls(TOKEN).len()), (sends + 2, logins + 3));
+    assert_eq!(fate(&gateway, &number, "t1").await["state"], "delivered");
+    assert_eq!((town.platform.calls(SEND).len(), town.platform.calls(TOKEN).len()), (sends + 2, logins + 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,6 +165,14 @@ async fn an_answer_interrupted_by_a_kill_is_unknown_and_others_go_on_after_it() 
         (!town.platform.said_to("oCUT").is_empty() && !town.platform.said_to("oWAITS").is_empty()).then_some(())
     })
     .await;
+    // The answer to the second has been understood: it waits for its next attempt.
+    let database = rusqlite::Connection::open(town.site.database()).unwrap();
+    until("it waits", seconds(5), || {
+        let sql = "SELECT count(*) FROM reply WHERE state = 'pending' AND attempts > 0";
+        database.query_row(sql, [], |row| row.get::<_, i64>(0)).is_ok_and(|count| count == 1).then_some(())
+    })
+    .await;
+    drop(database);
     gateway.kill();
     town.platform.script(|_, _| None);
     let mut gateway = town.site.start().await;
@@ -190,6 +186,33 @@ async fn an_answer_interrupted_by_a_kill_is_unknown_and_others_go_on_after_it() 
     until("a call that hangs", seconds(5), || (town.platform.said_to("oWAITS").len() > before - 1).then_some(())).await;
     gateway.terminate();
     assert!(gateway.ended(seconds(10)).await.success());
+}
+
+/// Nothing has left for the citizen while the gateway still logs in, or while the platform has refused the token.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_or_a_kill_during_a_log_in_that_hangs_loses_no_answer() {
+    let mut town = Town::new("\"immediate\"").await;
+    let mut gateway = town.site.start().await;
+    let number = ticket_of(&town.account, &gateway, "oLOGIN").await;
+    for (round, kill) in [false, true].into_iter().enumerate() {
+        let logins = town.platform.calls(TOKEN).len();
+        town.platform.script(|call, _| (call.path == TOKEN).then_some(Say::Hang));
+        assert_eq!(core_says(&gateway, &number, &reply(&format!("c{round}"), "答")).await.status, 200);
+        until("a log-in", seconds(5), || (town.platform.calls(TOKEN).len() > logins).then_some(())).await;
+        if kill {
+            gateway.kill();
+        } else {
+            gateway.terminate();
+            assert!(gateway.ended(seconds(10)).await.success());
+        }
+        town.platform.script(|_, _| None);
+        let sends = town.platform.calls(SEND).len();
+        gateway = town.site.start().await;
+        assert_eq!(settled(&gateway, &number).await["state"], "delivered", "{round}");
+        assert_eq!(town.platform.calls(SEND).len(), sends + 1, "said once");
+        // In the second round there is a token, which the platform refuses.
+        town.platform.expire();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,30 +230,6 @@ async fn answers_to_one_citizen_keep_their_order() {
     for (said, place) in said.iter().zip([1, 1, 2, 3]) {
         assert!(said.contains(&format!("第{place}次")), "{said}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_citizen_who_left_is_not_written_to_until_they_are_back() {
-    let mut town = Town::new(SOON).await;
-    let gateway = town.site.start().await;
-    let account = &town.account;
-    let number = ticket_of(account, &gateway, "oLEFT").await;
-    account.say(&gateway, &event("oLEFT", "unsubscribe", &[])).await;
-    let noted = async |count: u64| {
-        eventually("the event has its outcome", seconds(10), async || {
-            (balanced(&gateway).await["rejected"].as_u64() == Some(count)).then_some(())
-        })
-        .await;
-    };
-    noted(1).await;
-    let left = fate(&gateway, &number, "c1").await;
-    assert_eq!(left["state"], "refused", "{left}");
-    assert!(left["reason"].as_str().unwrap().contains("left"), "{left}");
-    assert!(town.platform.said_to("oLEFT").is_empty());
-    account.say(&gateway, &event("oLEFT", "subscribe", &[])).await;
-    noted(2).await;
-    assert_eq!(fate(&gateway, &number, "c2").await["state"], "delivered");
-    assert_eq!(town.platform.said_to("oLEFT").len(), 1);
 }
 
 /// Two channels of one account, and two gateways with one Redis: one log-in.
@@ -265,36 +264,6 @@ async fn one_token_serves_all_channels_and_gateways_of_an_account() {
     }
     for gateway in &gateways {
         log_is_clean(gateway, &account, &["oONE", "oTWO"], &["修好"]);
-    }
-}
-
-/// A Redis of its own.
-struct Redis {
-    child: std::process::Child,
-    port: u16,
-    _directory: tempfile::TempDir,
-}
-
-impl Redis {
-    async fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let directory = tempfile::tempdir().unwrap();
-        let mut command = std::process::Command::new("redis-server");
-        command.args(["--save", "", "--bind", "127.0.0.1", "--port", &port.to_string()]).current_dir(directory.path());
-        let child = command.stdout(std::process::Stdio::null()).spawn().expect("redis-server");
-        until("redis-server", seconds(10), || std::net::TcpStream::connect(("127.0.0.1", port)).ok()).await;
-        Self { child, port, _directory: directory }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -109,6 +109,7 @@ impl Platform {
 pub const TOKEN: &str = "/cgi-bin/stable_token";
 pub const SEND: &str = "/cgi-bin/message/custom/send";
 pub const TEMPLATE: &str = "/cgi-bin/message/template/send";
+pub const NOTICE: &str = "/cgi-bin/message/subscribe/bizsend";
 pub const MEDIA: &str = "/cgi-bin/media/get";
 
 impl Drop for Platform {
@@ -173,6 +174,10 @@ impl State {
         match call.path.as_str() {
             SEND => Say::Json(json!({ "errcode": 0, "errmsg": "ok" })),
             TEMPLATE => Say::Json(json!({ "errcode": 0, "errmsg": "ok", "msgid": 4_000_000_000_000_001_u64 })),
+            NOTICE => {
+                let sent = self.calls.iter().filter(|call| call.path == NOTICE).count() as u64;
+                Say::Json(json!({ "errcode": 0, "errmsg": "ok", "msgid": 4_999_999_999_999_999_u64 + sent }))
+            }
             MEDIA => self.media.get(&call.query["media_id"]).cloned().unwrap_or_else(|| error(40007)),
             _ => error(40066),
         }

@@ -85,6 +85,29 @@ async fn words_three_photos_and_a_place_are_one_ticket_with_one_number() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_place_is_on_the_ticket_with_its_own_coordinates() {
+    let mut town = Town::new(SOON).await;
+    let gateway = town.site.start().await;
+    let account = &town.account;
+    let place = |lat: &str, lon: &str, label: &str| {
+        message("oPLACES", next_id(), "location", &[("Location_X", lat), ("Location_Y", lon), ("Label", label)])
+    };
+    // The first has no words: those of the second are not its own.
+    for said in
+        [place("29.5521", "103.7654", ""), text("oPLACES", "从这里到那里"), place("29.6000", "103.8000", "滨江路")]
+    {
+        account.say(&gateway, &said).await;
+    }
+    let ticket = tickets(&gateway, "ticket.created", 1).await.remove(0);
+    let first = json!({ "text": null, "lat": 29.5521, "lon": 103.7654, "region": null, "datum": "gcj02" });
+    let second = json!({ "text": "滨江路", "lat": 29.6, "lon": 103.8, "region": null, "datum": "gcj02" });
+    assert_eq!((&ticket["location"], &ticket["locations"]), (&first, &json!([first, second])));
+    let pieces = ticket["transcript"].as_array().unwrap();
+    assert_eq!((&pieces[0]["location"], &pieces[2]["location"]), (&first, &second));
+    assert!(pieces[1].get("location").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_in_the_middle_of_a_conversation_leaves_it_one_ticket() {
     let mut town = Town::new(r#"{ idle = "4s", max = "60s" }"#).await;
     let mut gateway = town.site.start().await;
@@ -103,6 +126,7 @@ async fn a_kill_in_the_middle_of_a_conversation_leaves_it_one_ticket() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_arrives_while_its_conversation_becomes_a_ticket_is_in_that_one_or_the_next() {
     let mut town = Town::new(r#"{ idle = "100ms", max = "150ms" }"#).await;
+    town.site.set("limits.per_citizen", "off");
     let gateway = town.site.start().await;
     let account = &town.account;
     let mut said = Vec::new();

@@ -50,13 +50,17 @@ async fn haste_and_taking_back_reach_the_ticket_before_and_after_it_is_there() {
     assert_eq!(urged["number"], first.as_str());
     assert_eq!(urged["flags"], json!(["urged"]));
     account.say(&gateway, &event("oHASTE", "CLICK", &[("EventKey", "URGE")])).await;
-    tickets(&gateway, "ticket.urged", 2).await;
+    let clicked = tickets(&gateway, "ticket.urged", 2).await.remove(1);
+    let last = clicked["transcript"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["type"], &last["text"]), (&json!("menu"), &json!("催办")), "what stands on the menu");
     assert!(account.say(&gateway, &text("oHASTE", &format!("撤回 {first}"))).await.contains("撤回申请已收到"));
     let back = tickets(&gateway, "ticket.withdrawn", 1).await.remove(0);
     assert_eq!((&back["number"], &back["flags"]), (&json!(first), &json!(["urged", "withdrawn"])));
     let events = feed(&gateway).await;
     let change = |kind: &str| events.iter().find(|event| event["type"] == kind).unwrap()["data"]["change"].clone();
     assert_eq!(change("ticket.urged"), json!({ "content": "催办：三天了没人来" }));
+    let urges: Vec<_> = events.iter().filter(|event| event["type"] == "ticket.urged").collect();
+    assert_eq!(urges[1]["data"]["change"], json!({ "content": "催办" }));
     assert_eq!(change("ticket.withdrawn"), json!({ "content": format!("撤回 {first}") }));
     // Taken back while the conversation is open.
     let second = of("oBACK").await;
@@ -69,9 +73,9 @@ async fn haste_and_taking_back_reach_the_ticket_before_and_after_it_is_there() {
     account.say(&gateway, &text("oOTHER", &format!("撤回 {second}"))).await;
     let read = tickets(&gateway, "ticket.created", 4).await.remove(3);
     assert_eq!(read["content"], format!("撤回 {second}"));
-    // Haste about nothing is an appeal of its own.
-    account.say(&gateway, &text("oNOTHING", "催办")).await;
-    tickets(&gateway, "ticket.created", 5).await;
+    // Haste about nothing is an appeal of its own, also by a click.
+    account.say(&gateway, &event("oNOTHING", "CLICK", &[("EventKey", "URGE")])).await;
+    assert_eq!(tickets(&gateway, "ticket.created", 5).await[4]["content"], "催办");
     tickets(&gateway, "ticket.withdrawn", 2).await;
     tickets(&gateway, "ticket.urged", 2).await;
     let total = balanced(&gateway).await;

@@ -4,11 +4,11 @@ use super::{
     errcode::{Action, action},
     token::{Tokens, post},
 };
-use crate::config::Account;
+use crate::{config::Account, quota::Room};
 use jiesu_connector::{Failure, HttpClient, OutRequest, OutResponse, Secret, SendError, Shared};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The platform's API, as one account sees it.
 pub struct Api {
@@ -21,7 +21,9 @@ pub struct Api {
 #[derive(Debug)]
 pub enum Trouble {
     /// The citizen cannot be written to freely now.
-    Window(Failure),
+    Window(Room, Failure),
+    /// The platform refuses this token: nothing was done.
+    Token(i64, String),
     /// No answer came.
     Unanswered(SendError),
     /// Anything else.
@@ -37,8 +39,12 @@ impl From<Failure> for Trouble {
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Window(failure) | Trouble::Other(failure) => failure,
+            Trouble::Window(_, failure) | Trouble::Other(failure) => failure,
             Trouble::Unanswered(error) => unanswered(error),
+            Trouble::Token(code, _) => {
+                let why = format!("{code} the platform refuses the token that it gave a moment ago");
+                Failure::Retry { after: None, why }
+            }
         }
     }
 }
@@ -54,6 +60,14 @@ impl Api {
         self.tokens.log_in().await
     }
 
+    /// Gets a token, if there is none.
+    ///
+    /// # Errors
+    /// [`Failure`] of the log-in.
+    pub async fn ready(&self) -> Result<(), Failure> {
+        self.tokens.get(None).await.map(drop)
+    }
+
     /// Posts `body` to `path` and gives the answer back.
     ///
     /// # Errors
@@ -61,8 +75,25 @@ impl Api {
     pub async fn call(&self, path: &str, body: &Value) -> Result<Value, Trouble> {
         let request = |token: &str| post(self.address(path, token), body.to_string());
         let response = self.with_token(request, |response| json(&response.body)).await?;
-        // Only the platform's own `errcode: 0` says that it was done; JSON of whoever stands before it does not.
-        json(&response.body).filter(|answer| answer.get("errcode").is_some()).ok_or_else(|| unusable(&response))
+        answer(&response)
+    }
+
+    /// The same with the token that there is: if the platform refuses that, the caller is to come again soon, after
+    /// [`Self::ready`]. So no log-in stands between the beginning of a call and its end.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_once(&self, path: &str, body: &Value) -> Result<Value, Trouble> {
+        let token = self.tokens.get(None).await?;
+        let request = post(self.address(path, &token), body.to_string());
+        match self.attempt(request, &|response| json(&response.body), &token).await {
+            Err(Trouble::Token(code, token)) if self.tokens.refuse(&token) => {
+                let why = format!("{code} the platform refuses the token: another one is got");
+                Err(Failure::Retry { after: Some(Duration::ZERO), why }.into())
+            }
+            Err(trouble) => Err(trouble),
+            Ok(response) => answer(&response),
+        }
     }
 
     /// Sends what `request` makes of a token; once more with a new token if the platform refuses the first.
@@ -72,24 +103,35 @@ impl Api {
         request: impl Fn(&str) -> OutRequest + Sync,
         verdict: impl Fn(&OutResponse) -> Option<Value> + Sync,
     ) -> Result<OutResponse, Trouble> {
-        let mut failed: Option<String> = None;
-        loop {
-            let token = self.tokens.get(failed.as_deref()).await?;
-            let response = self.http.send(request(&token)).await.map_err(Trouble::Unanswered)?;
-            let answer = verdict(&response);
-            let code = answer.as_ref().and_then(|answer| answer.get("errcode")?.as_i64()).unwrap_or_default();
-            let words = answer.as_ref().and_then(|answer| answer.get("errmsg")?.as_str()).unwrap_or_default();
-            match action(code, words, Timestamp::now()) {
-                Action::Done if response.status.is_success() => return Ok(response),
-                Action::Done => return Err(unusable(&response)),
-                Action::Renew if failed.is_none() => failed = Some(token),
-                Action::Renew => {
-                    let why = format!("{code} the platform refuses the token that it gave a moment ago");
-                    return Err(Failure::Retry { after: None, why }.into());
-                }
-                Action::Window(failure) => return Err(Trouble::Window(failure)),
-                Action::Fail(failure) => return Err(Trouble::Other(failure)),
+        let token = self.tokens.get(None).await?;
+        match self.attempt(request(&token), &verdict, &token).await {
+            Err(Trouble::Token(_, refused)) => {
+                let token = self.tokens.get(Some(&refused)).await?;
+                self.attempt(request(&token), &verdict, &token).await
             }
+            outcome => outcome,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: OutRequest,
+        verdict: &(impl Fn(&OutResponse) -> Option<Value> + Sync),
+        token: &str,
+    ) -> Result<OutResponse, Trouble> {
+        let response = self.http.send(request).await.map_err(Trouble::Unanswered)?;
+        let answer = verdict(&response);
+        let code = answer.as_ref().and_then(|answer| answer.get("errcode")?.as_i64()).unwrap_or_default();
+        let words = answer.as_ref().and_then(|answer| answer.get("errmsg")?.as_str()).unwrap_or_default();
+        match action(code, words, Timestamp::now()) {
+            Action::Done if response.status.is_success() => {
+                self.tokens.proved();
+                Ok(response)
+            }
+            Action::Done => Err(unusable(&response)),
+            Action::Renew => Err(Trouble::Token(code, token.to_owned())),
+            Action::Window(room, failure) => Err(Trouble::Window(room, failure)),
+            Action::Fail(failure) => Err(Trouble::Other(failure)),
         }
     }
 
@@ -102,6 +144,11 @@ impl Api {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("access_token", token).finish();
         format!("{}{path}?{query}", self.account.api_base)
     }
+}
+
+/// Only the platform's own `errcode: 0` says that it was done; JSON of whoever stands before it does not.
+fn answer(response: &OutResponse) -> Result<Value, Trouble> {
+    json(&response.body).filter(|answer| answer.get("errcode").is_some()).ok_or_else(|| unusable(response))
 }
 
 /// Not the platform's answer: a proxy's page, a server in trouble.

@@ -1,5 +1,6 @@
 //! The platform's error codes (全局返回码), each with what to do next. HTTP says 200 for all of them.
 
+use crate::quota::Room;
 use jiesu_connector::Failure;
 use jiff::{Timestamp, ToSpan, tz};
 use std::{net::IpAddr, time::Duration};
@@ -14,8 +15,8 @@ pub enum Action {
     Done,
     /// The token is bad: get another one, once.
     Renew,
-    /// The citizen cannot be written to freely now: a notice may still pass.
-    Window(Failure),
+    /// The citizen cannot be written to freely now: a notice may still pass. [`Room::Late`] or [`Room::Spent`].
+    Window(Room, Failure),
     /// Anything else.
     Fail(Failure),
 }
@@ -31,12 +32,16 @@ pub fn action(code: i64, message: &str, now: Timestamp) -> Action {
         -1 => retry(None, "the platform is busy"),
         45009 => retry(Some(until_tomorrow(now)), "the account's calls for today are used up"),
         45011 => retry(Some(Duration::from_secs(60)), "too many calls this minute"),
-        45015 => Action::Window(Failure::Refused {
-            why: why("the citizen's last message is too long ago (48 hours), or they left the account"),
-        }),
-        45047 => Action::Window(Failure::Refused {
-            why: why("the messages that may follow the citizen's last one are used up"),
-        }),
+        45015 => Action::Window(
+            Room::Late,
+            Failure::Refused {
+                why: why("the citizen's last message is too long ago (48 hours), or they left the account"),
+            },
+        ),
+        45047 => Action::Window(
+            Room::Spent,
+            Failure::Refused { why: why("the messages that may follow the citizen's last one are used up") },
+        ),
         40013 => retry(Some(WHILE_PEOPLE_LOOK), "app_id is not known to the platform"),
         40125 => retry(Some(WHILE_PEOPLE_LOOK), "app_secret is wrong: copy it again from the account's console"),
         40164 => {
@@ -86,7 +91,7 @@ mod tests {
         let kind = |code| match action(code, "", now) {
             Action::Done => "done",
             Action::Renew => "renew",
-            Action::Window(_) => "window",
+            Action::Window(..) => "window",
             Action::Fail(Failure::Retry { after: None, .. }) => "retry",
             Action::Fail(Failure::Retry { after: Some(_), .. }) => "wait",
             Action::Fail(_) => "refused",

@@ -45,6 +45,8 @@ struct Known {
     held: Option<Held>,
     /// The last one that the platform refused: not used again, also while no other can be had.
     refused: Option<String>,
+    /// Tokens refused one after the other, without a call between them that was taken.
+    refused_in_a_row: u32,
     /// The last log-in failed, and when: those who waited for it need not all try.
     trouble: Option<(Instant, Failure)>,
 }
@@ -191,10 +193,22 @@ impl Tokens {
     /// Remembers `failed`; the one remembered, if there is none now.
     fn refused(&self, failed: Option<&str>) -> Option<String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failed) = failed {
+        if let Some(failed) = failed.filter(|failed| known.refused.as_deref() != Some(failed)) {
             known.refused = Some(failed.to_owned());
+            known.refused_in_a_row = known.refused_in_a_row.saturating_add(1);
         }
         known.refused.clone()
+    }
+
+    /// The platform refuses `token`: the next [`Self::get`] gets another. Tells whether that is worth trying at once.
+    pub fn refuse(&self, token: &str) -> bool {
+        self.refused(Some(token));
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).refused_in_a_row <= 1
+    }
+
+    /// The platform took a call.
+    pub fn proved(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).refused_in_a_row = 0;
     }
 
     fn known(&self, failed: Option<&str>) -> Option<String> {
@@ -243,7 +257,7 @@ impl Tokens {
                 Err(Failure::Retry { after: Some(Duration::from_secs(600)), why })
             }
             // A log-in that is refused today may be granted tomorrow, when people have looked at it.
-            Action::Window(failure) | Action::Fail(failure) => Err(match failure {
+            Action::Window(_, failure) | Action::Fail(failure) => Err(match failure {
                 Failure::Retry { after, why } => Failure::Retry { after, why: format!("log-in: {why}") },
                 other => Failure::Retry { after: Some(Duration::from_secs(600)), why: format!("log-in: {other}") },
             }),

@@ -65,7 +65,8 @@ fn a_store_that_cannot_write_never_yields_success() {
         assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(!String::from_utf8_lossy(&response.body).contains("success"));
     }
-    let Ok(Reception::LookUp(look_up)) = webhook.receive(&plain(&TEXT.replace("路灯坏了", "进度")), now()) else {
+    let Ok(Reception::LookUp(look_up)) = bare(webhook.receive(&plain(&TEXT.replace("路灯坏了", "进度")), now()))
+    else {
         panic!("a look-up")
     };
     let refusal = Refusal::Unavailable { retry_after: Duration::from_secs(1) };

@@ -7,4 +7,5 @@ mod noise;
 mod outbound;
 mod peers;
 mod platform;
+mod quota;
 mod support;

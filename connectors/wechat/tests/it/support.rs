@@ -64,12 +64,21 @@ pub fn receipt() -> Receipt {
     Receipt { number: "20261122-000123-4".into(), code, redelivery: false, received_at }
 }
 
+/// What was received, without what is done beside it.
+pub fn bare(reception: Result<Reception, Rejection>) -> Result<Reception, Rejection> {
+    match reception {
+        Ok(Reception::With(reception, _)) => Ok(*reception),
+        other => other,
+    }
+}
+
 /// What was to be kept.
 pub fn accepted(reception: Result<Reception, Rejection>) -> Accept {
     match reception {
         Ok(Reception::Accept(accept)) => accept,
         Ok(Reception::Answer(response)) => panic!("answered {:?}", response.body),
         Ok(Reception::LookUp(_)) => panic!("a look-up"),
+        Ok(Reception::With(reception, _)) => accepted(Ok(*reception)),
         Err(rejection) => panic!("{rejection:?}"),
     }
 }

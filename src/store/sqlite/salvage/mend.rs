@@ -130,11 +130,13 @@ fn events(new: &Connection, carried: &Carried, report: &mut Report) -> rusqlite:
          WHERE number NOT IN (SELECT number FROM event WHERE kind = ?1) ORDER BY number",
     )?;
     let mut rows = tickets.query([kind::CREATED])?;
+    let mut last = log::last(new)?.0;
     while let Some(row) = rows.next()? {
         let number = Number::from_key(row.get(0)?);
         let time = Timestamp::from_millisecond(row.get(1)?).unwrap_or_default().to_string();
         let Ok(document) = RawValue::from_string(row.get(2)?) else { continue };
-        log::append(new, &mut [events.event(kind::CREATED, number, &time, document, ())])?;
+        last += 1;
+        log::write(new, &mut events.event(kind::CREATED, number, &time, document, ()), last)?;
         report.rebuilt += 1;
     }
     Ok(())

@@ -17,7 +17,7 @@ CREATE TABLE message (
 CREATE TABLE pending (
     message INTEGER PRIMARY KEY,
     number  INTEGER NOT NULL,
-    due     INTEGER NOT NULL            -- when its conversation closes; 0: it is in none
+    due     INTEGER NOT NULL            -- when its conversation closes; 0: it is in none; -1: it came back
 ) STRICT;
 CREATE INDEX pending_conversation ON pending (number) WHERE due > 0;
 

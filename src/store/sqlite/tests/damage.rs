@@ -1,7 +1,7 @@
 //! Damaged files: whatever is intact is there afterwards, and the damaged files are kept.
 
 use super::{
-    super::{inbox, keys, log, open, schema, tickets},
+    super::{handle::Handle, inbox, log, open, schema, tickets},
     *,
 };
 use crate::store::{EventLog, Progress};
@@ -50,25 +50,21 @@ fn sound() -> &'static Sound {
         // By hand, so that nobody copies the log into the file at another moment.
         let mut connection = open::connect(&place.path()).unwrap();
         schema::migrate(&mut connection).unwrap();
-        keys::prepare(&connection).unwrap();
-        let transaction = |work: &dyn Fn(&Connection)| {
-            connection.execute_batch("BEGIN").unwrap();
-            work(&connection);
-            connection.execute_batch("COMMIT").unwrap();
-        };
+        let handle = Handle::new(connection).unwrap();
+        let transaction = |work: &dyn Fn(&Handle)| handle.transaction(|| Ok(work(&handle))).unwrap();
         let accept = |from: usize| {
             let messages = (from..from + 20).map(new).collect::<Vec<_>>();
-            transaction(&|connection| drop(inbox::accept(connection, &messages).unwrap()));
+            transaction(&|handle| drop(inbox::accept(handle, &messages).unwrap()));
         };
         let issue = |from: usize| {
             let outcomes = (from..from + 50).map(outcome).collect::<Vec<_>>();
-            transaction(&|connection| _ = tickets::issue(connection, &mut outcomes.clone()).unwrap());
+            transaction(&|handle| _ = tickets::issue(handle, &mut outcomes.clone()).unwrap());
         };
         (0..IN_FILE).step_by(20).for_each(accept);
         (0..TICKETS / 2).step_by(50).for_each(issue);
         let progress = Progress { cursor: Sequence(100), ahead: vec![(120, 130)] };
         transaction(&|connection| log::save_progress(connection, "core", &progress).unwrap());
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        handle.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
         (IN_FILE..MESSAGES).step_by(20).for_each(accept);
         (TICKETS / 2..TICKETS).step_by(50).for_each(issue);
         Sound { file: fs::read(place.path()).unwrap(), log: fs::read(place.wal()).unwrap() }
