@@ -11,7 +11,6 @@ use crate::{
     config::Hotlines,
     files::Files,
     number::ReceiptKey,
-    repeats,
     revise::Reviser,
     store::{Message, MessageId, Outcome, StoreError},
     triage,
@@ -247,10 +246,6 @@ impl Issuer {
     }
 
     async fn ticket(&self, channel: &Arc<Channel>, matter: Matter) -> Result<Outcome, NotNow> {
-        // Nothing is linked yet, and there is no way to say that something is.
-        if let Some(repeat) = repeats::find(&matter) {
-            match repeat {}
-        }
         let proposal = triage::propose(&matter);
         let mut attachments = matter.said.iter().flat_map(|(_, appeal)| &appeal.attachments);
         if !attachments.any(|attachment| matches!(attachment.payload, Payload::Inline(_))) {

@@ -159,6 +159,10 @@ impl Linker {
             return Decision { band: Band::New, matched: None, score, reason: words::new(score) };
         };
         let same_citizen = same(chosen);
+        if !same_citizen && !chosen.features.tells_where(digest.length) {
+            let score = chosen.score;
+            return Decision { band: Band::New, matched: None, score, reason: words::nowhere() };
+        }
         let band = if chosen.score >= self.model.limits(same_citizen).auto { Band::Auto } else { Band::Ask };
         let record = &chosen.record;
         let matched =

@@ -152,7 +152,17 @@ struct Old<'a> {
     subject_mass: f32,
 }
 
+/// Shorter texts, in letters, say too little by themselves.
+const TELLING: u32 = 40;
+
 impl Features {
+    /// Whether it can be told that both speak of one place: they name something in common, or enough is said.
+    pub(crate) fn tells_where(&self, length: u32) -> bool {
+        let value = |place: usize| self.matter.get(place).copied().unwrap_or(0.0);
+        let named = value(at::RAREST_NAME) > 0.0 || value(at::SHARED_AREA) > 1.5 || value(at::SHARED_NUMBERS) > 4.0;
+        named || length >= TELLING
+    }
+
     /// Compares `new` with `old`.
     pub fn of(new: &Digest, old: &Record) -> Self {
         let old = Old {

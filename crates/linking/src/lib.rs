@@ -31,5 +31,5 @@ pub use grams::Gram;
 pub use home::{Gathered, MemoryHome, Placed};
 pub use model::{BadModel, Limits, Model};
 pub use places::Class;
-pub use record::Record;
+pub use record::{PLACED_AT, Record};
 pub use vocabulary::Vocabulary;

@@ -13,6 +13,11 @@ pub(crate) fn new(score: f32) -> String {
     }
 }
 
+/// Two citizens who say little and name no place.
+pub(crate) fn nowhere() -> String {
+    "文字过短且未提到共同地点，不作关联".into()
+}
+
 pub(crate) fn of(features: &Features, same_citizen: bool, seconds: i64) -> String {
     let value = |place: usize| features.matter.get(place).copied().unwrap_or(0.0);
     let mut parts = vec![if same_citizen { "同一诉求人".to_owned() } else { "不同诉求人".to_owned() }];

@@ -88,6 +88,18 @@ impl Linear {
         scaled.map(|((sum, scale), bias)| sum * scale / norm + bias).collect()
     }
 
+    /// One that knows no label.
+    pub fn empty() -> Self {
+        Self {
+            labels: Vec::new(),
+            buckets: 1,
+            rarity: vec![0],
+            weights: Vec::new(),
+            scale: Vec::new(),
+            bias: Vec::new(),
+        }
+    }
+
     /// Its labels.
     pub fn labels(&self) -> &[String] {
         &self.labels

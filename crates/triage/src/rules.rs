@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn words_that_mean_danger_are_urgent_and_handed_over() {
-        let proposal = propose("楼下有人持刀伤人，快来救命！");
+        let proposal = propose("楼下有人持刀伤人，快来人！");
         assert_eq!(proposal.level.value, 1);
         assert!(proposal.level.reason.contains("持刀"), "{}", proposal.level.reason);
         assert!(proposal.flags.iter().any(|flag| flag.value == "handover_110"));

@@ -92,7 +92,13 @@ fn judge(stream: &[Sample], of: &HashMap<usize, Vec<(usize, f32)>>, others: Limi
     let mut roots: Vec<i64> = Vec::with_capacity(stream.len());
     let nothing = Digest::new(&Appeal::default(), &linker.vocabulary);
     for (place, sample) in stream.iter().enumerate() {
-        let digest = Digest { number: place as i64, citizen: sample.citizen, at: sample.at, ..nothing.clone() };
+        let digest = Digest {
+            length: u32::MAX,
+            number: place as i64,
+            citizen: sample.citizen,
+            at: sample.at,
+            ..nothing.clone()
+        };
         let candidates: Vec<Candidate> = of
             .get(&place)
             .into_iter()
