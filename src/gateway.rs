@@ -9,18 +9,19 @@ use crate::{
     event::Events,
     files::Files,
     intake::Intake,
-    issue::Issuer,
+    issue::{Incidents, Issuer},
     media::Fetcher,
     number::ReceiptKey,
     public::{self, Public, Tries},
     registry::Registry,
+    repeats::Repeats,
     reply::Replies,
     revise::Reviser,
     server::{
         self, Caps, Settings,
         limits::{Limiter, RateSpec},
     },
-    sources,
+    shared, sources,
     store::{
         Store, StoreError, Window,
         sqlite::{OpenError, SqliteStore},
@@ -193,7 +194,9 @@ async fn serve(
     let line_stop = CancellationToken::new();
     let mut line = JoinSet::new();
     let reviser = Reviser { store: store.clone(), events, issued, zone: zone.clone() };
+    let admin_reviser = reviser.clone();
     let (media_due, reply_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let repeats = Arc::new(repeat_index(loaded));
     let issuer = Issuer {
         reviser: reviser.clone(),
         channels: channels.clone(),
@@ -203,6 +206,12 @@ async fn serve(
         public_url: public_url.clone(),
         arrived: arrived.clone(),
         media_due: media_due.clone(),
+        reply_due: reply_due.clone(),
+        repeats: repeats.clone(),
+        incidents: Arc::new(Incidents::new(config.repeats.surge)),
+        decided: Arc::default(),
+        judgement: Arc::new(loaded.judgement.clone()),
+        words: loaded.outside.words.clone(),
         alive_at: issuer_alive_at.clone(),
     };
     let fetcher = Fetcher {
@@ -267,6 +276,8 @@ async fn serve(
         zone,
         arrived,
         issued: news,
+        reviser: admin_reviser,
+        repeats,
         issuer_alive_at,
         metrics,
         token: loaded.secrets.admin_token.clone(),
@@ -307,6 +318,16 @@ async fn serve(
     closed.unwrap_or_else(|_| Err(StoreError::Unavailable("the disk does not answer".into())))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The repeat index as configured. The check has told of a URL that is none.
+fn repeat_index(loaded: &Loaded) -> Repeats {
+    let window = loaded.config.repeats.window.get();
+    let redis = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
+    match redis {
+        Some(redis) => Repeats::in_redis(&loaded.judgement, window, Arc::new(redis), "jiesu:repeats"),
+        None => Repeats::in_memory(&loaded.judgement, window),
+    }
 }
 
 async fn flush(intake: Arc<Intake>, stop: CancellationToken) {

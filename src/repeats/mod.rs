@@ -8,15 +8,26 @@ mod redis;
 use crate::{config::Judgement, shared};
 use jiesu_connector::SharedError;
 use jiesu_linking::{Appeal, Decision, Digest, Linker, MemoryHome, Placed, Record, Vocabulary};
+use jiff::Timestamp;
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
     time::Duration,
 };
+
+/// After the index did not answer, it is left alone for so long: appeals pass on unchecked instead of each waiting in turn.
+const REST_MS: i64 = 2_000;
 
 /// The repeat index, and what decides by it.
 pub struct Repeats {
     linker: Mutex<Linker>,
     home: Home,
+    /// Until then the index is not asked again, milliseconds since 1970.
+    away_until: AtomicI64,
+    /// The index has lost what it held.
+    lost: AtomicBool,
 }
 
 enum Home {
@@ -51,13 +62,86 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Repeats {
     /// An index in this process.
     pub fn in_memory(judgement: &Judgement, window: Duration) -> Self {
-        Self { linker: linker(judgement, window), home: Home::Memory(Box::default()) }
+        Self::new(judgement, window, Home::Memory(Box::default()))
     }
 
     /// An index in Redis, under `prefix`.
     pub fn in_redis(judgement: &Judgement, window: Duration, redis: Arc<shared::Redis>, prefix: &str) -> Self {
-        let home = redis::RedisHome::new(redis, prefix, window);
-        Self { linker: linker(judgement, window), home: Home::Redis(home) }
+        Self::new(judgement, window, Home::Redis(redis::RedisHome::new(redis, prefix, window)))
+    }
+
+    fn new(judgement: &Judgement, window: Duration, home: Home) -> Self {
+        let (away_until, lost) = (AtomicI64::new(0), AtomicBool::new(false));
+        Self { linker: linker(judgement, window), home, away_until, lost }
+    }
+
+    /// How far back it looks.
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(held(&self.linker).window.unsigned_abs())
+    }
+
+    /// As [`Self::check`], but an index that did not answer a moment ago is not asked.
+    ///
+    /// # Errors
+    /// [`Away`]
+    pub async fn check_if_there(&self, appeal: &Appeal<'_>) -> Result<Checked, Away> {
+        let now = Timestamp::now().as_millisecond();
+        if now < self.away_until.load(Ordering::Relaxed) {
+            return Err(Away("it did not answer a moment ago".into()));
+        }
+        let checked = self.check(appeal).await;
+        if checked.is_err() {
+            metrics::counter!("jiesu_unchecked_total").increment(1);
+            self.away_until.store(Timestamp::now().as_millisecond() + REST_MS, Ordering::Relaxed);
+        }
+        checked
+    }
+
+    /// Puts a ticket into the index that belongs there, and asks nothing.
+    ///
+    /// # Errors
+    /// [`Away`]
+    pub async fn put(&self, appeal: &Appeal<'_>, ticket: i64, root: i64) -> Result<(), Away> {
+        let digest = held(&self.linker).digest(appeal);
+        let mut record = Record::of(&digest);
+        (record.ticket, record.root) = (ticket, root);
+        let record = record.to_bytes();
+        match &self.home {
+            Home::Memory(home) => drop(held(home).gather(&Linker::keys(&digest), appeal.at, &record)),
+            Home::Redis(home) => drop(home.gather(&Linker::keys(&digest), &record).await?),
+        }
+        Ok(())
+    }
+
+    /// Whether the index holds nothing.
+    ///
+    /// # Errors
+    /// [`Away`]
+    pub async fn is_empty(&self) -> Result<bool, Away> {
+        match &self.home {
+            Home::Memory(home) => Ok(held(home).is_empty()),
+            Home::Redis(home) => home.is_empty().await,
+        }
+    }
+
+    /// Whether the index has lost what it held, or an operator wants it built anew.
+    pub fn must_rebuild(&self) -> bool {
+        let lost = matches!(&self.home, Home::Redis(home) if home.lost());
+        let now = Timestamp::now().as_millisecond();
+        (lost || self.lost.load(Ordering::Relaxed)) && now >= self.away_until.load(Ordering::Relaxed)
+    }
+
+    /// To be built anew when the line next has time.
+    pub fn rebuild(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// It has been built anew.
+    pub fn rebuilt(&self) {
+        self.lost.store(false, Ordering::Relaxed);
+        if let Home::Redis(home) = &self.home {
+            home.found();
+        }
     }
 
     /// Puts an appeal into the index, and decides what it belongs to.

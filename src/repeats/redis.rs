@@ -9,7 +9,10 @@ use crate::shared;
 use jiesu_linking::{Gathered, Placed, Record, postings};
 use redis::cmd;
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -63,12 +66,22 @@ pub(super) struct RedisHome {
     prefix: String,
     life: u64,
     notes: Mutex<Vec<Placed>>,
+    /// The last place that was given; a smaller one after it means that Redis has lost everything.
+    last: AtomicU32,
+    lost: AtomicBool,
 }
 
 impl RedisHome {
     pub(super) fn new(redis: Arc<shared::Redis>, prefix: &str, window: Duration) -> Self {
         let life = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 40);
-        Self { redis, prefix: format!("{{{prefix}}}"), life, notes: Mutex::default() }
+        Self {
+            redis,
+            prefix: format!("{{{prefix}}}"),
+            life,
+            notes: Mutex::default(),
+            last: AtomicU32::new(0),
+            lost: AtomicBool::new(false),
+        }
     }
 
     pub(super) async fn gather(&self, keys: &[(u16, u16)], record: &[u8]) -> Result<Gathered, Away> {
@@ -83,7 +96,12 @@ impl RedisHome {
         }
         keys.iter().for_each(|(_, tag)| _ = eval.arg(&tag.to_le_bytes()[..]));
         match self.redis.command::<(u32, Vec<Vec<u8>>)>(&eval).await {
-            Ok((id, buckets)) => Ok(Gathered { id, buckets }),
+            Ok((id, buckets)) => {
+                if id < self.last.swap(id, Ordering::Relaxed) {
+                    self.lost.store(true, Ordering::Relaxed);
+                }
+                Ok(Gathered { id, buckets })
+            }
             Err(error) => {
                 // Whether the notes arrived is not known; noting them twice does no harm.
                 held(&self.notes).splice(0..0, notes);
@@ -119,6 +137,20 @@ impl RedisHome {
         notes.push(placed);
     }
 
+    pub(super) async fn is_empty(&self) -> Result<bool, Away> {
+        let mut exists = cmd("EXISTS");
+        exists.arg(format!("{}:n", self.prefix));
+        Ok(self.redis.command::<i64>(&exists).await? == 0)
+    }
+
+    pub(super) fn lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn found(&self) {
+        self.lost.store(false, Ordering::Relaxed);
+    }
+
     pub(super) async fn clear(&self) -> Result<(), Away> {
         let mut cursor = 0u64;
         loop {
@@ -132,6 +164,7 @@ impl RedisHome {
             }
             cursor = next;
             if cursor == 0 {
+                self.last.store(0, Ordering::Relaxed);
                 return Ok(());
             }
         }

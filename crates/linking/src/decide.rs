@@ -124,8 +124,14 @@ impl Linker {
     /// Compares an appeal with the candidates' records.
     pub fn compare(&self, digest: &Digest, records: Vec<Option<Record>>) -> Vec<Candidate> {
         let of_time = |record: &Record| record.number != digest.number && digest.at - record.at <= self.window;
-        let records = records.into_iter().flatten().filter(of_time);
+        let mut records: Vec<Record> = records.into_iter().flatten().filter(of_time).collect();
+        // One that was put in again, because an operator knew better, counts as it was put in last.
+        records.reverse();
+        let mut met = std::collections::HashSet::new();
+        records.retain(|record| met.insert(record.number));
+        records.reverse();
         records
+            .into_iter()
             .map(|record| {
                 let features = Features::of(digest, &record);
                 Candidate { score: self.model.score(&features), features, record }

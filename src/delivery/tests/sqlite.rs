@@ -67,6 +67,8 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
             sender: None,
             received_at: message.received_at,
             document: "{}".into(),
+            joins: None,
+            unchecked: false,
         };
         Outcome::Ticket { messages: vec![message.id], ticket: Box::new(ticket), events, media: Vec::new() }
     });

@@ -128,6 +128,8 @@ mod tests {
             sender: None,
             received_at: Timestamp::UNIX_EPOCH,
             document: "{}".into(),
+            joins: None,
+            unchecked: false,
         };
         let messages = messages.iter().map(|message| message.id).collect();
         Outcome::Ticket { messages, ticket: Box::new(ticket), events: Vec::new(), media: Vec::new() }

@@ -11,7 +11,12 @@ use crate::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Remembers what a new ticket joins, and that it is still to be looked at.
-pub(super) fn note(connection: &Connection, number: Number, joins: Option<Number>, unchecked: bool) -> rusqlite::Result<()> {
+pub(super) fn note(
+    connection: &Connection,
+    number: Number,
+    joins: Option<Number>,
+    unchecked: bool,
+) -> rusqlite::Result<()> {
     if let Some(root) = joins {
         join(connection, number, root)?;
     }
@@ -23,7 +28,8 @@ pub(super) fn note(connection: &Connection, number: Number, joins: Option<Number
 
 fn join(connection: &Connection, number: Number, root: Number) -> rusqlite::Result<()> {
     // The first one is of the incident too.
-    let sql = "INSERT OR IGNORE INTO member SELECT ?1, number, appellant, received_at FROM ticket WHERE number IN (?1, ?2)";
+    let sql =
+        "INSERT OR IGNORE INTO member SELECT ?1, number, appellant, received_at FROM ticket WHERE number IN (?1, ?2)";
     connection.prepare_cached(sql)?.execute([root.to_key(), number.to_key()]).map(drop)
 }
 
@@ -71,8 +77,10 @@ pub(super) fn add_repeat(
 /// The ticket that the repeat of this number counts to (none if that was undone), and what is kept of its code.
 pub(super) fn repeat(connection: &Connection, number: Number) -> rusqlite::Result<Option<(Option<Number>, Vec<u8>)>> {
     let sql = "SELECT ticket, code_hash FROM repeat WHERE number = ?1";
-    let found: Option<(i64, Vec<u8>)> =
-        connection.prepare_cached(sql)?.query_row([number.to_key()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let found: Option<(i64, Vec<u8>)> = connection
+        .prepare_cached(sql)?
+        .query_row([number.to_key()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
     Ok(found.map(|(ticket, hash)| ((ticket > 0).then(|| Number::from_key(ticket)), hash)))
 }
 
@@ -83,19 +91,17 @@ pub(super) fn undo_repeat(connection: &Connection, number: Number) -> rusqlite::
     if connection.prepare_cached(sql)?.execute([key])? == 0 {
         return Ok(false);
     }
-    let first = Number { sequence: 0, ..number }.to_key();
     let sql = "SELECT id, channel, hotline FROM message
-               WHERE id >= (SELECT first FROM counter WHERE day = ?3) AND number = ?1 AND ?2 <= number";
+               WHERE id >= (SELECT first FROM counter WHERE day = ?2) AND number = ?1";
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(params![key, first, number.day], |row| {
+    let rows = statement.query_map(params![key, number.day], |row| {
         Ok((MessageId(row.get(0)?), row.get::<_, String>(1)?, row.get::<_, String>(2)?))
     })?;
     for (message, channel, hotline) in rows.collect::<rusqlite::Result<Vec<_>>>()? {
         connection
-            .prepare_cached("INSERT OR IGNORE INTO pending VALUES (?1, ?2, 1)")?
+            .prepare_cached("INSERT OR IGNORE INTO pending VALUES (?1, ?2, -1)")?
             .execute(params![message.0, key])?;
         inbox::uncount(connection, number.day, &channel, &hotline, Counter::Repeat, 1)?;
     }
     Ok(true)
 }
-

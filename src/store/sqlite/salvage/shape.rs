@@ -24,6 +24,9 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { table: "folded", columns: "ri" },
     Shape { table: "tally", columns: "ittiiiiii" },
     Shape { table: "ticket", columns: "ribtttttoit" },
+    Shape { table: "repeat", columns: "rib" },
+    Shape { table: "member", columns: "iiti" },
+    Shape { table: "unchecked", columns: "r" },
     Shape { table: "reply", columns: "ritttttiiio" },
     Shape { table: "media", columns: "ittttii" },
     Shape { table: "unreachable", columns: "tti" },
@@ -84,6 +87,9 @@ impl Shape {
                 }
             }
             "conversation" => number(&values[2]) && time(&values[3]) && time(&values[4]),
+            "repeat" => number(&values[0]) && (integer(&values[1]) == 0 || number(&values[1])) && digest(&values[2]),
+            "member" => number(&values[0]) && number(&values[1]) && time(&values[3]),
+            "unchecked" => number(&values[0]),
             "reply" => positive(&values[0]) && number(&values[1]) && integer(&values[7]) >= 0,
             "media" => number(&values[0]) && integer(&values[5]) >= 0,
             "unreachable" => time(&values[2]),

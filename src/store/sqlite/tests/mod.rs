@@ -108,6 +108,8 @@ pub(super) fn ticket(message: MessageId, number: Number, text: &str) -> Outcome 
         sender: None,
         received_at: now(),
         document: document(number, text),
+        joins: None,
+        unchecked: false,
     };
     Outcome::Ticket {
         messages: vec![message],
