@@ -21,7 +21,7 @@ use crate::{
         self, Caps, Settings,
         limits::{Limiter, RateSpec},
     },
-    shared, sources,
+    sources,
     store::{
         Store, StoreError, Window,
         sqlite::{OpenError, SqliteStore},
@@ -196,7 +196,7 @@ async fn serve(
     let reviser = Reviser { store: store.clone(), events, issued, zone: zone.clone() };
     let admin_reviser = reviser.clone();
     let (media_due, reply_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let repeats = Arc::new(repeat_index(loaded));
+    let repeats = Arc::new(Repeats::configured(loaded));
     let issuer = Issuer {
         reviser: reviser.clone(),
         channels: channels.clone(),
@@ -318,16 +318,6 @@ async fn serve(
     closed.unwrap_or_else(|_| Err(StoreError::Unavailable("the disk does not answer".into())))?;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// The repeat index as configured. The check has told of a URL that is none.
-fn repeat_index(loaded: &Loaded) -> Repeats {
-    let window = loaded.config.repeats.window.get();
-    let redis = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
-    match redis {
-        Some(redis) => Repeats::in_redis(&loaded.judgement, window, Arc::new(redis), "jiesu:repeats"),
-        None => Repeats::in_memory(&loaded.judgement, window),
-    }
 }
 
 async fn flush(intake: Arc<Intake>, stop: CancellationToken) {

@@ -2,8 +2,8 @@
 
 use super::{Admin, answer, failed, not_found};
 use crate::{
-    issue::{Known, root_of},
     number::Number,
+    repeats::{Known, root_of},
     revise::Draft,
     server::Peer,
     store::{StoreError, TicketRow},

@@ -6,50 +6,15 @@ use super::{
 };
 use crate::{
     event::kind,
-    number::Number,
-    repeats::{self, Away},
+    repeats::{self, Away, Known},
     revise::Draft,
     store::{StoreError, TicketRow},
 };
-use jiesu_linking::{Appeal, Decision};
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use jiesu_linking::Decision;
+use serde_json::json;
 
 /// Tickets looked at in one go.
 const AT_ONCE: usize = 200;
-
-/// A ticket as the index sees it.
-pub(crate) struct Known {
-    title: String,
-    text: String,
-    citizen: u64,
-    at: i64,
-}
-
-impl Known {
-    /// From its document.
-    pub(crate) fn of(ticket: &Value) -> Self {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let at = ticket["received_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
-        Self {
-            title: text(&ticket["title"]),
-            text: [text(&ticket["content"]), text(&ticket["location"]["text"])].join("。"),
-            citizen: repeats::citizen(ticket["appellant"]["key"].as_str().unwrap_or_default()),
-            at: at.map_or(0, |at| at.as_second()),
-        }
-    }
-
-    /// To be compared.
-    pub(crate) fn appeal(&self, number: Number) -> Appeal<'_> {
-        Appeal { number: number.to_key(), at: self.at, citizen: self.citizen, title: &self.title, text: &self.text }
-    }
-}
-
-/// The first ticket of a ticket's incident; itself, if it is in none.
-pub(crate) fn root_of(number: Number, ticket: &Value) -> Number {
-    let id = ticket["incident"]["id"].as_str().and_then(|id| id.strip_prefix("in_"));
-    id.and_then(|root| root.parse().ok()).unwrap_or(number)
-}
 
 impl Issuer {
     /// Makes sure that the index has what the store has, before the first appeal is compared.
@@ -62,39 +27,14 @@ impl Issuer {
         }
     }
 
-    /// Builds the index anew from the store.
     async fn reindex(&self) -> Result<(), String> {
-        let window = SignedDuration::try_from(self.repeats.window()).unwrap_or(SignedDuration::MAX);
-        let since = Timestamp::now().saturating_sub(window).unwrap_or(Timestamp::MIN);
-        let day = crate::number::day_key(since.to_zoned(self.reviser.zone.clone()).date());
-        let mut after = Number { day, sequence: 0 };
-        let mut count = 0usize;
-        loop {
-            let rows = self.reviser.store.tickets_from(after, AT_ONCE).await.map_err(|error| error.to_string())?;
-            let Some(last) = rows.last() else { break };
-            after = last.number;
-            for row in &rows {
-                let ticket = Draft::new(row).ticket;
-                let known = Known::of(&ticket);
-                let root = root_of(row.number, &ticket).to_key();
-                let put = self.repeats.put(&known.appeal(row.number), row.number.to_key(), root).await;
-                put.map_err(|error| error.to_string())?;
-            }
-            count += rows.len();
-        }
-        self.repeats.rebuilt();
-        if count > 0 {
-            tracing::info!(tickets = count, "the repeat index was built from the store");
-        }
-        Ok(())
+        repeats::rebuild(&self.repeats, &*self.reviser.store, &self.reviser.zone).await.map(drop)
     }
 
     /// Looks at what could not be looked at, if the index can be asked again.
     pub(super) async fn catch_up(&self) -> Result<(), StoreError> {
         if self.repeats.must_rebuild() {
-            let cleared = self.repeats.clear().await.map_err(|error| error.to_string());
-            let built = if cleared.is_ok() { self.reindex().await } else { cleared };
-            if let Err(error) = built {
+            if let Err(error) = self.reindex().await {
                 tracing::warn!(%error, "the repeat index could not be built anew; it is tried again");
                 return Ok(());
             }

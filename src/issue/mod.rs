@@ -21,7 +21,6 @@ use crate::{
     triage,
 };
 pub use incidents::Incidents;
-pub(crate) use late::{Known, root_of};
 
 use futures_util::FutureExt;
 use jiesu_connector::{Appeal, Intent, Payload, Words};

@@ -3,9 +3,15 @@
 //! [`jiesu_linking`] decides; here is where its index lives: in this process, or in Redis. Both keep the same bytes, so both
 //! give the same decisions.
 
+mod rebuild;
 mod redis;
 
-use crate::{config::Judgement, shared};
+pub use rebuild::{Known, rebuild, root_of};
+
+use crate::{
+    config::{Judgement, Loaded},
+    shared,
+};
 use jiesu_connector::SharedError;
 use jiesu_linking::{Appeal, Decision, Digest, Linker, MemoryHome, Placed, Record, Vocabulary};
 use jiff::Timestamp;
@@ -60,6 +66,16 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Repeats {
+    /// The index as configured. The check has told of a URL that is none.
+    pub fn configured(loaded: &Loaded) -> Self {
+        let window = loaded.config.repeats.window.get();
+        let redis = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
+        match redis {
+            Some(redis) => Self::in_redis(&loaded.judgement, window, Arc::new(redis), "jiesu:repeats"),
+            None => Self::in_memory(&loaded.judgement, window),
+        }
+    }
+
     /// An index in this process.
     pub fn in_memory(judgement: &Judgement, window: Duration) -> Self {
         Self::new(judgement, window, Home::Memory(Box::default()))

@@ -15,6 +15,7 @@ mod house;
 mod power_cut;
 mod receipts;
 mod refusals;
+mod repeats;
 mod restart;
 mod shim;
 mod stop;

@@ -97,3 +97,26 @@ pub fn without_courtesy(folded: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_ways_of_writing_become_one() {
+        assert_eq!(fold("關(guān)于ＫＴＶ　噪聲 擾民"), "关于ktv噪声扰民");
+        assert_eq!(fold("幸福（xìng fú）路"), "幸福(xìngfú)路", "no single syllable: kept");
+        assert_eq!(fold("平台(app)退款"), "平台(app)退款", "no tone: no pinyin");
+        assert_eq!(fold("A 7 县\u{200b}\n投诉 12345"), "a 7县投诉12345");
+    }
+
+    #[test]
+    fn courtesies_are_no_part_of_the_matter() {
+        assert_eq!(without_courtesy("尊敬的领导:您好!路灯坏了,谢谢"), "，，:，!路灯坏了,，");
+    }
+
+    #[test]
+    fn a_text_without_end_is_read_for_a_while() {
+        assert_eq!(fold(&"长".repeat(1_000_000)).chars().count(), MOST);
+    }
+}
