@@ -99,15 +99,16 @@ fn repeats(
     let pairs = Pairs::of(&samples, &unclear, before, |_| ());
     eprintln!("{} pairs, {} with places exchanged; cross-validating …", pairs.real.len(), pairs.swapped.len());
     let limits: Vec<f32> = (8..18).map(|step| step as f32 * 0.05).collect();
-    eprintln!("limit   link P     R    F1   B³ F1  pair F1  swapped  same citizen");
+    eprintln!("limit   link P     R    F1   auto P  B³ F1  pair F1  swapped  same citizen");
     for line in cross_validated(&samples, &unclear, &pairs, &limits, 0.4) {
         let (quality, (own, _)) = (line.quality, line.same_citizen);
         eprintln!(
-            " {:.2}   {:.3}  {:.3}  {:.3}  {:.3}    {:.3}    {:.3}    {own:.3}",
+            " {:.2}   {:.3}  {:.3}  {:.3}  {:.3}   {:.3}    {:.3}    {:.3}    {own:.3}",
             line.limit,
             quality.link.precision,
             quality.link.recall,
             quality.link.f1(),
+            line.auto,
             quality.b_cubed.f1(),
             quality.pairs.f1(),
             line.swapped

@@ -41,6 +41,13 @@ impl Issuer {
         }
         loop {
             let rows = self.reviser.store.unchecked(AT_ONCE).await?;
+            // A Redis that comes back may come back empty.
+            match self.repeats.is_empty().await {
+                _ if rows.is_empty() => return Ok(()),
+                Ok(false) => {}
+                Ok(true) if self.reindex().await.is_ok() => {}
+                Ok(true) | Err(_) => return Ok(()),
+            }
             for row in &rows {
                 match self.look_again(row).await {
                     Ok(()) => self.reviser.store.checked(row.number).await?,

@@ -100,7 +100,11 @@ impl RedisHome {
                 if id < self.last.swap(id, Ordering::Relaxed) {
                     self.lost.store(true, Ordering::Relaxed);
                 }
-                Ok(Gathered { id, buckets })
+                // What is found in an index that has lost everything says nothing.
+                match self.lost() {
+                    true => Err(Away("Redis has lost the index; it is built anew".into())),
+                    false => Ok(Gathered { id, buckets }),
+                }
             }
             Err(error) => {
                 // Whether the notes arrived is not known; noting them twice does no harm.
@@ -165,6 +169,7 @@ impl RedisHome {
             cursor = next;
             if cursor == 0 {
                 self.last.store(0, Ordering::Relaxed);
+                self.lost.store(false, Ordering::Relaxed);
                 return Ok(());
             }
         }

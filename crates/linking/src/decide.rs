@@ -151,16 +151,18 @@ impl Linker {
                 None => incidents.push((candidate.record.root, vec![candidate])),
             }
         }
-        let mut best: Option<(f32, &Candidate)> = None;
+        let mut best: Option<(f32, &Candidate, bool)> = None;
         for (_, of) in &mut incidents {
             of.sort_by(|a, b| beyond(b).total_cmp(&beyond(a)).then(b.record.number.cmp(&a.record.number)));
             let support: f32 = of.iter().take(3).map(|candidate| beyond(candidate)).sum();
             let Some(first) = of.first() else { continue };
-            if beyond(first) >= 1.0 && best.is_none_or(|(most, _)| support > most) {
-                best = Some((support, first));
+            // Where one appeal alone leaves a doubt, a second one of the same incident takes it away.
+            let seconded = of.get(1).is_some_and(|second| beyond(second) >= 1.0);
+            if beyond(first) >= 1.0 && best.is_none_or(|(most, ..)| support > most) {
+                best = Some((support, first, seconded));
             }
         }
-        let Some((_, chosen)) = best else {
+        let Some((_, chosen, seconded)) = best else {
             let score = candidates.iter().map(|candidate| candidate.score).fold(0.0, f32::max);
             return Decision { band: Band::New, matched: None, score, reason: words::new(score) };
         };
@@ -169,7 +171,8 @@ impl Linker {
             let score = chosen.score;
             return Decision { band: Band::New, matched: None, score, reason: words::nowhere() };
         }
-        let band = if chosen.score >= self.model.limits(same_citizen).auto { Band::Auto } else { Band::Ask };
+        let sure = seconded || chosen.score >= self.model.limits(same_citizen).auto;
+        let band = if sure { Band::Auto } else { Band::Ask };
         let record = &chosen.record;
         let matched =
             Match { number: record.number, ticket: record.ticket, root: record.root, same_citizen, at: record.at };

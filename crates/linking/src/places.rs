@@ -157,6 +157,8 @@ fn numbers(letters: &[char], names: &mut Vec<Name>) {
 
 fn endings(letters: &[char], names: &mut Vec<Name>) {
     let mut index = 2;
+    // Where the last ending ended: `家园` in `海棠家园小区` is no name of its own.
+    let mut last = 0;
     while let (Some(letter), Some(core)) =
         (letters.get(index), index.checked_sub(2).and_then(|from| letters.get(from..index)))
     {
@@ -168,9 +170,12 @@ fn endings(letters: &[char], names: &mut Vec<Name>) {
             continue;
         };
         let named = |letter: &char| (is_han(*letter) || letter.is_ascii_alphanumeric()) && !NO_NAME.contains(letter);
-        if core.iter().all(named) {
+        if index >= last + 2 && core.iter().all(named) {
             names.push(Name { class: *class, core: Gram::of(core), at: index - 2, end: index + ending.len() });
         }
         index += ending.len();
+        if ending.len() > 1 {
+            last = index;
+        }
     }
 }

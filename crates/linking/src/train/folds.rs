@@ -5,7 +5,7 @@ use super::{
     pairs::{Pairs, Sample},
 };
 use crate::{
-    Candidate, Linker, Record, Vocabulary,
+    Band, Candidate, Linker, Record, Vocabulary,
     digest::{Appeal, Digest},
     model::Limits,
     quality::{Ambiguous, Judged, Quality},
@@ -13,14 +13,18 @@ use crate::{
 use std::collections::HashMap;
 
 const FOLDS: usize = 5;
+/// Beside the limit of linking, the one of asking.
+const ASK: f32 = 0.78;
 
 /// A line of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Line {
     /// From this score on two appeals of different citizens were linked.
     pub limit: f32,
-    /// How good that was.
+    /// How good that was: links with those that a person is asked about, clusters without.
     pub quality: Quality,
+    /// Of links that nobody was asked about, the part that is right.
+    pub auto: f64,
     /// Of appeals with exchanged places, the part that was linked: everything, areas, first names.
     pub swapped: f64,
     /// The best F1 over pairs of one citizen, and at which limit.
@@ -65,10 +69,13 @@ pub fn cross_validated(
     limits
         .iter()
         .map(|limit| {
-            let judged = judge(stream, &of, Limits { auto: *limit, ask: *limit }, same * limit);
+            let (judged, auto) = judge(stream, &of, Limits { auto: *limit, ask: ASK * limit }, same * limit);
+            let clear = auto.iter().filter(|(new, old)| !ambiguous.has(*new, *old)).count();
+            let right = auto.iter().filter(|(new, old)| stream[*new].event == stream[*old].event).count();
+            let auto = right as f64 / clear.max(1) as f64;
             let linked = swapped.iter().filter(|score| *score >= limit).count();
             let swapped = linked as f64 / swapped.len().max(1) as f64;
-            Line { limit: *limit, quality: Quality::of(&judged, ambiguous), swapped, same_citizen }
+            Line { limit: *limit, quality: Quality::of(&judged, ambiguous), auto, swapped, same_citizen }
         })
         .collect()
 }
@@ -84,11 +91,17 @@ fn best(own: &[(f32, bool)]) -> (f64, f32) {
 }
 
 /// Decides the stream again with these scores, by the very rule of the line.
-fn judge(stream: &[Sample], of: &HashMap<usize, Vec<(usize, f32)>>, others: Limits, same: f32) -> Vec<Judged> {
+fn judge(
+    stream: &[Sample],
+    of: &HashMap<usize, Vec<(usize, f32)>>,
+    others: Limits,
+    same: f32,
+) -> (Vec<Judged>, Vec<(usize, usize)>) {
     let mut model = crate::Model::new(String::new(), Default::default(), Default::default());
-    (model.others, model.same_citizen) = (others, Limits { auto: same, ask: same });
+    (model.others, model.same_citizen) = (others, Limits { auto: same, ask: ASK * same });
     let linker = Linker { model, vocabulary: Vocabulary::default(), window: i64::MAX };
     let mut judged: Vec<Judged> = Vec::with_capacity(stream.len());
+    let mut auto = Vec::new();
     let mut roots: Vec<i64> = Vec::with_capacity(stream.len());
     let nothing = Digest::new(&Appeal::default(), &linker.vocabulary);
     for (place, sample) in stream.iter().enumerate() {
@@ -113,8 +126,11 @@ fn judge(stream: &[Sample], of: &HashMap<usize, Vec<(usize, f32)>>, others: Limi
                 Candidate { features: crate::Features::of(&nothing, &record), record, score: *score }
             })
             .collect();
-        let found = linker.decide(&digest, &candidates).matched;
-        let root = found.as_ref().map_or(place as i64, |found| found.root);
+        let decision = linker.decide(&digest, &candidates);
+        let linked = decision.matched.as_ref().filter(|_| decision.band == Band::Auto);
+        let root = linked.map_or(place as i64, |found| found.root);
+        auto.extend(linked.map(|found| (place, found.number as usize)));
+        let found = decision.matched;
         roots.push(root);
         judged.push(Judged {
             event: sample.event.clone(),
@@ -122,5 +138,5 @@ fn judge(stream: &[Sample], of: &HashMap<usize, Vec<(usize, f32)>>, others: Limi
             matched: found.map(|found| found.number as usize),
         });
     }
-    judged
+    (judged, auto)
 }
