@@ -51,9 +51,11 @@ const ENDINGS: [(Class, &str); 5] = [
     (Class::Organisation, "公司 集团 医院 酒店 超市 市场 工地 银行 物业 平台 餐厅 宾馆 ktv 厂 店 网 站 吧"),
 ];
 
-/// The endings by their first character, longest first.
-static BY_FIRST: LazyLock<HashMap<char, Vec<(Vec<char>, Class)>>> = LazyLock::new(|| {
-    let mut by_first: HashMap<char, Vec<(Vec<char>, Class)>> = HashMap::new();
+/// Endings by their first character, longest first.
+type Endings = HashMap<char, Vec<(Vec<char>, Class)>>;
+
+static BY_FIRST: LazyLock<Endings> = LazyLock::new(|| {
+    let mut by_first = Endings::new();
     for (class, endings) in ENDINGS {
         for ending in endings.split(' ') {
             let ending: Vec<char> = ending.chars().collect();
