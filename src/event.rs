@@ -16,6 +16,8 @@ pub mod kind {
     pub const JOINED: &str = "ticket.joined";
     /// The citizen asks for haste (催办).
     pub const URGED: &str = "ticket.urged";
+    /// The citizen answered the satisfaction question (评价).
+    pub const RATED: &str = "ticket.rated";
     /// The citizen takes it back (撤回).
     pub const WITHDRAWN: &str = "ticket.withdrawn";
     /// Triage, priority, status or replies changed.

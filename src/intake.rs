@@ -1,6 +1,7 @@
 //! The one door: every appeal of every channel is accepted (受理) here, and nowhere else.
 
 use crate::{
+    assembly,
     channels::Channel,
     number::{ReceiptKey, day_key},
     server::limits::Limiter,
@@ -67,6 +68,7 @@ impl Intake {
             received_at: now,
             day,
             window: self.window(channel, &incoming),
+            piece: assembly::piece(channel, &incoming.raw),
             incoming,
         });
         let outcome = tokio::time::timeout(PATIENCE, self.store.accept(new.collect())).await;

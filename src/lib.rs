@@ -23,6 +23,7 @@ pub mod files;
 pub mod gateway;
 pub mod intake;
 pub mod issue;
+pub mod look_up;
 pub mod media;
 pub mod network;
 pub mod number;

@@ -18,6 +18,7 @@ impl Registry {
     pub fn standard() -> Self {
         Self(vec![
             Registration::of::<jiesu_partner::Partner>(),
+            Registration::of::<jiesu_sms::Sms>(),
             Registration::of::<jiesu_web::Web>(),
             Registration::of::<jiesu_wechat::Wechat>(),
         ])
@@ -90,7 +91,8 @@ mod tests {
     fn every_connector_of_the_registry_keeps_to_the_contract() {
         let web = Specimen { example: Some(serde_json::json!({})), ..Specimen::of::<jiesu_web::Web>() };
         let wechat = Specimen::of::<jiesu_wechat::Wechat>();
-        let specimens = [Specimen::of::<jiesu_partner::Partner>(), web, wechat];
+        let sms = Specimen::of::<jiesu_sms::Sms>();
+        let specimens = [Specimen::of::<jiesu_partner::Partner>(), sms, web, wechat];
         let names = specimens.each_ref().map(|specimen| specimen.name);
         assert_eq!(Registry::standard().names(), names, "list the new connector here, too");
         let readme = include_str!("../connectors/README.md");

@@ -84,6 +84,7 @@ impl Replies {
         let mut under_way = JoinSet::new();
         while !stop.is_cancelled() {
             while under_way.try_join_next().is_some() {}
+            replies.give_up_waiting().await;
             if replies.start(&mut under_way).await {
                 continue;
             }
@@ -176,7 +177,10 @@ impl Replies {
         metrics::counter!("jiesu_replies_total", "channel" => due.reply.channel.clone(), "outcome" => outcome)
             .increment(1);
         match sent {
-            Ok(sent) => self.end(due, State::Delivered, None, sent.message).await,
+            Ok(sent) => match (replier.reports_within(), sent.message) {
+                (Some(within), Some(names)) => self.under_way(due, &names, within).await,
+                (_, name) => self.end(due, State::Delivered, None, name).await,
+            },
             Err(Failure::Refused { why }) => self.end(due, State::Refused, Some(why), None).await,
             Err(Failure::Unknown { why }) => self.end(due, State::Unknown, Some(why), None).await,
             Err(Failure::Partial { why }) => self.end(due, State::Partial, Some(why), None).await,
@@ -187,6 +191,30 @@ impl Replies {
                 tracing::warn!(channel = due.reply.channel, number = %due.number, why, "a reply is tried again later");
                 self.postpone(due, after.map_or_else(|| later(due.attempts), in_future)).await;
             }
+        }
+    }
+
+    /// The channel took it, and will report what becomes of it: until then nothing changes on the ticket.
+    async fn under_way(&self, due: &DueReply, names: &str, within: Duration) {
+        let awaited = Timestamp::now().saturating_add(within).unwrap_or(Timestamp::MAX);
+        let change = |row: &TicketRow| {
+            let replied = Some((due.id, "sent", Some(names.to_owned())));
+            TicketChange { replied, awaited: Some(awaited), ..self.reviser.updated(row, &Draft::new(row)) }
+        };
+        while let Err(error) = self.reviser.revise(due.number, change).await {
+            tracing::warn!(%error, "the fate of a reply waits for the store");
+            tokio::time::sleep(FIRST).await;
+        }
+        // The next reply of the same ticket may go now.
+        self.due.notify_one();
+    }
+
+    /// What was awaited too long.
+    async fn give_up_waiting(&self) {
+        for reported in self.reviser.store.unreported(Timestamp::now(), AT_ONCE).await.unwrap_or_default() {
+            let (state, why) =
+                verdict(&reported.fates).unwrap_or((State::Unknown, Some("no report came in time".into())));
+            self.end(&reported.due, state, why, None).await;
         }
     }
 
@@ -206,6 +234,20 @@ impl Replies {
             tokio::time::sleep(FIRST).await;
         }
     }
+}
+
+/// What the fates of the messages that a reply went out in make of it; none while one of them is not known.
+pub fn verdict(fates: &[Option<String>]) -> Option<(State, Option<String>)> {
+    let fates: Vec<&str> = fates.iter().map(Option::as_deref).collect::<Option<_>>()?;
+    let failed: Vec<&str> = fates.iter().copied().filter(|fate| !fate.is_empty()).collect();
+    Some(match failed.first() {
+        None => (State::Delivered, None),
+        Some(why) if failed.len() == fates.len() => (State::Refused, Some((*why).to_owned())),
+        Some(why) => {
+            let arrived = fates.len() - failed.len();
+            (State::Partial, Some(format!("{arrived} of {} messages arrived: {why}", fates.len())))
+        }
+    })
 }
 
 /// An attempt under way, until it ends.

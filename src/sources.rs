@@ -4,10 +4,11 @@
 use crate::{
     channels::{Channel, Channels},
     intake::Intake,
+    look_up::look_up,
     store::Store,
 };
 use async_trait::async_trait;
-use jiesu_connector::{Door, Inbound, Incoming, Listener, Lost, Receipt, Refusal, Session, Source};
+use jiesu_connector::{Door, Inbound, Incoming, Listener, Lost, Question, Receipt, Refusal, Session, Source};
 use jiff::Timestamp;
 use std::{
     io,
@@ -33,6 +34,8 @@ mod tests;
 /// The first wait before a lost session is opened again; doubled each time, to [`LONGEST`].
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+/// A session that lasted so long was a good one: if it is lost, the next is opened soon.
+const STEADY: Duration = Duration::from_secs(10);
 /// A node that holds a session says so at this pace, and loses it to another after [`LEASE`].
 const RENEW: Duration = Duration::from_secs(5);
 const LEASE: Duration = Duration::from_secs(20);
@@ -61,18 +64,26 @@ pub fn start(channels: &Channels, intake: &Arc<Intake>, store: &Arc<dyn Store>, 
         let (channel, intake, store, stop) = (channel.clone(), intake.clone(), store.clone(), stop.clone());
         match &channel.parts.inbound {
             Inbound::Push(_) => {}
-            Inbound::Pull(_) => drop(tasks.spawn(async move { pull(&channel, &intake, store.as_ref(), stop).await })),
+            Inbound::Pull(source) => {
+                for session in 0..source.sessions().max(1) {
+                    let (channel, intake, store, stop) = (channel.clone(), intake.clone(), store.clone(), stop.clone());
+                    tasks.spawn(async move { pull(&channel, session, &intake, store.as_ref(), stop).await });
+                }
+            }
             Inbound::Listen(_) => drop(tasks.spawn(async move { listen(channel, intake, stop).await })),
         }
     }
     Sources(tasks)
 }
 
-/// Holds one session at a time, on one node at a time.
-async fn pull(channel: &Channel, intake: &Intake, store: &dyn Store, stop: CancellationToken) {
+/// Holds one session at a time, on one node at a time; of a channel with several, one of them.
+async fn pull(channel: &Channel, session: usize, intake: &Intake, store: &dyn Store, stop: CancellationToken) {
     let Inbound::Pull(source) = &channel.parts.inbound else { return };
     let holder = ulid::Ulid::generate().to_string();
-    let resource = format!("channel/{}", channel.id);
+    let resource = match session {
+        0 => format!("channel/{}", channel.id),
+        session => format!("channel/{}/{session}", channel.id),
+    };
     let mut wait = FIRST;
     while !stop.is_cancelled() {
         let ours = !channel.is_paused()
@@ -85,12 +96,20 @@ async fn pull(channel: &Channel, intake: &Intake, store: &dyn Store, stop: Cance
         if let Err(lost) = held {
             metrics::counter!("jiesu_sessions_lost_total", "channel" => channel.id.to_string()).increment(1);
             tracing::warn!(channel = &*channel.id, why = lost.why, "the channel's session is lost; it is opened again");
-            pause(&stop, lost.retry_after.unwrap_or(wait)).await;
+            pause(&stop, lost.retry_after.unwrap_or(jittered(wait))).await;
             wait = (wait * 2).min(LONGEST);
         }
     }
     // So that the next process, or another node, need not wait until the lease runs out.
     let _ = store.lease(&resource, &holder, Timestamp::now(), Duration::ZERO).await;
+}
+
+/// Up to a quarter less, so that not all who lost the same far side come back at once.
+fn jittered(wait: Duration) -> Duration {
+    let mut random = [0; 1];
+    // Without randomness they do.
+    let _ = getrandom::fill(&mut random);
+    wait.mul_f64(1.0 - f64::from(random[0]) / 1024.0)
 }
 
 fn lost(why: &str) -> Lost {
@@ -119,6 +138,8 @@ async fn hold(
         opened = timeout(LOG_IN, source.open()) => opened.unwrap_or_else(|_| Err(lost("no answer to the log-in")))?,
     };
     let opened_at = Instant::now();
+    // Whoever lets us in is there: a session that is lost again and again is not waited for as long as a log-in.
+    *wait = (*wait).min(STEADY / 2);
     let mut renew = tokio::time::interval(RENEW);
     loop {
         let batch = {
@@ -138,7 +159,7 @@ async fn hold(
                 }
             }
         };
-        if opened_at.elapsed() > LONGEST {
+        if opened_at.elapsed() > STEADY {
             *wait = FIRST;
         }
         let Some(batch) = batch.transpose()? else { break };
@@ -156,11 +177,18 @@ async fn hold(
                     () = hung => return Err(lost("no answer to an acknowledgement")),
                 }
                 *wait = FIRST;
+                for Question { sender, number, answer } in session.questions() {
+                    let found = look_up(store, channel, &sender, number.as_deref()).await;
+                    answer(found.as_deref().map_err(|refusal| *refusal));
+                }
             }
-            // Not acknowledged, so it comes again; with a new session, because this one counts it as given.
+            // Not acknowledged, so it comes again; with a new session, if this one counts it as given.
             Err(refusal) => {
-                let _ = tokio::time::timeout(LEAVE, session.close()).await;
-                return Err(Lost { why: refusal.to_string(), retry_after: None });
+                let refused = timeout(ACKNOWLEDGE, session.refuse(batch.id, refusal)).await;
+                if let Err(lost) = refused.unwrap_or_else(|_| Err(lost("no end of a refusal"))) {
+                    let _ = timeout(LEAVE, session.close()).await;
+                    return Err(lost);
+                }
             }
         }
     }

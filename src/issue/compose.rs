@@ -106,7 +106,7 @@ impl Issuer {
             joins: link.root(),
             unchecked,
         };
-        let messages = matter.said.iter().map(|(message, _)| message.id).collect();
+        let messages = matter.messages();
         Ok(Outcome::Ticket { messages, ticket: Box::new(new), events, media })
     }
 

@@ -5,6 +5,7 @@ mod incidents;
 mod late;
 mod leave;
 mod link;
+mod pieces;
 mod repeat;
 mod supplement;
 mod word;
@@ -26,6 +27,7 @@ use futures_util::FutureExt;
 use jiesu_connector::{Appeal, Intent, Payload, Words};
 use jiff::Timestamp;
 use link::Link;
+use pieces::Wholes;
 use std::{
     collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
@@ -306,12 +308,19 @@ impl Issuer {
     async fn outcomes(&self, messages: Vec<Message>) -> Result<Vec<Outcome>, NotNow> {
         let mut outcomes = Vec::with_capacity(1);
         let mut said = Vec::with_capacity(messages.len());
+        let mut wholes = Wholes::default();
         for message in messages {
             let Some(channel) = self.channels.get(message.channel.as_str()) else {
                 let reason = format!("there is no channel {:?} any more", message.channel);
                 outcomes.push(quarantine(message.id, reason));
                 continue;
             };
+            // One that comes after the ticket is an addition by itself.
+            let piece = (!message.ticketed).then(|| assembly::piece(channel, &message.raw)).flatten();
+            if let Some(piece) = piece {
+                wholes.add(piece, message);
+                continue;
+            }
             match assembly::parse(channel, &message) {
                 Ok(appeal) if appeal.intent == Intent::Appeal && message.ticketed => {
                     outcomes.push(self.supplement(message, appeal).await?);
@@ -324,9 +333,23 @@ impl Issuer {
                 }
             }
         }
+        let mut also = Vec::new();
+        for whole in wholes.take() {
+            let Some(channel) = whole.channel().and_then(|id| self.channels.get(id)) else { continue };
+            match whole.join(channel) {
+                Ok((first, appeal, rest)) => {
+                    said.push((first, appeal));
+                    also.extend(rest);
+                }
+                Err((messages, error)) => {
+                    outcomes.extend(messages.into_iter().map(|message| quarantine(message, error.0.clone())));
+                }
+            }
+        }
+        said.sort_by_key(|(message, _)| message.id);
         let channel = said.first().and_then(|(message, _)| self.channels.get(message.channel.as_str()));
         if let Some(channel) = channel {
-            outcomes.push(self.ticket(channel, Matter { said }).await?);
+            outcomes.push(self.ticket(channel, Matter { said, also }).await?);
         }
         Ok(outcomes)
     }
@@ -355,7 +378,7 @@ impl Issuer {
     async fn after_all(&self, channel: &Arc<Channel>, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
         match message.ticketed {
             true => self.supplement(message, appeal).await,
-            false => self.ticket(channel, Matter { said: vec![(message, appeal)] }).await,
+            false => self.ticket(channel, Matter { said: vec![(message, appeal)], also: Vec::new() }).await,
         }
     }
 }

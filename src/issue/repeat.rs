@@ -29,7 +29,7 @@ impl Issuer {
     ) -> Result<Outcome, NotNow> {
         let Some((first, _)) = matter.said.first() else { return Err(NotNow::Later) };
         let (number, sender) = (first.number, first.sender.clone());
-        let messages = matter.said.iter().map(|(message, _)| message.id).collect();
+        let messages = matter.messages();
         let content = matter.content();
         let mut draft = Draft::new(row);
         let length = |draft: &Draft, field: &str| draft.ticket[field].as_array().map_or(0, Vec::len);

@@ -10,13 +10,18 @@ use crate::{
     store::{Message, Outcome, TicketRow},
     ticket,
 };
-use jiesu_connector::{Appeal, Intent, Note, PartType};
+use jiesu_connector::{Appeal, Intent, Note, PartType, rating};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
 
+/// A score is for one of the latest tickets of its citizen.
+const RATABLE: usize = 5;
 /// How long the fate of a reply that is not known waits for it; then it is some other program's.
 const FATE_WAITS: SignedDuration = SignedDuration::from_secs(10);
+/// The same where a channel reports fates by themselves: a report may come before the answer to the sending, which may
+/// take a minute.
+const REPORT_WAITS: SignedDuration = SignedDuration::from_secs(75);
 
 impl Issuer {
     pub(super) async fn word(
@@ -29,6 +34,7 @@ impl Issuer {
             Intent::Urge => ("urged", kind::URGED),
             Intent::Withdraw => ("withdrawn", kind::WITHDRAWN),
             Intent::Note => return self.note(channel, message, appeal.note).await,
+            Intent::Rate => return self.rated(channel, message, appeal).await,
             Intent::Appeal => return self.after_all(channel, message, appeal).await,
         };
         let Some(row) = self.target(channel, &message, appeal.about.as_deref()).await? else {
@@ -48,6 +54,30 @@ impl Issuer {
             pieces.push(json!({ "id": id, "at": at, "type": kind, "text": appeal.content, "attachment": null }));
         });
         let change = self.reviser.told(&row, &draft, event, json!({ "content": appeal.content }));
+        Ok(Outcome::Supplement { message: message.id, change: Box::new(change) })
+    }
+
+    /// A score, for the latest ticket of the citizen that asks for one.
+    async fn rated(&self, channel: &Arc<Channel>, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
+        let asks = |row: &TicketRow| {
+            let ticket = Draft::new(row).ticket;
+            ticket["ask_rating"] == true && ticket["rating"].is_null()
+        };
+        let row = match &message.sender {
+            Some(sender) => {
+                let latest = self.reviser.store.tickets_of(&channel.id, sender, RATABLE).await?;
+                latest.into_iter().find(asks)
+            }
+            None => None,
+        };
+        let Some((row, score)) = row.zip(rating(&appeal.content)) else {
+            return self.after_all(channel, message, appeal).await;
+        };
+        let mut draft = Draft::new(&row);
+        let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
+        draft.set("rating", json!({ "score": score, "content": appeal.content, "at": at }));
+        let change = json!({ "score": score, "content": appeal.content });
+        let change = self.reviser.told(&row, &draft, kind::RATED, change);
         Ok(Outcome::Supplement { message: message.id, change: Box::new(change) })
     }
 
@@ -82,10 +112,17 @@ impl Issuer {
             Some(Note::Reachable) => Some(self.back(channel, &message).await?),
             Some(Note::Unreachable) => Some(self.gone(channel, &message).await?),
             Some(Note::Fate { message: sent_as, failed }) => {
+                if let Some(reported) = self.reviser.store.report(&channel.id, &sent_as, failed.as_deref()).await? {
+                    if let Some((state, why)) = reply::verdict(&reported.fates) {
+                        reply::settle(&self.reviser, &reported.due, state, why, None).await?;
+                    }
+                    return Ok(Outcome::Noted { message: message.id, reach: None });
+                }
                 let sent = self.reviser.store.sent_reply(&channel.id, &sent_as).await?;
                 // The fate of a reply can be here before its sending is stored.
                 let age = Timestamp::now().duration_since(message.received_at);
-                if sent.is_none() && age < FATE_WAITS {
+                let reports = channel.parts.replier.as_ref().is_some_and(|replier| replier.reports_within().is_some());
+                if sent.is_none() && age < if reports { REPORT_WAITS } else { FATE_WAITS } {
                     return Err(NotNow::Later);
                 }
                 if let Some(sent) = sent {

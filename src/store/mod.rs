@@ -169,6 +169,13 @@ pub trait Store: EventLog {
     /// The reply that the channel calls so.
     async fn sent_reply(&self, channel: &str, sent_as: &str) -> Result<Option<DueReply>>;
 
+    /// Notes what became of the message that the channel calls so, `failed` saying why it did not arrive; gives back the
+    /// reply that it was of, if its fate is still awaited.
+    async fn report(&self, channel: &str, sent_as: &str, failed: Option<&str>) -> Result<Option<Reported>>;
+
+    /// Replies whose fate was awaited until `now` in vain.
+    async fn unreported(&self, now: Timestamp, limit: usize) -> Result<Vec<Reported>>;
+
     /// Whether the citizen of a ticket can be written to.
     async fn reach(&self, number: Number) -> Result<Reach>;
 

@@ -2,7 +2,7 @@
 
 use crate::number::Number;
 use bytes::Bytes;
-use jiesu_connector::{Incoming, Raw};
+use jiesu_connector::{Incoming, Piece, Raw};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{fmt, sync::Arc, time::Duration};
@@ -36,6 +36,8 @@ pub struct NewMessage {
     pub window: Option<Window>,
     /// The message.
     pub incoming: Incoming,
+    /// Which piece of which message it is, if the channel carries a message in several.
+    pub piece: Option<Piece>,
 }
 
 /// When a conversation closes.
@@ -247,6 +249,15 @@ pub struct DueReply {
     pub attempts: u32,
 }
 
+/// A reply that is under way, and what is known of the messages that it went out in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// The reply.
+    pub due: DueReply,
+    /// Of each message: nothing yet; empty if it arrived; else why not.
+    pub fates: Vec<Option<String>>,
+}
+
 /// An event to append: a complete CloudEvent, but for its sequence.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
@@ -363,6 +374,8 @@ pub struct TicketChange {
     pub reply: Option<NewReply>,
     /// What became of a reply: its id in the store, its state, and the channel's name for it.
     pub replied: Option<(i64, &'static str, Option<String>)>,
+    /// Until when the fate of what was just sent is awaited, where the channel reports it.
+    pub awaited: Option<Timestamp>,
     /// What became of media: its id in the ticket, and its state.
     pub fetched: Option<(String, &'static str)>,
     /// What its channel still has of what is added.

@@ -18,6 +18,7 @@ mod refusals;
 mod repeats;
 mod restart;
 mod shim;
+mod sms;
 mod stop;
 mod webdriver;
 mod wechat;

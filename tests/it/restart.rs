@@ -31,7 +31,7 @@ async fn many_pending_events_survive_a_restart_in_order_and_in_little_memory() {
     assert!(from.elapsed() < seconds(10), "accepting after {:?}", from.elapsed());
     site.core.always(Answer::Status(200));
     let mut most = 0;
-    until("all of them at the core", seconds(120), || {
+    until("all of them at the core", seconds(120.max(count as u64 / 250)), || {
         most = most.max(gateway.memory());
         (site.core.has(&numbers) == count).then_some(())
     })

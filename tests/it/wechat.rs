@@ -47,7 +47,7 @@ impl Town {
 }
 
 /// The whole feed.
-async fn feed(gateway: &Gateway) -> Vec<Value> {
+pub(crate) async fn feed(gateway: &Gateway) -> Vec<Value> {
     let (mut events, mut after) = (Vec::new(), json!(0));
     loop {
         let after_text = after.as_str().map_or_else(|| after.to_string(), str::to_owned);

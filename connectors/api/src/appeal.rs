@@ -49,6 +49,8 @@ pub enum Intent {
     Urge,
     /// Take it back (撤回).
     Withdraw,
+    /// How satisfied they are (评价): the content is a digit from 1 to 5. An appeal after all where nobody asked.
+    Rate,
     /// No appeal: kept raw and counted, no ticket. See [`Appeal::note`].
     Note,
 }
@@ -138,9 +140,10 @@ pub fn mask_name(name: &str) -> String {
     name.chars().take(1).chain("**".chars()).collect()
 }
 
-/// `13800138000` as `138****8000`; shorter numbers keep less.
+/// `13800138000` as `138****8000`, with China's code or without; shorter numbers keep less.
 pub fn mask_phone(phone: &str) -> String {
-    let characters: Vec<char> = phone.chars().collect();
+    let national = phone.strip_prefix("+86").filter(|rest| rest.len() >= 11);
+    let characters: Vec<char> = national.unwrap_or(phone).chars().collect();
     let (head, tail) = match characters.len() {
         0..=4 => (0, 0),
         5..=8 => (1, 2),
@@ -250,6 +253,7 @@ mod tests {
     #[test]
     fn masks_keep_what_a_clerk_needs_to_ask_back_and_no_more() {
         assert_eq!(mask_phone("13800138000"), "138****8000");
+        assert_eq!(mask_phone("+8613800138000"), "138****8000");
         assert_eq!(mask_phone("2435678"), "2****78");
         assert_eq!(mask_phone("110"), "****");
         assert_eq!(mask_name("王小明"), "王**");

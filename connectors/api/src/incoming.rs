@@ -112,6 +112,33 @@ pub trait Parser: Send + Sync {
     /// # Errors
     /// [`ParseError`] sends the message to quarantine, visible and replayable.
     fn parse(&self, raw: &Raw) -> Result<Appeal, ParseError>;
+
+    /// Which piece of which message `raw` is, where the channel carries a long message in several (short messages).
+    /// Each piece is stored and acknowledged by itself; the gateway puts them together.
+    fn piece(&self, _raw: &Raw) -> Option<Piece> {
+        None
+    }
+
+    /// Parses the pieces of one message together, in their order; `None` for one that has not come.
+    ///
+    /// # Errors
+    /// [`ParseError`] sends the pieces to quarantine.
+    fn join(&self, pieces: &[Option<&Raw>]) -> Result<Appeal, ParseError> {
+        Err(ParseError(format!("this channel does not carry a message in {} pieces", pieces.len())))
+    }
+}
+
+/// One of several pieces in which the channel carries one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Everything that tells the message from others of the channel: both ends, the sender's name for it, its size.
+    pub whole: String,
+    /// Its place, from 1.
+    pub place: u16,
+    /// How many there are.
+    pub of: u16,
+    /// How long the others are waited for after this one.
+    pub wait: Duration,
 }
 
 /// The bytes make no appeal.

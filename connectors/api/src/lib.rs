@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 mod appeal;
+mod ask;
 mod incoming;
 mod network;
 mod outbound;
@@ -22,23 +23,26 @@ mod sample;
 mod secret;
 mod shown;
 mod submission;
+mod told;
 mod words;
 
 pub use appeal::{
     Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, mask_name, mask_phone,
 };
-pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Raw, Receipt, Refusal, digest};
+pub use ask::{Ask, rating, recognise};
+pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Piece, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};
 pub use posted::{IDEMPOTENCY_KEY, idempotency_key, one_receipt, read_posted, receipt_answer, status_url};
 pub use problem::{FieldFault, Problem};
-pub use pull::{Batch, Door, Listener, Lost, Session, Source, Stream};
+pub use pull::{Batch, Door, Listener, Lost, Question, Session, Source, Stream, Told};
 pub use push::{
     Accept, Answer, Aside, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook,
 };
 pub use sample::{Sample, SampleError};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
 pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
+pub use told::shorten;
 pub use words::Words;
 
 use schemars::JsonSchema;

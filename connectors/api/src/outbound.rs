@@ -23,12 +23,20 @@ pub trait Replier: Send + Sync {
     /// # Errors
     /// [`Failure`] says what to do next.
     async fn reply(&self, reply: &Reply) -> Result<Sent, Failure>;
+
+    /// How long the fate of a reply that was taken may be awaited, where the channel reports it
+    /// ([`crate::Note::Fate`], for each name in [`Sent::message`]): until then it is under way, afterwards unknown.
+    /// `None`: what was taken is delivered, unless a report says otherwise.
+    fn reports_within(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The channel took a reply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// The channel's name for it, where it reports the fate of it later ([`crate::Note::Fate`]).
+    /// The channel's name for it, where it reports the fate of it later ([`crate::Note::Fate`]); several, with a space
+    /// between, for a reply that went out in several messages.
     pub message: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! We hold a session, or the channel opens connections to us.
 
-use crate::{Incoming, Receipt, Refusal};
+use crate::{Incoming, Progress, Receipt, Refusal};
 use async_trait::async_trait;
 use std::{net::SocketAddr, time::Duration};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,6 +14,11 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// [`Lost`], with when to try again.
     async fn open(&self) -> Result<Box<dyn Session>, Lost>;
+
+    /// How many sessions the gateway holds at the same time, at least 1; each is opened and lost by itself.
+    fn sessions(&self) -> usize {
+        1
+    }
 }
 
 /// One open session.
@@ -33,6 +38,20 @@ pub trait Session: Send {
     /// [`Lost`] ends the session; the channel will send the batch again, as a redelivery.
     async fn acknowledge(&mut self, batch: u64, receipts: &[Receipt]) -> Result<(), Lost>;
 
+    /// `batch` could not be stored, or nobody knows whether it was. A session that can go on says so, and sees to it that
+    /// the batch comes again; by default it cannot.
+    ///
+    /// # Errors
+    /// [`Lost`] ends the session; the channel will send the batch again.
+    async fn refuse(&mut self, _batch: u64, refusal: Refusal) -> Result<(), Lost> {
+        Err(Lost { why: refusal.to_string(), retry_after: None })
+    }
+
+    /// What citizens asked (进度) in what was acknowledged last; each question is handed out once.
+    fn questions(&mut self) -> Vec<Question> {
+        Vec::new()
+    }
+
     /// Takes leave, when the gateway stops.
     async fn close(self: Box<Self>);
 }
@@ -44,6 +63,19 @@ pub struct Batch {
     /// The messages, in order.
     pub messages: Vec<Incoming>,
 }
+
+/// A citizen asks how far their matters are (进度), over a session.
+pub struct Question {
+    /// Who asks, as in [`Incoming::sender`]; only this sender's own tickets are told.
+    pub sender: String,
+    /// The ticket asked about; none means the latest ones. Another citizen's number is as one that does not exist.
+    pub number: Option<String>,
+    /// Called with what was found, newest first, or why the store cannot say. Must not block.
+    pub answer: Told,
+}
+
+/// Carries what was found to whoever asked.
+pub type Told = Box<dyn FnOnce(Result<&[Progress], Refusal>) + Send>;
 
 /// The session is gone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,12 +5,11 @@ use crate::{
     fields::{Fields, Format},
 };
 use http::StatusCode;
-use jiesu_connector::{Progress, Receipt, Response, Words};
+use jiesu_connector::{Progress, Receipt, Response, Words, shorten};
 use serde_json::json;
 
 /// The platform's limit on a text, in bytes (error 45002 beyond it).
 pub const MAX_TEXT: usize = 2_048;
-const MAX_TOLD: usize = 3;
 
 /// Everything needed to answer one push the way it came.
 pub struct Envelope {
@@ -102,38 +101,9 @@ pub fn receipt(words: &Words, receipt: &Receipt) -> String {
     }
 }
 
-/// How far matters are, in words: the newest few, and how many more there are.
+/// How far matters are, in words.
 pub fn progress(words: &Words, found: &[Progress]) -> String {
-    if found.is_empty() {
-        return words.fill("wechat.progress_none", &[]);
-    }
-    let mut lines = Vec::new();
-    for matter in found.iter().take(MAX_TOLD) {
-        let status = words.phrase(&format!("status.{}", matter.status)).unwrap_or(&matter.status);
-        let mut line = words.fill("wechat.progress", &[("number", &matter.number), ("status", status)]);
-        if let Some(unit) = &matter.unit {
-            line += &words.fill("wechat.progress_unit", &[("unit", unit)]);
-        }
-        if let Some(reply) = &matter.reply {
-            // Several matters share the limit, so that no long answer hides the next matter.
-            let share = MAX_TEXT / found.len().min(MAX_TOLD) - 300;
-            line += &words.fill("wechat.progress_reply", &[("reply", &shorten(reply, share))]);
-        }
-        lines.push(line);
-    }
-    let mut text = lines.join("\n");
-    if found.len() > MAX_TOLD {
-        text += &words.fill("wechat.progress_more", &[("count", &(found.len() - MAX_TOLD).to_string())]);
-    }
-    text
-}
-
-/// `text` in at most `max` bytes, cut between characters.
-pub fn shorten(text: &str, max: usize) -> String {
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(max.saturating_sub('…'.len_utf8()))])
+    words.progress("wechat", found, MAX_TEXT)
 }
 
 /// A CDATA section; its own end mark is split over two, and what XML cannot hold is left out.

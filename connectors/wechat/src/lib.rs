@@ -11,7 +11,6 @@ mod crypto;
 mod delivery;
 mod event;
 mod fields;
-mod keywords;
 mod outbound;
 mod parse;
 mod quota;

@@ -7,7 +7,6 @@ use crate::{
     delivery::incoming,
     event::{Effect, effect},
     fields::{Fields, Unreadable},
-    keywords::{Ask, recognise},
     parse::{ABOUT, CLICKED, INTENT},
     quota::Trigger,
     windows::Windows,
@@ -15,8 +14,8 @@ use crate::{
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use jiesu_connector::{
-    Accept, Aside, Callers, Incoming, Intent, LookUp, Problem, Receipt, Reception, Rejection, Request, Response,
-    Webhook,
+    Accept, Aside, Ask, Callers, Incoming, Intent, LookUp, Problem, Receipt, Reception, Rejection, Request, Response,
+    Webhook, recognise,
 };
 use jiff::Timestamp;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};

@@ -31,6 +31,7 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
         received_at: Timestamp::UNIX_EPOCH,
         day: 20_261_122,
         window: None,
+        piece: None,
         incoming: Incoming {
             raw: Raw { media_type: "text/plain".into(), meta: BTreeMap::new(), body: "x".into() },
             keys: Vec::new(),

@@ -1,6 +1,6 @@
 //! Conversations: further messages of the same sender get the first one's number, until the window closes.
 
-use super::inbox;
+use super::{inbox, pieces};
 use crate::{
     number::Number,
     store::{Message, NewMessage},
@@ -32,7 +32,11 @@ pub(super) fn join(connection: &Connection, message: &NewMessage) -> rusqlite::R
     if now >= closes || now >= last_at.saturating_add(idle) {
         return Ok(None);
     }
-    let due = now.saturating_add(idle).min(closes);
+    let mut due = now.saturating_add(idle).min(closes);
+    if pieces::missing(connection, number)? {
+        let sql = "SELECT max(due) FROM pending WHERE number = ?1 AND due > 0";
+        due = due.max(connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))?);
+    }
     connection
         .prepare_cached(
             "UPDATE conversation SET last_at = ?3, messages = messages + 1 WHERE channel = ?1 AND sender = ?2",
@@ -107,6 +111,7 @@ mod tests {
                 hotline: None,
                 joins: true,
             },
+            piece: None,
         }
     }
 

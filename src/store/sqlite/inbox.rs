@@ -4,6 +4,7 @@ use super::{
     conversation,
     handle::Handle,
     keys::{self, Found},
+    pieces::{self, Place},
 };
 use crate::{
     number::Number,
@@ -48,13 +49,22 @@ fn accept_one(handle: &Handle, message: &NewMessage) -> rusqlite::Result<Accepte
     let raw = &message.incoming.raw;
     let names = keys::names(message);
     let meta = serde_json::to_string(&raw.meta).unwrap_or_default();
+    let place = pieces::place(handle, message)?;
+    if let Place::Known(first) = place {
+        return redelivery(handle, message, first);
+    }
     let id = handle.next_message()?;
-    let (number, due) = match conversation::join(handle, message)? {
-        Some(joined) => joined,
-        None => {
-            let number = handle.next_number(message.day, id)?;
-            (number, conversation::open(handle, message, number)?)
-        }
+    let (number, due) = match place {
+        Place::With(number, due) => (number, due),
+        Place::First | Place::Known(_) => match conversation::join(handle, message)? {
+            Some(joined) => joined,
+            None => {
+                let number = handle.next_number(message.day, id)?;
+                // A piece waits for the others, also where each message is a matter of its own.
+                let waits = i64::from(message.piece.is_some());
+                (number, conversation::open(handle, message, number)?.max(waits))
+            }
+        },
     };
     handle
         .prepare_cached(
@@ -76,6 +86,7 @@ fn accept_one(handle: &Handle, message: &NewMessage) -> rusqlite::Result<Accepte
         ])?;
     handle.prepare_cached("INSERT INTO pending VALUES (?1, ?2, ?3)")?.execute(params![id.0, number.to_key(), due])?;
     handle.keys().add(&names, message.incoming.digest, id);
+    pieces::add(handle, message, id, number)?;
     Ok(Accepted::New { number, reused_key })
 }
 

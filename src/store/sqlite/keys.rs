@@ -220,14 +220,23 @@ mod tests {
         let digest = digest([content.as_bytes()]);
         let incoming = Incoming { raw, keys: vec![key], digest, sender: None, hotline: None, joins: true };
         let (channel, hotline) = ("partner".into(), "12345".into());
-        NewMessage { channel, hotline, received_at: Timestamp::UNIX_EPOCH, day: 20_261_122, window: None, incoming }
+        NewMessage {
+            channel,
+            hotline,
+            received_at: Timestamp::UNIX_EPOCH,
+            day: 20_261_122,
+            window: None,
+            incoming,
+            piece: None,
+        }
     }
 
-    fn accept(handle: &Handle, keys: usize) {
+    fn accept(handle: &Handle, keys: usize) -> rusqlite::Result<()> {
         for key in 0..keys {
-            let accepted = inbox::accept(handle, &[message(key, "same")]).unwrap();
+            let accepted = inbox::accept(handle, &[message(key, "same")])?;
             assert!(matches!(accepted[..], [Accepted::New { reused_key: false, .. }]));
         }
+        Ok(())
     }
 
     fn open(path: &Path) -> Handle {
@@ -261,7 +270,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store.db");
         let handle = open(&path);
-        handle.transaction(|| Ok(accept(&handle, KEYS))).unwrap();
+        handle.transaction(|| accept(&handle, KEYS)).unwrap();
         assert_eq!(count(&handle), (KEYS, 0));
         assert_all_known(&open(&path), KEYS);
 
@@ -285,7 +294,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let handle = open(&directory.path().join("store.db"));
         let failure = || Err(rusqlite::Error::QueryReturnedNoRows);
-        handle.transaction(|| Ok(accept(&handle, 2))).unwrap();
+        handle.transaction(|| accept(&handle, 2)).unwrap();
         let other = || inbox::accept(&handle, &[message(1, "other"), message(7, "same")]);
         handle.transaction(|| other().and_then(|_| failure())).unwrap_err();
         assert_all_known(&handle, 2);
@@ -300,26 +309,20 @@ mod tests {
     fn a_number_and_an_id_are_given_again_only_when_nobody_got_them() {
         let directory = tempfile::tempdir().unwrap();
         let handle = open(&directory.path().join("store.db"));
-        let give = || {
-            let mut numbers = Vec::new();
-            for day in [20_261_122, 20_261_123, 20_261_122] {
-                let message = handle.next_message()?;
-                numbers.push((message.0, handle.next_number(day, message)?.sequence, handle.next_event()?));
-            }
-            Ok::<_, rusqlite::Error>(numbers)
+        // Ids and sequences follow what is written, and nothing is.
+        let give = |expected: [(i64, u32, i64); 3], outcome: rusqlite::Result<()>| {
+            handle.transaction(|| {
+                for (day, expected) in [20_261_122, 20_261_123, 20_261_122].into_iter().zip(expected) {
+                    let message = handle.next_message()?;
+                    let number = handle.next_number(day, message)?;
+                    assert_eq!((message.0, number.sequence, handle.next_event()?), expected);
+                }
+                outcome
+            })
         };
-        let mut given = Vec::new();
-        let failed = handle.transaction(|| {
-            given = give()?;
-            Err(rusqlite::Error::QueryReturnedNoRows)
-        });
-        assert!(failed.is_err());
-        assert_eq!(given, [(1, 1, 1), (2, 1, 2), (3, 2, 3)]);
-        let mut again = Vec::new();
-        handle.transaction(|| Ok(again = give()?)).unwrap();
-        assert_eq!(again, given);
-        handle.transaction(|| Ok(again = give()?)).unwrap();
-        // Ids and sequences follow what is written; nothing was.
-        assert_eq!(again, [(1, 3, 1), (2, 2, 2), (3, 4, 3)]);
+        let first = [(1, 1, 1), (2, 1, 2), (3, 2, 3)];
+        give(first, Err(rusqlite::Error::QueryReturnedNoRows)).unwrap_err();
+        give(first, Ok(())).unwrap();
+        give([(1, 3, 1), (2, 2, 2), (3, 4, 3)], Ok(())).unwrap();
     }
 }

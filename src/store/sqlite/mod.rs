@@ -13,7 +13,9 @@ mod lock;
 mod log;
 mod open;
 mod outbox;
+mod pieces;
 mod reader;
+mod reports;
 mod salvage;
 mod schema;
 #[cfg(test)]
@@ -27,8 +29,8 @@ pub use open::{OpenError, inspect};
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
-    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Reach, Requeue, Result,
-    Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
+    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Reach, Reported, Requeue,
+    Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -297,6 +299,15 @@ impl Store for SqliteStore {
     async fn sent_reply(&self, channel: &str, sent_as: &str) -> Result<Option<DueReply>> {
         let (channel, sent_as) = (channel.to_owned(), sent_as.to_owned());
         self.readers.read(move |connection| outbox::sent_reply(connection, &channel, &sent_as)).await
+    }
+
+    async fn report(&self, channel: &str, sent_as: &str, failed: Option<&str>) -> Result<Option<Reported>> {
+        let (channel, sent_as, fate) = (channel.to_owned(), sent_as.to_owned(), failed.unwrap_or_default().to_owned());
+        self.write(move |connection| reports::report(connection, &channel, &sent_as, &fate)).await
+    }
+
+    async fn unreported(&self, now: Timestamp, limit: usize) -> Result<Vec<Reported>> {
+        self.readers.read(move |connection| reports::unreported(connection, now, limit)).await
     }
 
     async fn reach(&self, number: Number) -> Result<Reach> {

@@ -24,7 +24,7 @@ pub(super) fn add_reply(connection: &Connection, number: Number, reply: &NewRepl
         .map(drop)
 }
 
-fn reply(row: &Row<'_>) -> rusqlite::Result<DueReply> {
+pub(super) fn reply(row: &Row<'_>) -> rusqlite::Result<DueReply> {
     Ok(DueReply {
         id: row.get("id")?,
         number: Number::from_key(row.get("number")?),

@@ -34,6 +34,8 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { table: "event", columns: "rttib" },
     Shape { table: "destination", columns: "tit" },
     Shape { table: "dead_letter", columns: "titiit" },
+    Shape { table: "piece", columns: "biiibii" },
+    Shape { table: "reply_message", columns: "ttio" },
     Shape { table: "audit", columns: "ritti" },
     Shape { table: "paused_channel", columns: "t" },
 ];
@@ -91,6 +93,8 @@ impl Shape {
             "member" => number(&values[0]) && number(&values[1]) && time(&values[3]),
             "unchecked" => number(&values[0]),
             "reply" => positive(&values[0]) && number(&values[1]) && integer(&values[7]) >= 0,
+            "piece" => digest(&values[0]) && number(&values[3]) && digest(&values[4]) && time(&values[6]),
+            "reply_message" => positive(&values[2]),
             "media" => number(&values[0]) && integer(&values[5]) >= 0,
             "unreachable" => time(&values[2]),
             "core_update" => number(&values[0]) && digest(&values[2]),

@@ -51,19 +51,20 @@ fn sound() -> &'static Sound {
         let mut connection = open::connect(&place.path()).unwrap();
         schema::migrate(&mut connection).unwrap();
         let handle = Handle::new(connection).unwrap();
-        let transaction = |work: &dyn Fn(&Handle)| handle.transaction(|| Ok(work(&handle))).unwrap();
+        let transaction =
+            |work: &dyn Fn(&Handle) -> rusqlite::Result<()>| handle.transaction(|| work(&handle)).unwrap();
         let accept = |from: usize| {
             let messages = (from..from + 20).map(new).collect::<Vec<_>>();
-            transaction(&|handle| drop(inbox::accept(handle, &messages).unwrap()));
+            transaction(&|handle| inbox::accept(handle, &messages).map(drop));
         };
         let issue = |from: usize| {
             let outcomes = (from..from + 50).map(outcome).collect::<Vec<_>>();
-            transaction(&|handle| _ = tickets::issue(handle, &mut outcomes.clone()).unwrap());
+            transaction(&|handle| tickets::issue(handle, &mut outcomes.clone()).map(drop));
         };
         (0..IN_FILE).step_by(20).for_each(accept);
         (0..TICKETS / 2).step_by(50).for_each(issue);
         let progress = Progress { cursor: Sequence(100), ahead: vec![(120, 130)] };
-        transaction(&|connection| log::save_progress(connection, "core", &progress).unwrap());
+        transaction(&|handle| log::save_progress(handle, "core", &progress));
         handle.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
         (IN_FILE..MESSAGES).step_by(20).for_each(accept);
         (TICKETS / 2..TICKETS).step_by(50).for_each(issue);

@@ -4,6 +4,8 @@ mod accept;
 mod damage;
 mod line;
 mod opening;
+mod pieces;
+mod reports;
 
 use super::SqliteStore;
 use crate::{
@@ -63,6 +65,7 @@ pub(super) fn message(body: impl Into<Bytes>, key: Option<(&str, OnOtherContent)
         received_at: now(),
         day: DAY,
         window: None,
+        piece: None,
         incoming: Incoming {
             digest: digest([&body[..]]),
             raw: Raw { media_type: "application/json".into(), meta: BTreeMap::new(), body },

@@ -46,10 +46,10 @@ fn a_newer_store_is_refused_untouched() {
     // Only its log knows that it is newer.
     drop(newer());
     assert!(fs::metadata(place.wal()).unwrap().len() > 0);
-    assert!(matches!(refused(&place), OpenError::Newer { found: 99, known: 1, .. }));
+    assert!(matches!(refused(&place), OpenError::Newer { found: 99, known, .. } if known == schema::version()));
     drop(fs::remove_file(place.wal()));
     newer().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-    assert!(matches!(refused(&place), OpenError::Newer { found: 99, known: 1, .. }));
+    assert!(matches!(refused(&place), OpenError::Newer { found: 99, known, .. } if known == schema::version()));
 }
 
 #[test]

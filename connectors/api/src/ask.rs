@@ -4,7 +4,7 @@
 //! words may follow, set off by a mark or a space. Everything else is an appeal: "撤销他的执照" must never take anything
 //! back, and "催办理由不清" is no request for haste.
 
-use jiesu_connector::{Intent, Words};
+use crate::{Intent, Words};
 
 /// What a message asks of the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,18 @@ pub fn recognise(text: &str, words: &Words) -> Option<Ask> {
     progress
         .or_else(|| after("keywords.urge").and_then(|rest| act(Intent::Urge, rest, true)))
         .or_else(|| after("keywords.withdraw").and_then(|rest| act(Intent::Withdraw, rest, false)))
+}
+
+/// The score in `text`, if that is all that it is: a digit from 1 to 5, with 分 after it or without.
+pub fn rating(text: &str) -> Option<u8> {
+    let text = text.trim_matches(is_mark);
+    let mut characters = text.strip_suffix('分').unwrap_or(text).trim().chars();
+    let score = match characters.next()? {
+        digit @ '1'..='5' => digit as u8 - b'0',
+        digit @ '１'..='５' => (u32::from(digit) - u32::from('０')) as u8,
+        _ => return None,
+    };
+    characters.next().is_none().then_some(score)
 }
 
 fn is_mark(character: char) -> bool {
@@ -129,6 +141,12 @@ mod tests {
         assert_eq!(ask("催办：三天了没人来"), act(Intent::Urge, None));
         assert_eq!(ask("撤回"), act(Intent::Withdraw, None));
         assert_eq!(ask("撤回诉求 20261122-000123-4"), act(Intent::Withdraw, number));
+    }
+
+    #[test]
+    fn a_rating_is_a_digit_and_nothing_else() {
+        assert_eq!(["5", " 1。", "３", "4分", "2 分"].map(rating), [Some(5), Some(1), Some(3), Some(4), Some(2)]);
+        assert_eq!(["0", "6", "55", "5楼", "5 4", "", "分"].map(rating), [None; 7]);
     }
 
     #[test]

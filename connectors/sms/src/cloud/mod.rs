@@ -1,0 +1,198 @@
+//! The clouds' callbacks: one request, one or many messages, each by its own fields.
+
+mod aliyun;
+mod body;
+mod tencent;
+mod twilio;
+
+use crate::{
+    budget::Budget,
+    courier::receipt_text,
+    short::{INTENT, Rules, Short, hex, keys},
+};
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use jiesu_connector::{
+    Accept, Ask, Callers, Incoming, LookUp, Problem, Raw, Receipt, Reception, Refusal, Rejection, Request, Response,
+    Secret, Webhook, Words, digest, recognise,
+};
+use jiff::Timestamp;
+use std::{sync::Arc, time::Duration};
+
+/// Messages in one request.
+const MOST: usize = 1_000;
+/// Bytes of an answer to 进度.
+const LONGEST: usize = 1_200;
+
+/// Which cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cloud {
+    /// SmsUp: a JSON array, unsigned.
+    Aliyun,
+    /// A JSON object, unsigned.
+    Tencent,
+    /// A form, signed.
+    Twilio,
+}
+
+impl Cloud {
+    /// One stored message.
+    ///
+    /// # Errors
+    /// Why it is none, for an operator.
+    pub(crate) fn read(self, body: &[u8]) -> Result<Short, String> {
+        match self {
+            Self::Aliyun => aliyun::read(body),
+            Self::Tencent => tencent::read(body),
+            Self::Twilio => twilio::read(body),
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Aliyun | Self::Tencent => "application/json",
+            Self::Twilio => "application/x-www-form-urlencoded",
+        }
+    }
+}
+
+/// The callback of one account.
+pub(crate) struct Callback {
+    /// Whose.
+    pub cloud: Cloud,
+    /// What unsigned callbacks show in their address (`?key=…`).
+    pub query_secret: Option<Secret>,
+    /// What Twilio signs with.
+    pub auth_token: Option<Secret>,
+    /// The callback's address without its query, as the cloud was told it.
+    pub address: String,
+    /// What the configuration says of messages.
+    pub rules: Rules,
+    /// What is said, and what citizens say.
+    pub words: Arc<Words>,
+    /// Citizens are told the number of what they sent, where the answer to the callback can carry it.
+    pub receipts: bool,
+    /// How many of those.
+    pub budget: Arc<Budget>,
+}
+
+impl Webhook for Callback {
+    fn receive(&self, request: &Request, now: Timestamp) -> Result<Reception, Rejection> {
+        self.authenticate(request)?;
+        match request.method {
+            // The cloud tries the address when it is set; 700 ms are enough.
+            Method::GET | Method::HEAD => Ok(Reception::Answer(self.taken(None))),
+            Method::POST => self.messages(request, now),
+            _ => Err(malformed("method", StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are answered here")),
+        }
+    }
+
+    fn callers(&self) -> Callers {
+        Callers::Platform
+    }
+}
+
+impl Callback {
+    fn authenticate(&self, request: &Request) -> Result<(), Rejection> {
+        let forbidden = |detail| Err(Rejection::Unauthenticated(Problem::new(StatusCode::FORBIDDEN, detail).into()));
+        if let Some(secret) = &self.query_secret {
+            let query = request.query.as_deref().unwrap_or_default();
+            let shown = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "key");
+            if !shown.is_some_and(|(_, key)| secret.matches(key.as_bytes())) {
+                return forbidden("the address lacks the right ?key=…");
+            }
+        }
+        if let Some(token) = &self.auth_token
+            && !twilio::is_signed(token, &self.address, request)
+        {
+            return forbidden("the request is not signed with this account's token (X-Twilio-Signature)");
+        }
+        Ok(())
+    }
+
+    fn messages(&self, request: &Request, now: Timestamp) -> Result<Reception, Rejection> {
+        let elements = match self.cloud {
+            Cloud::Aliyun => body::elements(&request.body),
+            Cloud::Tencent => body::object(&request.body),
+            Cloud::Twilio => Ok(vec![request.body.clone()]),
+        };
+        let elements = elements.map_err(|what| malformed("json", StatusCode::BAD_REQUEST, &what))?;
+        if elements.len() > MOST {
+            let what = format!("more than {MOST} messages in one request");
+            return Err(malformed("too-many", StatusCode::PAYLOAD_TOO_LARGE, &what));
+        }
+        if let (Cloud::Twilio, [body]) = (self.cloud, &elements[..])
+            && let Ok(short) = self.cloud.read(body)
+            && let Some(Ask::Progress { number }) = short.said().and_then(|text| recognise(&text, &self.words))
+        {
+            return Ok(self.look_up(&short, number));
+        }
+        let said: Vec<(Incoming, bool)> = elements.into_iter().map(|element| self.incoming(element, now)).collect();
+        let (messages, receipts): (Vec<_>, Vec<bool>) = said.into_iter().unzip();
+        let (cloud, words, budget) = (self.cloud, Arc::clone(&self.words), Arc::clone(&self.budget));
+        let receipts_wanted = self.receipts && cloud == Cloud::Twilio;
+        let sender = messages.first().and_then(|message| message.sender.clone()).unwrap_or_default();
+        let intent = messages.first().and_then(|message| message.raw.meta.get(INTENT).cloned());
+        let answer = Box::new(move |stored: Result<&[Receipt], Refusal>| match stored {
+            Err(refusal) => refusal.into(),
+            Ok(stored) => {
+                let text =
+                    stored.first().zip(receipts.first()).filter(|_| receipts_wanted).and_then(|(receipt, may)| {
+                        let text = match intent.as_deref() {
+                            Some("urge") => words.fill("sms.urged", &[("number", &receipt.number)]),
+                            Some("withdraw") => words.fill("sms.withdrawn", &[("number", &receipt.number)]),
+                            Some("rate") => return None,
+                            _ => receipt_text(&words, receipt),
+                        };
+                        (*may && (receipt.redelivery || budget.take(&sender, receipt.received_at))).then_some(text)
+                    });
+                taken(cloud, text.as_deref())
+            }
+        });
+        Ok(Reception::Accept(Accept { messages, caller: None, answer }))
+    }
+
+    /// An element on its way through the door, and whether its sender may be answered. One that cannot be read goes
+    /// as it is, into quarantine, and costs its neighbours nothing.
+    fn incoming(&self, element: Bytes, now: Timestamp) -> (Incoming, bool) {
+        let media_type = self.cloud.media_type();
+        let Ok(short) = self.cloud.read(&element) else {
+            let digest = digest([&element[..]]);
+            let raw = Raw { media_type: media_type.into(), meta: Default::default(), body: element };
+            let keys = keys("element", Duration::from_secs(86_400), &hex(&digest), now);
+            return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false }, false);
+        };
+        let mut incoming = short.incoming(&self.rules, media_type, element, now);
+        short.ask(&mut incoming, &self.words);
+        (incoming, short.line.may_be_answered())
+    }
+
+    fn look_up(&self, short: &Short, number: Option<String>) -> Reception {
+        let (cloud, words, may) = (self.cloud, Arc::clone(&self.words), short.line.may_be_answered());
+        Reception::LookUp(LookUp {
+            sender: short.line.name(&self.rules.service_code),
+            number,
+            answer: Box::new(move |found| match found {
+                Ok(found) => taken(cloud, may.then(|| words.progress("sms", found, LONGEST)).as_deref()),
+                Err(refusal) => refusal.into(),
+            }),
+        })
+    }
+
+    fn taken(&self, text: Option<&str>) -> Response {
+        taken(self.cloud, text)
+    }
+}
+
+/// The cloud's own word for "taken"; `text` goes to the citizen where the answer can carry it.
+fn taken(cloud: Cloud, text: Option<&str>) -> Response {
+    match cloud {
+        Cloud::Aliyun => Response::new(StatusCode::OK, "application/json", r#"{"code":0,"msg":"接收成功"}"#),
+        Cloud::Tencent => Response::new(StatusCode::OK, "application/json", r#"{"result":0,"errmsg":"OK"}"#),
+        Cloud::Twilio => Response::new(StatusCode::OK, "text/xml; charset=utf-8", twilio::answer(text)),
+    }
+}
+
+fn malformed(reason: &'static str, status: StatusCode, detail: &str) -> Rejection {
+    Rejection::Malformed { reason, response: Problem::new(status, detail).into() }
+}

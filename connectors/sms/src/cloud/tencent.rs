@@ -1,0 +1,35 @@
+//! Tencent Cloud, replies to short messages (短信回复): <https://cloud.tencent.com/document/product/382/59179>.
+
+use super::body::{fields, text};
+use crate::{
+    number::{Line, Number},
+    short::Short,
+    text::Coding,
+};
+use jiesu_connector::digest;
+use serde_json::Value;
+
+pub(super) fn read(body: &[u8]) -> Result<Short, String> {
+    let fields = fields(body)?;
+    let mobile = text(&fields, "mobile").filter(|mobile| !mobile.is_empty()).ok_or("mobile is missing")?;
+    let content = fields.get("text").and_then(Value::as_str).ok_or("text is missing")?;
+    let nation = text(&fields, "nationcode").unwrap_or_default();
+    let nation = nation.trim_start_matches('+');
+    let (code, time) = (text(&fields, "extend").unwrap_or_default(), text(&fields, "time").unwrap_or_default());
+    let citizen = match nation {
+        "" | "86" => Number::of(&mobile, false),
+        nation => Number::of(&format!("{nation}{}", mobile.trim_start_matches('+').trim_start_matches(nation)), true),
+    };
+    // It has no id: the time of its sending tells two equal messages apart.
+    let parts = [nation, &mobile, &code, &time, content];
+    let id = (!time.is_empty()).then(|| crate::short::hex(&digest(parts.map(str::as_bytes))));
+    Ok(Short {
+        line: Line { citizen, code },
+        id,
+        coding: Coding::Utf8,
+        segment: None,
+        text: content.to_owned().into(),
+        report: None,
+        link_id: None,
+    })
+}

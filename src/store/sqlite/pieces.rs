@@ -1,0 +1,123 @@
+//! Messages in several pieces (long short messages): each piece is stored by itself, under one number, and its message
+//! waits in the line until it is whole or its time is over.
+
+use super::handle::Handle;
+use crate::{
+    number::Number,
+    store::{MessageId, NewMessage},
+};
+use jiesu_connector::digest;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A piece that comes later than this after the latest other one is of another message: senders' names repeat.
+const REMEMBERED: i64 = 24 * 3_600_000;
+/// Forgotten at a time, so that nobody waits long for it.
+const FORGET: i64 = 16;
+/// What [`super::inbox::COLUMNS`] takes for "it may have a ticket already".
+const LATE: i64 = -1;
+
+/// Where a piece belongs.
+pub(super) enum Place {
+    /// It is there already.
+    Known(MessageId),
+    /// With the others of its message: their number, and what is due.
+    With(Number, i64),
+    /// It is the first of its message.
+    First,
+}
+
+fn name(message: &NewMessage, whole: &str, of: u16) -> [u8; 16] {
+    digest([message.channel.as_bytes(), whole.as_bytes(), &of.to_be_bytes()])
+}
+
+/// Looks for the other pieces of the message that `message` is one of. The same place with other bytes begins another
+/// message; so does a piece after a long silence.
+pub(super) fn place(connection: &Connection, message: &NewMessage) -> rusqlite::Result<Place> {
+    let Some(piece) = &message.piece else { return Ok(Place::First) };
+    let (whole, now) = (name(message, &piece.whole, piece.of), message.received_at.as_millisecond());
+    forget(connection, now)?;
+    let sql = "SELECT number, last_at FROM piece WHERE whole = ?1 LIMIT 1";
+    let others: Option<(i64, i64)> =
+        connection.prepare_cached(sql)?.query_row([whole], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((number, last_at)) = others else { return Ok(Place::First) };
+    let sql = "SELECT message, content = ?3 FROM piece WHERE whole = ?1 AND place = ?2";
+    let taken: Option<(i64, bool)> = connection
+        .prepare_cached(sql)?
+        .query_row(params![whole, piece.place, message.incoming.digest], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let stale = now - last_at > REMEMBERED;
+    match taken {
+        Some((first, true)) if !stale => return Ok(Place::Known(MessageId(first))),
+        None if !stale => {}
+        _ => {
+            connection.prepare_cached("DELETE FROM piece WHERE whole = ?1")?.execute([whole])?;
+            // What there is of the earlier message goes on, with its gaps.
+            settle(connection, message, Number::from_key(number))?;
+            return Ok(Place::First);
+        }
+    }
+    let sql = "SELECT max(due) FROM pending WHERE number = ?1 AND due > 0";
+    let due: Option<i64> = connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))?;
+    // Without others in the line its message has its ticket, and this one is an addition.
+    Ok(Place::With(Number::from_key(number), due.unwrap_or(LATE)))
+}
+
+/// Remembers a piece that was just stored under `number`, and says when its message goes on now.
+pub(super) fn add(handle: &Handle, message: &NewMessage, id: MessageId, number: Number) -> rusqlite::Result<()> {
+    let Some(piece) = &message.piece else { return Ok(()) };
+    let (whole, now) = (name(message, &piece.whole, piece.of), message.received_at.as_millisecond());
+    handle
+        .prepare_cached(
+            "INSERT OR REPLACE INTO piece
+             SELECT ?1, ?2, ?3, ?4, ?5, coalesce((SELECT opened_at FROM piece WHERE whole = ?1 LIMIT 1), ?6), ?6",
+        )?
+        .execute(params![whole, piece.place, id.0, number.to_key(), message.incoming.digest, now])?;
+    handle.prepare_cached("UPDATE piece SET last_at = ?2 WHERE whole = ?1")?.execute(params![whole, now])?;
+    let sql = "SELECT count(*) FROM piece WHERE whole = ?1";
+    let there: i64 = handle.prepare_cached(sql)?.query_row([whole], |row| row.get(0))?;
+    if there >= i64::from(piece.of) {
+        // What comes under this name from now on is another message.
+        handle.prepare_cached("DELETE FROM piece WHERE whole = ?1")?.execute([whole])?;
+    }
+    settle(handle, message, number)
+}
+
+/// Whether the conversation of this number still waits for pieces.
+pub(super) fn missing(connection: &Connection, number: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM piece WHERE number = ?1)";
+    connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))
+}
+
+/// When the conversation of `number` closes: with a piece missing as late as it may, otherwise as others do; a message
+/// by itself goes on at once when it is whole.
+fn settle(connection: &Connection, message: &NewMessage, number: Number) -> rusqlite::Result<()> {
+    let milliseconds = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let (key, now) = (number.to_key(), message.received_at.as_millisecond());
+    let wait = message.piece.as_ref().map_or(0, |piece| milliseconds(piece.wait));
+    let missing = missing(connection, key)?;
+    let sql = "SELECT opened_at FROM conversation WHERE channel = ?1 AND sender = ?2 AND number = ?3";
+    let open: Option<i64> = connection
+        .prepare_cached(sql)?
+        .query_row(params![&*message.channel, message.incoming.sender, key], |row| row.get(0))
+        .optional()?;
+    let due = match (message.window, open) {
+        (Some(window), Some(opened_at)) => {
+            let closes = opened_at.saturating_add(milliseconds(window.max));
+            let idle = milliseconds(window.idle);
+            now.saturating_add(if missing { idle.max(wait) } else { idle }).min(closes)
+        }
+        _ if missing => {
+            let sql = "SELECT min(opened_at) FROM piece WHERE number = ?1";
+            let first: Option<i64> = connection.prepare_cached(sql)?.query_row([key], |row| row.get(0))?;
+            now.saturating_add(wait).min(first.unwrap_or(now).saturating_add(REMEMBERED))
+        }
+        _ => now,
+    };
+    let sql = "UPDATE pending SET due = ?2 WHERE number = ?1 AND due > 0";
+    connection.prepare_cached(sql)?.execute(params![key, due.max(1)]).map(drop)
+}
+
+fn forget(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM piece WHERE whole IN (SELECT whole FROM piece WHERE last_at < ?1 LIMIT ?2)";
+    connection.prepare_cached(sql)?.execute([now - 2 * REMEMBERED, FORGET]).map(drop)
+}

@@ -1,0 +1,116 @@
+//! Messages in pieces, whatever their order and however often they come.
+
+use super::{DAY, Place, message};
+use crate::{
+    number::Number,
+    store::{Accepted, Message, MessageId, NewMessage, Store, Window, sqlite::SqliteStore},
+};
+use jiesu_connector::{Piece, digest};
+use jiff::Timestamp;
+use std::time::Duration;
+
+const WAIT: Duration = Duration::from_secs(600);
+const WINDOW: Window = Window { idle: Duration::from_secs(60), max: Duration::from_secs(600) };
+
+fn at(second: i64) -> Timestamp {
+    super::now().saturating_add(jiff::SignedDuration::from_secs(second)).unwrap()
+}
+
+fn piece(place: u16, of: u16, words: &str, second: i64) -> NewMessage {
+    let mut message = message(words.to_owned(), None);
+    message.received_at = at(second);
+    message.incoming.digest = digest([words.as_bytes(), &place.to_be_bytes()]);
+    message.incoming.sender = Some("citizen".into());
+    message.piece = Some(Piece { whole: "citizen/7".into(), place, of, wait: WAIT });
+    message
+}
+
+fn windowed(mut message: NewMessage) -> NewMessage {
+    message.window = Some(WINDOW);
+    message
+}
+
+async fn accept(store: &SqliteStore, message: NewMessage) -> (Number, bool) {
+    match store.accept(vec![message]).await.unwrap().remove(0) {
+        Accepted::New { number, .. } => (number, true),
+        Accepted::Redelivery { number, .. } => (number, false),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn due(store: &SqliteStore, second: i64) -> Vec<Message> {
+    store.pending(MessageId(0), at(second), 100).await.unwrap()
+}
+
+async fn ticket(store: &SqliteStore, number: Number) {
+    let messages = store.conversation(number).await.unwrap();
+    let mut outcome = super::ticket(messages[0].id, number, "x");
+    if let crate::store::Outcome::Ticket { messages: of, .. } = &mut outcome {
+        *of = messages.iter().map(|message| message.id).collect();
+    }
+    assert_eq!(store.issue(vec![outcome]).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_message_goes_on_when_its_last_piece_is_there_whatever_the_order() {
+    let home = Place::new();
+    let store = home.open();
+    let (number, _) = accept(&store, piece(3, 3, "c", 0)).await;
+    assert_eq!(accept(&store, piece(1, 3, "a", 1)).await, (number, true));
+    assert_eq!(accept(&store, piece(1, 3, "a", 2)).await, (number, false), "it is there already");
+    assert!(due(&store, 300).await.is_empty());
+    assert_eq!(accept(&store, piece(2, 3, "b", 200)).await, (number, true));
+    assert_eq!(due(&store, 200).await.len(), 3);
+    // The name again, after the message is whole: another message.
+    assert_ne!(accept(&store, piece(1, 3, "a", 201)).await.0, number);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_same_place_with_other_bytes_begins_another_message_and_the_first_goes_on_with_its_gaps() {
+    let home = Place::new();
+    let store = home.open();
+    let (first, _) = accept(&store, piece(1, 2, "a", 0)).await;
+    let (second, _) = accept(&store, piece(1, 2, "A", 5)).await;
+    assert_ne!(first, second);
+    assert_eq!(due(&store, 5).await.iter().map(|message| message.number).collect::<Vec<_>>(), [first]);
+    assert_eq!(accept(&store, piece(2, 2, "B", 6)).await, (second, true));
+    assert_eq!(due(&store, 6).await.len(), 3);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_missing_is_waited_for_and_then_comes_as_an_addition() {
+    let home = Place::new();
+    let store = home.open();
+    let (number, _) = accept(&store, piece(1, 3, "a", 0)).await;
+    accept(&store, piece(3, 3, "c", 400)).await;
+    assert!(due(&store, 999).await.is_empty(), "ten minutes after the latest");
+    assert_eq!(due(&store, 1_000).await.len(), 2);
+    ticket(&store, number).await;
+    assert_eq!(accept(&store, piece(2, 3, "b", 2_000)).await, (number, true));
+    let late = due(&store, 2_000).await;
+    assert!(matches!(&late[..], [message] if message.ticketed && !message.conversation), "{late:?}");
+    // After a day the same name means another message.
+    let (other, _) = accept(&store, piece(1, 3, "x", 2_001)).await;
+    assert_ne!(other, number);
+    assert_ne!(accept(&store, piece(2, 3, "y", 2_002 + 25 * 3_600)).await.0, other);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn in_a_conversation_pieces_keep_it_open_and_others_join_it() {
+    let home = Place::new();
+    let store = home.open();
+    let plain = |second| windowed(NewMessage { piece: None, ..piece(1, 2, &format!("p{second}"), second) });
+    let (number, _) = accept(&store, plain(0)).await;
+    assert_eq!(accept(&store, windowed(piece(1, 2, "a", 10))).await, (number, true));
+    assert_eq!(accept(&store, plain(20)).await, (number, true));
+    assert!(due(&store, 590).await.is_empty(), "the other piece is waited for, not longer than the window's end");
+    assert_eq!(due(&store, 600).await.len(), 3);
+    assert_eq!(accept(&store, windowed(piece(2, 2, "b", 50))).await, (number, true));
+    assert_eq!(due(&store, 110).await.len(), 4, "whole: the window counts as ever");
+    assert!(due(&store, 109).await.is_empty());
+    assert_eq!(store.tallies(DAY).await.unwrap()[0].pending, 4);
+    store.close().await.unwrap();
+}
