@@ -12,19 +12,33 @@ use crate::{
 };
 use jiesu_linking::Decision;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 /// Tickets looked at in one go.
 const AT_ONCE: usize = 200;
 
 impl Issuer {
-    /// Makes sure that the index has what the store has, before the first appeal is compared.
-    pub(super) async fn prepare(&self) {
-        let empty = self.repeats.is_empty().await;
-        if empty == Ok(true)
-            && let Err(error) = self.reindex().await
-        {
-            tracing::warn!(%error, "the repeat index could not be built; repeats are found among new tickets only");
-        }
+    /// Sees to it that the index gets what the store has. The line does not wait for it: what comes meanwhile is compared
+    /// with what is there already.
+    pub(super) fn prepare(&self, stop: CancellationToken) {
+        let issuer = self.clone();
+        tokio::spawn(async move {
+            let filled = async {
+                match issuer.repeats.is_empty().await {
+                    Ok(true) => {
+                        repeats::fill(&issuer.repeats, &*issuer.reviser.store, &issuer.reviser.zone).await.map(drop)
+                    }
+                    Ok(false) => Ok(()),
+                    Err(away) => Err(away.to_string()),
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                filled = filled => if let Err(error) = filled {
+                    tracing::warn!(%error, "the repeat index could not be built; repeats are found among new tickets only");
+                }
+            }
+        });
     }
 
     async fn reindex(&self) -> Result<(), String> {

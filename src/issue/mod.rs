@@ -140,10 +140,7 @@ struct Round {
 impl Issuer {
     /// Makes tickets of what waits and of what comes, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = self.prepare() => {}
-        }
+        self.prepare(stop.clone());
         let mut after = MessageId(0);
         let mut skipped = false;
         // Messages still to be taken one at a time: one of them failed the transaction of all.

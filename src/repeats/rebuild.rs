@@ -3,7 +3,7 @@
 use super::{Repeats, citizen};
 use crate::{
     number::{Number, day_key},
-    store::Store,
+    store::{Store, TicketQuery},
 };
 use jiesu_linking::Appeal;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -52,26 +52,39 @@ pub fn root_of(number: Number, ticket: &Value) -> Number {
 /// Why not, in words.
 pub async fn rebuild(repeats: &Repeats, store: &dyn Store, zone: &TimeZone) -> Result<usize, String> {
     repeats.clear().await.map_err(|error| error.to_string())?;
+    let count = fill(repeats, store, zone).await?;
+    repeats.rebuilt();
+    Ok(count)
+}
+
+/// Puts the tickets of the window that are there now into the index; says how many.
+///
+/// # Errors
+/// Why not, in words.
+pub async fn fill(repeats: &Repeats, store: &dyn Store, zone: &TimeZone) -> Result<usize, String> {
     let window = SignedDuration::try_from(repeats.window()).unwrap_or(SignedDuration::MAX);
     let since = Timestamp::now().saturating_sub(window).unwrap_or(Timestamp::MIN);
+    let newest = store.tickets(TicketQuery { limit: 1, ..TicketQuery::default() }).await;
+    let newest = newest.map_err(|error| error.to_string())?.first().map(|row| row.number);
     let mut after = Number { day: day_key(since.to_zoned(zone.clone()).date()), sequence: 0 };
     let mut count = 0;
-    loop {
+    while newest.is_some_and(|newest| after < newest) {
         let rows = store.tickets_from(after, AT_ONCE).await.map_err(|error| error.to_string())?;
         let Some(last) = rows.last() else { break };
         after = last.number;
-        for row in &rows {
+        for row in rows.iter().filter(|row| newest.is_some_and(|newest| row.number <= newest)) {
             let ticket: Value = serde_json::from_str(&row.document).unwrap_or_default();
             let known = Known::of(&ticket);
             let root = root_of(row.number, &ticket).to_key();
             let put = repeats.put(&known.appeal(row.number), row.number.to_key(), root).await;
             put.map_err(|error| error.to_string())?;
+            count += 1;
+            // It is work, and others have some too.
+            tokio::task::yield_now().await;
         }
-        count += rows.len();
     }
-    repeats.rebuilt();
     if count > 0 {
-        tracing::info!(tickets = count, "the repeat index was built from the store");
+        tracing::info!(tickets = count, "the repeat index was filled from the store");
     }
     Ok(count)
 }

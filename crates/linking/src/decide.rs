@@ -167,7 +167,12 @@ impl Linker {
             return Decision { band: Band::New, matched: None, score, reason: words::new(score) };
         };
         let same_citizen = same(chosen);
-        if !same_citizen && !chosen.features.tells_where(digest.length) {
+        let tells = if same_citizen {
+            chosen.features.tells_what(digest.length.min(chosen.record.length))
+        } else {
+            chosen.features.tells_where(digest.length)
+        };
+        if !tells {
             let score = chosen.score;
             return Decision { band: Band::New, matched: None, score, reason: words::nowhere() };
         }

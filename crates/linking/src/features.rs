@@ -155,7 +155,18 @@ struct Old<'a> {
 /// Shorter texts, in letters, say too little by themselves.
 const TELLING: u32 = 40;
 
+/// What one citizen says in fewer letters is no matter by itself; in fewer than these, not even said twice.
+const A_MATTER: u32 = 12;
+const A_WORD: u32 = 8;
+
 impl Features {
+    /// Whether enough is said to tell that one citizen speaks of one matter: so many letters, the very same, or a name.
+    pub(crate) fn tells_what(&self, length: u32) -> bool {
+        let value = |place: usize| self.matter.get(place).copied().unwrap_or(0.0);
+        let told = value(at::SAME_LETTERS) > 0.5 || value(at::RAREST_NAME) > 0.0;
+        length >= A_MATTER || (told && length >= A_WORD)
+    }
+
     /// Whether it can be told that both speak of one place: they name something in common, or enough is said.
     pub(crate) fn tells_where(&self, length: u32) -> bool {
         let value = |place: usize| self.matter.get(place).copied().unwrap_or(0.0);

@@ -13,9 +13,9 @@ pub(crate) fn new(score: f32) -> String {
     }
 }
 
-/// Two citizens who say little and name no place.
+/// Too little is said, and no place is named.
 pub(crate) fn nowhere() -> String {
-    "文字过短且未提到共同地点，不作关联".into()
+    "文字过短且未提到地点，不作关联".into()
 }
 
 pub(crate) fn of(features: &Features, same_citizen: bool, seconds: i64) -> String {
