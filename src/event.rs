@@ -10,6 +10,10 @@ pub mod kind {
     pub const CREATED: &str = "ticket.created";
     /// More words, photos, a place for a ticket that is there.
     pub const SUPPLEMENTED: &str = "ticket.supplemented";
+    /// The same citizen raises the same matter again (重复诉求).
+    pub const REPEATED: &str = "ticket.repeated";
+    /// The ticket was found to be of the same incident as others (同一事件).
+    pub const JOINED: &str = "ticket.joined";
     /// The citizen asks for haste (催办).
     pub const URGED: &str = "ticket.urged";
     /// The citizen answered the satisfaction question (评价).

@@ -9,11 +9,12 @@ use crate::{
     event::Events,
     files::Files,
     intake::Intake,
-    issue::Issuer,
+    issue::{Incidents, Issuer},
     media::Fetcher,
     number::ReceiptKey,
     public::{self, Public, Tries},
     registry::Registry,
+    repeats::Repeats,
     reply::Replies,
     revise::Reviser,
     server::{
@@ -193,7 +194,9 @@ async fn serve(
     let line_stop = CancellationToken::new();
     let mut line = JoinSet::new();
     let reviser = Reviser { store: store.clone(), events, issued, zone: zone.clone() };
+    let admin_reviser = reviser.clone();
     let (media_due, reply_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let repeats = Arc::new(Repeats::configured(loaded));
     let issuer = Issuer {
         reviser: reviser.clone(),
         channels: channels.clone(),
@@ -203,6 +206,12 @@ async fn serve(
         public_url: public_url.clone(),
         arrived: arrived.clone(),
         media_due: media_due.clone(),
+        reply_due: reply_due.clone(),
+        repeats: repeats.clone(),
+        incidents: Arc::new(Incidents::new(config.repeats.surge)),
+        decided: Arc::default(),
+        judgement: Arc::new(loaded.judgement.clone()),
+        words: loaded.outside.words.clone(),
         alive_at: issuer_alive_at.clone(),
     };
     let fetcher = Fetcher {
@@ -268,6 +277,8 @@ async fn serve(
         zone,
         arrived,
         issued: news,
+        reviser: admin_reviser,
+        repeats,
         issuer_alive_at,
         metrics,
         token: loaded.secrets.admin_token.clone(),

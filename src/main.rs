@@ -36,6 +36,12 @@ enum Command {
     Try(commands::sample::Arguments),
     /// Sends dead letters again, or rewinds one destination; others get nothing again.
     Replay(commands::replay::Arguments),
+    /// Builds the repeat index anew from the store.
+    Reindex(Configured),
+    /// Runs a city's own history through the repeats and triage code; prints one decision a line.
+    Backtest(commands::backtest::Arguments),
+    /// Learns models of a city's own from its labelled history.
+    Train(commands::train::Arguments),
     /// A stand-in core dispatch system for trials: receives events, checks signatures, prints each.
     StandIn(jiesu::standin::Arguments),
 }
@@ -60,6 +66,9 @@ fn main() -> ExitCode {
                     Some(Command::Check(arguments)) => commands::check::run(arguments).await,
                     Some(Command::Try(arguments)) => commands::sample::run(&arguments),
                     Some(Command::Replay(arguments)) => commands::replay::run(arguments).await,
+                    Some(Command::Reindex(arguments)) => commands::reindex::run(&arguments.config).await,
+                    Some(Command::Backtest(arguments)) => commands::backtest::run(arguments).await,
+                    Some(Command::Train(arguments)) => commands::train::run(arguments),
                     Some(Command::StandIn(arguments)) => commands::stand_in::run(arguments).await,
                 }
             });

@@ -48,12 +48,17 @@ pub struct Ticket<'a> {
     pub priority: Priority,
     /// What to look out for.
     pub flags: Vec<String>,
-    /// Deadlines; null until triage has a policy.
-    pub due: Option<()>,
-    /// The earlier ticket that this repeats; null where there is none.
+    /// Deadlines; null where no policy says any.
+    pub due: Option<Due>,
+    /// How often the citizen has raised it; null for once.
     pub repeat: Option<()>,
     /// The incident that this belongs to; null where there is none.
-    pub incident: Option<()>,
+    pub incident: Option<Incident>,
+    /// An earlier ticket that may be the same matter: an operator decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub similar: Option<Similar>,
+    /// Why triage proposes what it proposes.
+    pub triage: Triage,
     /// Where it stands.
     pub status: &'static str,
     /// The citizen agreed to have it published.
@@ -164,6 +169,59 @@ pub struct Priority {
     pub level: u8,
     /// Why.
     pub reason: String,
+}
+
+/// Deadlines (办理时限).
+#[derive(Debug, Serialize)]
+pub struct Due {
+    /// The citizen is contacted by then.
+    pub respond_by: String,
+    /// The citizen is answered by then.
+    pub reply_by: String,
+    /// Whose deadlines.
+    pub policy: String,
+    /// The mode of operation.
+    pub mode: &'static str,
+}
+
+/// An incident (同一事件).
+#[derive(Debug, Clone, Serialize)]
+pub struct Incident {
+    /// The same in all its tickets.
+    pub id: String,
+    /// Distinct citizens in it.
+    pub size: usize,
+    /// Why this ticket is in it.
+    pub reason: String,
+}
+
+/// A ticket that may be the same matter.
+#[derive(Debug, Clone, Serialize)]
+pub struct Similar {
+    /// Its number.
+    pub of: String,
+    /// From 0 to 1.
+    pub score: f64,
+    /// Why.
+    pub reason: String,
+    /// It is of the same citizen.
+    pub same_citizen: bool,
+}
+
+/// Why triage proposes what it proposes.
+#[derive(Debug, Default, Serialize)]
+pub struct Triage {
+    /// Of the kind.
+    pub kind: String,
+    /// Of the category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Of each flag.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
+    /// Why there are no deadlines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
 }
 
 /// `at` in `zone`, RFC 3339 with milliseconds and offset.

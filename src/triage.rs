@@ -1,21 +1,109 @@
 //! Step 6, triage: a first proposal, with its reason, never a verdict.
 //!
-//! What the citizen or the channel said is taken over; nothing is guessed yet.
+//! What the citizen or the channel said is taken over; the rest is proposed by rules and a model, see [`jiesu_triage`].
 
-use crate::{assembly::Matter, ticket::Priority};
+use crate::{
+    assembly::Matter,
+    config::Judgement,
+    ticket::{self, Category, Due, Priority, Triage},
+};
 use jiesu_connector::Kind;
+use jiesu_triage::Said;
+use jiff::{Timestamp, tz::TimeZone};
+use std::sync::atomic::{AtomicI16, Ordering};
 
 /// A first proposal.
 #[derive(Debug)]
 pub struct Proposal {
     /// What kind of matter it is.
     pub kind: Kind,
+    /// What it is about.
+    pub category: Option<Category>,
     /// How soon.
     pub priority: Priority,
+    /// What to look out for.
+    pub flags: Vec<String>,
+    /// Until when.
+    pub due: Option<Due>,
+    /// Why.
+    pub triage: Triage,
 }
 
-/// Proposes kind and priority.
-pub fn propose(matter: &Matter) -> Proposal {
-    let kind = matter.first(|appeal| appeal.kind).unwrap_or(Kind::Other);
-    Proposal { kind, priority: Priority { level: 3, reason: "一般事项（未经分类）".into() } }
+/// Proposes what becomes of `matter`, received `at`.
+pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &TimeZone) -> Proposal {
+    let (title, demand) = (matter.first(|appeal| appeal.title.clone()), matter.first(|appeal| appeal.demand.clone()));
+    let text = matter.content();
+    let said = Said {
+        kind: matter.first(|appeal| appeal.kind).map(name),
+        title: title.as_deref().unwrap_or_default(),
+        text: &text,
+        demand: demand.as_deref().unwrap_or_default(),
+    };
+    let policy = &judgement.policy;
+    let models = (&judgement.category_model, &judgement.categories);
+    let found = policy.propose(&said, models, (at, zone, &judgement.calendar));
+    let mut triage = Triage {
+        kind: found.kind.reason,
+        category: found.category.as_ref().map(|category| category.reason.clone()),
+        flags: found.flags.iter().map(|flag| format!("{}：{}", flag.value, flag.reason)).collect(),
+        due: None,
+    };
+    let due = match found.due {
+        Some(Ok(due)) => Some(Due {
+            respond_by: ticket::rfc3339(due.respond_by, zone),
+            reply_by: ticket::rfc3339(due.reply_by, zone),
+            policy: policy.profile.clone(),
+            mode: policy.mode.name(),
+        }),
+        Some(Err(refused)) => {
+            warn_once(refused.year, &refused.to_string());
+            triage.due = Some(format!("工作日历缺少 {} 年，未计算时限", refused.year));
+            None
+        }
+        None => None,
+    };
+    Proposal {
+        kind: kind(&found.kind.value),
+        category: found.category.map(|category| {
+            let (code, name, confidence, by) = category.value;
+            Category { code, name, confidence: (f64::from(confidence) * 100.0).round() / 100.0, by }
+        }),
+        priority: Priority { level: found.level.value, reason: found.level.reason },
+        flags: found.flags.into_iter().map(|flag| flag.value).collect(),
+        due,
+        triage,
+    }
+}
+
+/// Once for each year that is missing, not for each ticket.
+fn warn_once(year: i16, what: &str) {
+    static WARNED: AtomicI16 = AtomicI16::new(0);
+    if WARNED.swap(year, Ordering::Relaxed) != year {
+        tracing::warn!(alarm = true, "{what}; until then such tickets have no deadlines");
+    }
+}
+
+/// A kind's name, as in the ticket.
+pub fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Consultation => "consultation",
+        Kind::Help => "help",
+        Kind::Complaint => "complaint",
+        Kind::Report => "report",
+        Kind::Suggestion => "suggestion",
+        Kind::Praise => "praise",
+        Kind::Other => "other",
+    }
+}
+
+fn kind(name: &str) -> Kind {
+    match name {
+        "consultation" => Kind::Consultation,
+        "help" => Kind::Help,
+        "complaint" => Kind::Complaint,
+        "report" => Kind::Report,
+        "suggestion" => Kind::Suggestion,
+        "praise" => Kind::Praise,
+        _ => Kind::Other,
+    }
 }

@@ -8,6 +8,7 @@ mod destinations;
 mod feed;
 mod guard;
 mod health;
+mod links;
 mod overview;
 mod quarantine;
 mod query;
@@ -19,6 +20,8 @@ use crate::{
     files::Files,
     intake::Intake,
     number::ReceiptKey,
+    repeats::Repeats,
+    revise::Reviser,
     server::problem::{Http, with_fallbacks, with_problems},
     store::{Sequence, Store, StoreError},
 };
@@ -61,6 +64,10 @@ pub struct Admin {
     pub arrived: Arc<Notify>,
     /// Tells of new events.
     pub issued: watch::Receiver<Sequence>,
+    /// Changes tickets.
+    pub reviser: Reviser,
+    /// The repeat index.
+    pub repeats: Arc<Repeats>,
     /// When the issuer last completed a round.
     pub issuer_alive_at: Arc<AtomicI64>,
     /// The metrics.
@@ -80,6 +87,8 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/tickets", get(tickets::list))
         .route("/tickets/{number}", get(tickets::one))
         .route("/tickets/{number}/deliveries", get(destinations::of_ticket))
+        .route("/tickets/{number}/unlink", post(links::unlink))
+        .route("/repeats/reindex", post(links::reindex))
         .route("/events", get(feed::page))
         .route("/events/stream", get(feed::stream))
         .route("/deliveries", get(deliveries::list))

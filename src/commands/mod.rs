@@ -1,10 +1,14 @@
 //! What each command does. The only place with `anyhow`: here an error is about to be read by a person.
 
+pub mod backtest;
+mod beside;
 pub mod check;
+pub mod reindex;
 pub mod replay;
 pub mod sample;
 pub mod serve;
 pub mod stand_in;
+pub mod train;
 
 use jiesu::{
     config::{self, Fault, Loaded},

@@ -1,13 +1,13 @@
 //! `jiesu replay`: through the gateway that runs on the store, or on the store itself if none does.
 
-use super::load;
-use anyhow::{Context, bail};
+use super::{beside, load};
+use anyhow::bail;
 use jiesu::{
     config::Loaded,
     store::{EventLog, Progress, Requeue, Sequence, Store, sqlite},
 };
-use serde_json::{Value, json};
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use serde_json::json;
+use std::{path::PathBuf, process::ExitCode};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -65,27 +65,10 @@ async fn on_the_store(loaded: &Loaded, arguments: &Arguments) -> anyhow::Result<
     Ok(said)
 }
 
-// The status is read below, and the answer is our own gateway's.
-#[allow(clippy::disallowed_methods)]
 async fn through_the_gateway(loaded: &Loaded, arguments: &Arguments) -> anyhow::Result<String> {
     let (path, body) = match (&arguments.destination, arguments.after) {
         (Some(name), Some(after)) => (format!("destinations/{name}/rewind"), json!({ "after": after })),
         (destination, _) => ("deliveries/retry".to_owned(), json!({ "destination": destination })),
     };
-    let url = format!("http://{}/api/v1/{path}", loaded.config.admin.listen);
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
-    let mut request = client.post(&url).json(&body);
-    if let Some(token) = &loaded.secrets.admin_token {
-        request = request.bearer_auth(token.expose());
-    }
-    let running = "a gateway runs on this store, but its admin listener does not answer";
-    let answer = request.send().await.with_context(|| format!("{running} at {url}"))?;
-    let status = answer.status();
-    let text = answer.text().await.with_context(|| running)?;
-    let said: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    if !status.is_success() {
-        bail!("the gateway refuses: {status} {said}");
-    }
-    Ok(format!("the running gateway has taken it: {said}"))
+    beside::post(loaded, &path, &body).await
 }

@@ -1,7 +1,7 @@
 //! Reads a configuration: TOML, types, channels, secrets, and what must agree with what.
 
 use super::{
-    ChannelConfig, Config, Fault, Hotlines, Subscriber, SystemSecrets,
+    ChannelConfig, Config, Fault, Hotlines, Judgement, Subscriber, SystemSecrets,
     channels::{COMMON_KEYS, Common},
     check,
     faults::{Report, below, quoted},
@@ -17,6 +17,8 @@ use std::{collections::BTreeMap, fmt, fs::File, io::Read, path::Path};
 
 /// The longest file, in bytes.
 const MAX_FILE: u64 = 4 << 20;
+/// The longest model, in bytes.
+const MAX_MODEL: u64 = 64 << 20;
 
 /// A configuration without a fault, and what was made of it.
 pub struct Loaded {
@@ -28,6 +30,8 @@ pub struct Loaded {
     pub parts: BTreeMap<String, Parts>,
     /// The register of hotlines.
     pub hotlines: Hotlines,
+    /// What matters are judged by.
+    pub judgement: Judgement,
     /// What every channel was given of the world outside.
     pub outside: Outside,
     /// What is allowed and yet unwise, one line each.
@@ -127,6 +131,7 @@ fn load_with(
     let mut config = config.unwrap_or_default();
     let hotlines = config.policy.hotlines(path, &mut report);
     let words = config.policy.words(path, &mut report);
+    let judgement = config.policy.judgement(path, &mut report);
     let subscribers = read_subscribers(subscribers, &mut report);
     let resolved = check::all(&config, &subscribers, &secrets, &mut report);
     config.subscribers = subscribers.into_iter().map(|(_, subscriber)| subscriber).collect();
@@ -149,22 +154,32 @@ fn load_with(
             report.warning("channels", "no channel: nobody can send anything; add a table such as [channels.form]");
         }
         let file = path.display().to_string();
-        Ok(Loaded { config, secrets: resolved, parts, hotlines, outside, warnings: report.warnings, file })
+        Ok(Loaded { config, secrets: resolved, parts, hotlines, judgement, outside, warnings: report.warnings, file })
     } else {
         Err(report.faults)
     }
 }
 
 pub(super) fn read_file(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot be read ({error}); it must be a readable TOML file"))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(format!("longer than {MAX_FILE} bytes; it must be a TOML file of a sensible length"));
-    }
+    let bytes = read_limited(path, MAX_FILE, "a TOML file")?;
     String::from_utf8(bytes)
         .map_err(|error| format!("no UTF-8 from byte {} on; save it as UTF-8", error.utf8_error().valid_up_to()))
+}
+
+/// Reads a model.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    read_limited(path, MAX_MODEL, "a model")
+}
+
+fn read_limited(path: &Path, most: u64, what: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).map_err(|error| {
+        format!("cannot be read ({error}); it must be a readable {}", what.trim_start_matches("a "))
+    })?;
+    if bytes.len() as u64 > most {
+        return Err(format!("longer than {most} bytes; it must be {what} of a sensible length"));
+    }
+    Ok(bytes)
 }
 
 /// Reads TOML; faults are lines and columns, and what is wrong there.

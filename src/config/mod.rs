@@ -12,6 +12,7 @@ mod destinations;
 mod example;
 mod faults;
 mod hotlines;
+mod judgement;
 mod limits;
 mod load;
 mod outside;
@@ -34,6 +35,7 @@ pub use destinations::{ContactPolicy, Core, EventType, Retry, Subscriber, Succes
 pub use example::{example, schema};
 pub use faults::Fault;
 pub use hotlines::{Hotline, Hotlines, Mode};
+pub use judgement::Judgement;
 pub use limits::Limits;
 pub use load::{Loaded, Resolved, load, load_offline};
 pub use outside::Outside;

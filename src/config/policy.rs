@@ -3,7 +3,8 @@
 use super::{
     Hotlines,
     faults::Report,
-    load::{read_file, read_toml},
+    judgement::{self, Judgement},
+    load::{read_bytes, read_file, read_toml},
 };
 use jiesu_connector::Words;
 use schemars::JsonSchema;
@@ -24,6 +25,25 @@ pub struct Policy {
     /// `words.zh-CN.toml` beside this file if there is one. A channel's own `words` change these once more.
     #[schemars(example = "words.zh-CN.toml")]
     pub words: Option<PathBuf>,
+    /// Kinds, priorities, flags and deadlines; unless given, `deadlines.toml` beside this file if there is one, else the
+    /// built-in one.
+    #[schemars(example = "deadlines.toml")]
+    pub deadlines: Option<PathBuf>,
+    /// The working calendar; unless given, `calendar-cn.toml` beside this file if there is one, else the built-in one.
+    #[schemars(example = "calendar-cn.toml")]
+    pub calendar: Option<PathBuf>,
+    /// The table of categories; unless given, `categories.toml` beside this file if there is one, else the built-in one.
+    #[schemars(example = "categories.toml")]
+    pub categories: Option<PathBuf>,
+    /// The model that names categories (`jiesu train categories`); unless given, the built-in one.
+    #[schemars(example = "categories.model")]
+    pub category_model: Option<PathBuf>,
+    /// The model that finds repeats (`jiesu train repeats`); unless given, the built-in one.
+    #[schemars(example = "repeats.model.json")]
+    pub repeat_model: Option<PathBuf>,
+    /// How rare words are (`jiesu train repeats` writes it too); unless given, the built-in one.
+    #[schemars(example = "repeats.words")]
+    pub repeat_words: Option<PathBuf>,
 }
 
 impl Policy {
@@ -38,6 +58,44 @@ impl Policy {
     pub(super) fn words(&self, path: &Path, report: &mut Report) -> Words {
         let named = self.words.as_deref();
         read("policy.words", named, path, "words.zh-CN.toml", words, report).unwrap_or_default()
+    }
+}
+
+impl Policy {
+    /// What matters are judged by, for the configuration in `path`.
+    pub(super) fn judgement(&self, path: &Path, report: &mut Report) -> Judgement {
+        let mut judgement = Judgement::built_in();
+        let mut toml =
+            |key: &str, named: &Option<PathBuf>, usual: &str, take: &mut dyn FnMut(&str) -> Result<(), Faults>| {
+                read(&format!("policy.{key}"), named.as_deref(), path, usual, take, report);
+            };
+        let found = &mut judgement;
+        toml("deadlines", &self.deadlines, "deadlines.toml", &mut |text| {
+            found.policy = judgement::policy(text)?;
+            Ok(())
+        });
+        toml("calendar", &self.calendar, "calendar-cn.toml", &mut |text| {
+            found.calendar = judgement::calendar(text)?;
+            Ok(())
+        });
+        toml("categories", &self.categories, "categories.toml", &mut |text| {
+            found.categories = judgement::categories(text)?;
+            Ok(())
+        });
+        let files = [
+            ("category_model", &self.category_model),
+            ("repeat_model", &self.repeat_model),
+            ("repeat_words", &self.repeat_words),
+        ];
+        for (key, named) in files {
+            let Some(named) = named else { continue };
+            let file = path.parent().unwrap_or(Path::new("")).join(named);
+            let taken = read_bytes(&file).and_then(|bytes| judgement.take(key, bytes));
+            if let Err(what) = taken {
+                report.fault(format!("policy.{key}"), format!("{} {what}", file.display()));
+            }
+        }
+        judgement
     }
 }
 

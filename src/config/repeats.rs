@@ -1,18 +1,28 @@
 //! `[repeats]`: the repeat index and shared limits.
 
-use super::values::text_value;
+use super::{Duration, values::text_value};
 use jiesu_connector::SecretRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{fmt, str::FromStr};
 
 /// The repeat index (重复诉求) and the limits that nodes share.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Repeats {
     /// The index, and what all nodes share (tokens, quotas): `memory:`, or Redis: `redis://…`, `rediss://…`,
     /// `redis-cluster://a,b,c`, `redis-sentinel://…` (as `env:NAME` or `file:PATH` when it carries a password).
     pub url: IndexUrl,
+    /// How far back an appeal is compared with earlier ones. A million tickets in it take less than a gigabyte.
+    pub window: Duration,
+    /// An incident that so many citizens join within an hour raises an alarm, and again each time it has doubled.
+    pub surge: u32,
+}
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Self { url: IndexUrl::default(), window: Duration::seconds(366 * 24 * 3600), surge: 5 }
+    }
 }
 
 /// The home of the repeat index. Its `Debug` shows no password.

@@ -1,6 +1,6 @@
 //! From a matter to its ticket.
 
-use super::{Issuer, NotNow};
+use super::{Issuer, NotNow, link::Link};
 use crate::{
     assembly::Matter,
     channels::Channel,
@@ -9,14 +9,21 @@ use crate::{
     files, reply,
     store::{Message, NewMedia, NewReply, NewTicket, Outcome},
     ticket::{self, AppellantRef, ChannelRef, HotlineRef, Piece, StoredFile, Ticket},
-    triage::Proposal,
+    triage::{self, Proposal},
 };
-use jiesu_connector::{Appeal, Appellant, Attachment, Kind, Location, PartType, Payload};
+use jiesu_connector::{Appeal, Appellant, Attachment, Location, PartType, Payload};
 use jiff::Timestamp;
+use serde_json::json;
 
 impl Issuer {
     /// The ticket of `matter`, with its event and the media that are still to be fetched.
-    pub(super) fn compose(&self, channel: &Channel, mut matter: Matter, proposal: Proposal) -> Result<Outcome, NotNow> {
+    pub(super) fn compose(
+        &self,
+        channel: &Channel,
+        mut matter: Matter,
+        proposal: Proposal,
+        link: Link,
+    ) -> Result<Outcome, NotNow> {
         let zone = &self.reviser.zone;
         let content = matter.content();
         let title = matter.first(|appeal| appeal.title.clone().filter(|title| !title.trim().is_empty()));
@@ -26,7 +33,7 @@ impl Issuer {
         let location = place(&matter);
         let who = matter.first(|appeal| is_known(&appeal.appellant).then(|| appeal.appellant.clone()));
         let origin = matter.first(|appeal| appeal.message.clone());
-        let flags = matter.flags();
+        let mut flags = matter.flags();
         let wants_receipt = matter.said.iter().any(|(_, appeal)| appeal.wants_receipt);
         let publish = matter.said.iter().any(|(_, appeal)| appeal.publish);
         let (mut files, mut transcript, mut media) = (Vec::new(), Vec::new(), Vec::new());
@@ -46,6 +53,9 @@ impl Issuer {
         let code = named.as_deref().unwrap_or(&message.hotline);
         let hotline = self.hotlines.get(code);
         let at = ticket::rfc3339(message.received_at, zone);
+        let unchecked = matches!(link, Link::Unchecked);
+        flags.extend(proposal.flags);
+        flags.extend(unchecked.then(|| "unchecked".to_owned()));
         let ticket = Ticket {
             schema: ticket::SCHEMA,
             number: message.number.to_string(),
@@ -58,7 +68,7 @@ impl Issuer {
             received_at: at.clone(),
             occurred_at,
             kind: proposal.kind,
-            category: None,
+            category: proposal.category,
             title: title.unwrap_or_else(|| ticket::title_of(&content)),
             content,
             demand,
@@ -69,31 +79,39 @@ impl Issuer {
             transcript,
             priority: proposal.priority,
             flags,
-            due: None,
+            due: proposal.due,
             repeat: None,
-            incident: None,
+            incident: link.incident(),
+            similar: link.similar(),
+            triage: proposal.triage,
             status: "accepted",
             publish,
             replies: Vec::new(),
         };
         // Written out once, for the store and for the event alike. It holds strings and numbers only, so it is JSON.
         let document = serde_json::value::to_raw_value(&ticket).map_err(|_| NotNow::Later)?;
-        let event = self.reviser.events.event(kind::CREATED, message.number, &at, &document, ());
+        let mut events = vec![self.reviser.events.event(kind::CREATED, message.number, &at, &document, ())];
+        events.extend(ticket.incident.as_ref().map(|incident| {
+            let change = json!({ "incident": incident.id, "size": incident.size, "reason": incident.reason });
+            self.reviser.events.event(kind::JOINED, message.number, &at, &document, change)
+        }));
         let new = NewTicket {
             number: message.number,
             code_hash: self.key.code_hash(message.number),
             channel: channel.id.to_string(),
             hotline: message.hotline.clone(),
-            kind: kind_name(ticket.kind),
+            kind: triage::name(ticket.kind),
             appellant: ticket.appellant.key.clone(),
             // Where they can ask or be answered under that name; elsewhere nobody looks for it.
             sender: message.sender.clone().filter(|_| channel.parts.converses || channel.parts.replier.is_some()),
             received_at: message.received_at,
             receipt: receipt(channel, message).filter(|_| wants_receipt),
             document: Box::<str>::from(document).into_string(),
+            joins: link.root(),
+            unchecked,
         };
         let messages = matter.messages();
-        Ok(Outcome::Ticket { messages, ticket: Box::new(new), events: vec![event], media })
+        Ok(Outcome::Ticket { messages, ticket: Box::new(new), events, media })
     }
 
     /// Keeps what came with the message, and notes what is still to be fetched.
@@ -152,7 +170,7 @@ impl Issuer {
 
     /// The same key for the same citizen whatever the channel: by phone number, else mail address, else the channel's
     /// own name for them. Somebody of whom nothing is known is nobody else.
-    fn citizen(&self, message: &Message, who: &Appellant) -> String {
+    pub(super) fn citizen(&self, message: &Message, who: &Appellant) -> String {
         let phone = who.phone.as_deref().map(normal_phone).filter(|phone| phone.len() >= 5);
         let identity = if let Some(phone) = phone {
             format!("tel:{phone}")
@@ -182,7 +200,7 @@ fn receipt(channel: &Channel, message: &Message) -> Option<NewReply> {
     })
 }
 
-fn is_known(who: &Appellant) -> bool {
+pub(super) fn is_known(who: &Appellant) -> bool {
     *who != Appellant::default()
 }
 
@@ -224,18 +242,6 @@ fn normal_phone(phone: &str) -> String {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     let bare = digits.strip_prefix("0086").or_else(|| digits.strip_prefix("86").filter(|rest| rest.len() >= 11));
     bare.map_or(digits.clone(), str::to_owned)
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Consultation => "consultation",
-        Kind::Help => "help",
-        Kind::Complaint => "complaint",
-        Kind::Report => "report",
-        Kind::Suggestion => "suggestion",
-        Kind::Praise => "praise",
-        Kind::Other => "other",
-    }
 }
 
 #[cfg(test)]

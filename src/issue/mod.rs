@@ -1,8 +1,12 @@
 //! Step 7, issue: a matter becomes a ticket and its event, in one transaction.
 
 mod compose;
+mod incidents;
+mod late;
 mod leave;
+mod link;
 mod pieces;
+mod repeat;
 mod supplement;
 mod thread;
 mod word;
@@ -10,23 +14,26 @@ mod word;
 use crate::{
     assembly::{self, Matter},
     channels::{Channel, Channels},
-    config::Hotlines,
+    config::{Hotlines, Judgement},
     files::Files,
-    number::ReceiptKey,
-    repeats,
+    number::{Number, ReceiptKey},
+    repeats::{Checked, Repeats},
     revise::Reviser,
     store::{Message, MessageId, Outcome, StoreError},
     triage,
 };
+pub use incidents::Incidents;
+
 use futures_util::FutureExt;
-use jiesu_connector::{Appeal, Intent, Payload};
+use jiesu_connector::{Appeal, Intent, Payload, Words};
 use jiff::Timestamp;
+use link::Link;
 use pieces::Wholes;
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -63,6 +70,18 @@ pub struct Issuer {
     pub arrived: Arc<Notify>,
     /// Told of media to fetch.
     pub media_due: Arc<Notify>,
+    /// Told of replies to send.
+    pub reply_due: Arc<Notify>,
+    /// The repeat index.
+    pub repeats: Arc<Repeats>,
+    /// How incidents grow.
+    pub incidents: Arc<Incidents>,
+    /// What was decided of messages that wait for another round.
+    pub decided: Arc<Decided>,
+    /// What matters are judged by.
+    pub judgement: Arc<Judgement>,
+    /// What is said to citizens.
+    pub words: Words,
     /// When a round was last completed, milliseconds since 1970: a line that stands still is seen.
     pub alive_at: Arc<AtomicI64>,
 }
@@ -71,6 +90,8 @@ pub struct Issuer {
 enum NotNow {
     /// Something else has to happen first.
     Later,
+    /// What was decided in this round has to be stored first.
+    AfterOthers,
     /// The store cannot read.
     Store(StoreError),
 }
@@ -78,6 +99,35 @@ enum NotNow {
 impl From<StoreError> for NotNow {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+/// Decisions that are remembered at most.
+const MOST_DECIDED: usize = 4_096;
+
+/// What the repeat index said of messages that wait for another round: they are in the index already, and are not asked
+/// about twice.
+#[derive(Default)]
+pub struct Decided(Mutex<HashMap<Number, (usize, Checked)>>);
+
+impl Decided {
+    /// Of a matter of so many messages.
+    fn get(&self, number: Number, messages: usize) -> Option<Checked> {
+        let decided = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        decided.get(&number).filter(|(of, _)| *of == messages).map(|(_, checked)| checked.clone())
+    }
+
+    fn put(&self, number: Number, messages: usize, checked: Checked) {
+        let mut decided = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if decided.len() >= MOST_DECIDED {
+            decided.clear();
+        }
+        decided.insert(number, (messages, checked));
+    }
+
+    fn forget(&self, numbers: &[Number]) {
+        let mut decided = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        numbers.iter().for_each(|number| _ = decided.remove(number));
     }
 }
 
@@ -91,6 +141,7 @@ struct Round {
 impl Issuer {
     /// Makes tickets of what waits and of what comes, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
+        self.prepare(stop.clone());
         let mut after = MessageId(0);
         let mut skipped = false;
         // Messages still to be taken one at a time: one of them failed the transaction of all.
@@ -119,6 +170,9 @@ impl Issuer {
                 Ok(None) => {
                     after = MessageId(0);
                     alone = 0;
+                    if let Err(error) = self.catch_up().await {
+                        tracing::warn!(%error, "looking for repeats later waits for the store");
+                    }
                     self.wait(std::mem::take(&mut skipped)).await
                 }
                 Err(StoreError::Failed(_)) if alone == 0 => {
@@ -165,9 +219,15 @@ impl Issuer {
                 true if !conversations.insert(message.number) => continue,
                 true => store.conversation(message.number).await?,
             };
-            match self.decide(said).await {
+            let mut decided = self.decide(said.clone()).await;
+            // What it belongs to is not stored yet, or is about to change: first that, then this.
+            if !outcomes.is_empty() && comes_after(&decided, &outcomes) {
+                skipped |= self.store(std::mem::take(&mut outcomes)).await?;
+                decided = self.decide(said).await;
+            }
+            match decided {
                 Ok(decided) => outcomes.extend(decided),
-                Err(NotNow::Later) => skipped = true,
+                Err(NotNow::Later | NotNow::AfterOthers) => skipped = true,
                 Err(NotNow::Store(error)) => return Err(error),
             }
         }
@@ -198,19 +258,41 @@ impl Issuer {
 
     /// Tells whether something was left for another round.
     async fn store(&self, outcomes: Vec<Outcome>) -> Result<bool, StoreError> {
-        let (mut issued, mut quarantined, mut media) = (0, 0, false);
+        let (mut issued, mut repeated, mut quarantined, mut media, mut reply) = (0, 0, 0, false, false);
+        let mut numbers = Vec::with_capacity(outcomes.len());
         for outcome in &outcomes {
             match outcome {
-                Outcome::Ticket { media: files, .. } => {
+                Outcome::Ticket { media: files, ticket, .. } => {
+                    numbers.push(ticket.number);
                     issued += 1;
                     media |= !files.is_empty();
                 }
                 Outcome::Quarantine { .. } => quarantined += 1,
                 Outcome::Supplement { change, .. } => media |= !change.media.is_empty(),
+                Outcome::Repeat { change, number, .. } => {
+                    numbers.push(*number);
+                    repeated += 1;
+                    media |= !change.media.is_empty();
+                    reply |= change.reply.is_some();
+                }
                 Outcome::Noted { .. } => {}
             }
         }
-        let left = self.reviser.store.issue(outcomes).await?;
+        let left = match self.reviser.store.issue(outcomes).await {
+            Ok(left) => left,
+            Err(error) => {
+                self.incidents.forget();
+                return Err(error);
+            }
+        };
+        match left {
+            0 => self.decided.forget(&numbers),
+            _ => self.incidents.forget(),
+        }
+        metrics::counter!("jiesu_repeats_total").increment(repeated);
+        if reply {
+            self.reply_due.notify_one();
+        }
         metrics::counter!("jiesu_issued_total").increment(issued);
         metrics::counter!("jiesu_quarantined_total").increment(quarantined);
         if media {
@@ -276,18 +358,19 @@ impl Issuer {
     }
 
     async fn ticket(&self, channel: &Arc<Channel>, matter: Matter) -> Result<Outcome, NotNow> {
-        // Nothing is linked yet, and there is no way to say that something is.
-        if let Some(repeat) = repeats::find(&matter) {
-            match repeat {}
-        }
-        let proposal = triage::propose(&matter);
+        let link = match self.link(&matter).await? {
+            Link::Repeat(row, decision) => return self.repeat(channel, matter, &row, &decision),
+            link => link,
+        };
+        let Some(at) = matter.said.first().map(|(message, _)| message.received_at) else { return Err(NotNow::Later) };
+        let proposal = triage::propose(&self.judgement, &matter, at, &self.reviser.zone);
         let mut attachments = matter.said.iter().flat_map(|(_, appeal)| &appeal.attachments);
         if !attachments.any(|attachment| matches!(attachment.payload, Payload::Inline(_))) {
-            return self.compose(channel, matter, proposal);
+            return self.compose(channel, matter, proposal, link);
         }
         // Attachments are written and synced: not on a thread that others wait for.
         let (issuer, channel) = (self.clone(), channel.clone());
-        let composed = tokio::task::spawn_blocking(move || issuer.compose(&channel, matter, proposal)).await;
+        let composed = tokio::task::spawn_blocking(move || issuer.compose(&channel, matter, proposal, link)).await;
         composed.unwrap_or_else(|failed| match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(NotNow::Later),
@@ -305,4 +388,21 @@ impl Issuer {
 
 fn quarantine(message: MessageId, reason: String) -> Outcome {
     Outcome::Quarantine { message, reason, at: Timestamp::now() }
+}
+
+/// It needs what is not stored yet, or changes a ticket that another outcome changes.
+fn comes_after(decided: &Result<Vec<Outcome>, NotNow>, others: &[Outcome]) -> bool {
+    match decided {
+        Err(NotNow::AfterOthers) => true,
+        Ok(decided) => decided.iter().any(|outcome| match outcome {
+            Outcome::Repeat { change, .. } => others.iter().any(|other| match other {
+                Outcome::Repeat { change: earlier, .. } | Outcome::Supplement { change: earlier, .. } => {
+                    earlier.number == change.number
+                }
+                _ => false,
+            }),
+            _ => false,
+        }),
+        Err(_) => false,
+    }
 }

@@ -90,6 +90,14 @@ impl Redis {
         self.attempt::<String>(&cmd("PING"), Harm::None).await.map(drop).map_err(SharedError)
     }
 
+    /// Asks for something that may not be asked twice; for the repeat index.
+    ///
+    /// # Errors
+    /// Why Redis does not answer, in words.
+    pub(crate) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, SharedError> {
+        self.ask(command, Harm::Some).await
+    }
+
     async fn ask<T: FromRedisValue>(&self, command: &Cmd, twice: Harm) -> Result<T, SharedError> {
         let outcome = self.attempt(command, twice).await;
         self.note(outcome.as_ref().err());

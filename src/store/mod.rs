@@ -5,11 +5,13 @@
 //! claimed by [`Store::lease`], and tickets are changed by compare-and-swap on their version.
 
 mod fates;
+mod links;
 mod seen;
 pub mod sqlite;
 mod types;
 
 pub use fates::*;
+pub use links::*;
 pub use seen::*;
 pub use types::*;
 
@@ -128,6 +130,29 @@ pub trait Store: EventLog {
     /// Replaces a ticket if it still has `version`, and appends the events; false if it has changed meanwhile.
     /// With `update`, a core's update id is remembered in the same transaction.
     async fn change_ticket(&self, change: TicketChange) -> Result<Changed>;
+
+    // --- repeats and incidents ---
+
+    /// Tickets after `number`, oldest first: to build an index anew.
+    async fn tickets_from(&self, number: Number, limit: usize) -> Result<Vec<TicketRow>>;
+
+    /// The tickets of the incident that began with `root`, at most `limit`, newest first.
+    async fn members(&self, root: Number, limit: usize) -> Result<Vec<Member>>;
+
+    /// Puts a ticket to the incident that began with `root`; without one, takes it out of any.
+    async fn set_member(&self, number: Number, root: Option<Number>) -> Result<()>;
+
+    /// Tickets that the repeat index has not been asked about, oldest first.
+    async fn unchecked(&self, limit: usize) -> Result<Vec<TicketRow>>;
+
+    /// The index has been asked about this ticket.
+    async fn checked(&self, number: Number) -> Result<()>;
+
+    /// The ticket that the repeat of this number counts to; an operator's undoing of it is `Some(None)`.
+    async fn repeat_of(&self, number: Number) -> Result<Option<Option<Number>>>;
+
+    /// Undoes a repeat: its messages come back into the line, to become a ticket of their own. False if there is none.
+    async fn undo_repeat(&self, number: Number) -> Result<bool>;
 
     // --- replies and media ---
 

@@ -118,6 +118,18 @@ pub enum Outcome {
         /// What its channel still has.
         media: Vec<NewMedia>,
     },
+    /// The same citizen's same matter again (重复诉求): it counts to a ticket that is there, which must not have changed
+    /// meanwhile, and gets none of its own.
+    Repeat {
+        /// The messages.
+        messages: Vec<MessageId>,
+        /// The number on their receipt.
+        number: Number,
+        /// What is kept of its status code.
+        code_hash: [u8; 16],
+        /// What it does to the ticket.
+        change: Box<TicketChange>,
+    },
     /// It belongs to a ticket that is there, which must not have changed meanwhile.
     Supplement {
         /// The message.
@@ -182,6 +194,10 @@ pub struct NewTicket {
     pub receipt: Option<NewReply>,
     /// The ticket as JSON.
     pub document: String,
+    /// The first ticket of the incident that it joins.
+    pub joins: Option<Number>,
+    /// The repeat index could not be asked: it is to be looked for later.
+    pub unchecked: bool,
 }
 
 /// A photo or recording that the channel still has.

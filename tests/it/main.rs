@@ -16,6 +16,7 @@ mod house;
 mod power_cut;
 mod receipts;
 mod refusals;
+mod repeats;
 mod restart;
 mod shim;
 mod sms;

@@ -69,6 +69,8 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
             received_at: message.received_at,
             receipt: None,
             document: "{}".into(),
+            joins: None,
+            unchecked: false,
         };
         Outcome::Ticket { messages: vec![message.id], ticket: Box::new(ticket), events, media: Vec::new() }
     });

@@ -134,6 +134,8 @@ mod tests {
             received_at: Timestamp::UNIX_EPOCH,
             receipt: None,
             document: "{}".into(),
+            joins: None,
+            unchecked: false,
         };
         let messages = messages.iter().map(|message| message.id).collect();
         Outcome::Ticket { messages, ticket: Box::new(ticket), events: Vec::new(), media: Vec::new() }

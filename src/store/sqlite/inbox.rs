@@ -109,11 +109,41 @@ fn redelivery(connection: &Connection, message: &NewMessage, first: MessageId) -
 pub(super) enum Counter {
     Ticketed,
     Supplement,
+    /// Of the same citizen's same matter: counted to an earlier ticket.
+    Repeat,
     Redelivery,
     /// Refused: no message was kept.
     Refused,
     /// Kept, but neither a ticket nor part of one.
     Noted,
+}
+
+impl Counter {
+    fn column(&self) -> &'static str {
+        match self {
+            Self::Ticketed => "ticketed",
+            Self::Supplement => "supplement",
+            Self::Repeat => "repeat",
+            Self::Redelivery => "redelivery",
+            Self::Refused => "refused",
+            Self::Noted => "noted",
+        }
+    }
+}
+
+/// Takes back what was counted.
+pub(super) fn uncount(
+    connection: &Connection,
+    day: u32,
+    channel: &str,
+    hotline: &str,
+    counter: Counter,
+    by: u64,
+) -> rusqlite::Result<()> {
+    let column = counter.column();
+    let sql =
+        format!("UPDATE tally SET {column} = max(0, {column} - ?4) WHERE day = ?1 AND channel = ?2 AND hotline = ?3");
+    connection.prepare_cached(&sql)?.execute(params![day, channel, hotline, by as i64]).map(drop)
 }
 
 pub(super) fn count(
@@ -124,13 +154,7 @@ pub(super) fn count(
     counter: Counter,
     by: u64,
 ) -> rusqlite::Result<()> {
-    let column = match counter {
-        Counter::Ticketed => "ticketed",
-        Counter::Supplement => "supplement",
-        Counter::Redelivery => "redelivery",
-        Counter::Refused => "refused",
-        Counter::Noted => "noted",
-    };
+    let column = counter.column();
     let sql = format!(
         "INSERT INTO tally (day, channel, hotline, {column}) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (day, channel, hotline) DO UPDATE SET {column} = {column} + excluded.{column}"

@@ -8,6 +8,7 @@ mod handle;
 mod inbox;
 mod keeper;
 mod keys;
+mod links;
 mod lock;
 mod log;
 mod open;
@@ -29,8 +30,8 @@ pub use open::{OpenError, inspect};
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
-    LatestProgress, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Reach, Reported, Requeue, Result,
-    Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
+    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Reach, Reported, Requeue,
+    Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -254,6 +255,35 @@ impl Store for SqliteStore {
 
     async fn change_ticket(&self, mut change: TicketChange) -> Result<Changed> {
         self.write(move |connection| tickets::change(connection, &mut change)).await
+    }
+
+    async fn tickets_from(&self, number: Number, limit: usize) -> Result<Vec<TicketRow>> {
+        self.readers.read(move |connection| links::tickets_from(connection, number, limit)).await
+    }
+
+    async fn members(&self, root: Number, limit: usize) -> Result<Vec<Member>> {
+        self.readers.read(move |connection| links::members(connection, root, limit)).await
+    }
+
+    async fn set_member(&self, number: Number, root: Option<Number>) -> Result<()> {
+        self.write(move |connection| links::set(connection, number, root)).await
+    }
+
+    async fn unchecked(&self, limit: usize) -> Result<Vec<TicketRow>> {
+        self.readers.read(move |connection| links::unchecked(connection, limit)).await
+    }
+
+    async fn checked(&self, number: Number) -> Result<()> {
+        self.write(move |connection| links::checked(connection, number)).await
+    }
+
+    async fn repeat_of(&self, number: Number) -> Result<Option<Option<Number>>> {
+        let found = self.readers.read(move |connection| links::repeat(connection, number)).await?;
+        Ok(found.map(|(ticket, _)| ticket))
+    }
+
+    async fn undo_repeat(&self, number: Number) -> Result<bool> {
+        self.write(move |connection| links::undo_repeat(connection, number)).await
     }
 
     async fn due_replies(&self, now: Timestamp, limit: usize) -> Result<Vec<DueReply>> {

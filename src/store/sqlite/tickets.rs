@@ -3,7 +3,7 @@
 use super::{
     handle::Handle,
     inbox::{self, Counter},
-    log, outbox, receipts, reports,
+    links, log, outbox, receipts, reports,
 };
 use crate::{
     number::Number,
@@ -35,10 +35,25 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                 if let Some(receipt) = &ticket.receipt {
                     receipts::add(connection, ticket.number, receipt)?;
                 }
+                links::note(connection, ticket.number, ticket.joins, ticket.unchecked)?;
                 let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
                 let counts = counted.entry(row).or_default();
                 counts.0 += 1;
                 counts.1 += messages.len() as u64 - 1;
+            }
+            Outcome::Repeat { messages, number, code_hash, change } => {
+                let Some(first) = messages.first() else { continue };
+                // The ticket first: with the messages taken, there would be no way back.
+                if version(connection, change.number)? != Some(change.version)
+                    || !take_all(connection, *number, messages)?
+                {
+                    left += 1;
+                    continue;
+                }
+                self::change(connection, change)?;
+                links::add_repeat(connection, *number, change.number, code_hash)?;
+                let (number, channel, hotline) = origin(connection, *first)?;
+                inbox::count(connection, number.day, &channel, &hotline, Counter::Repeat, messages.len() as u64)?;
             }
             Outcome::Supplement { message, change } => {
                 if is_pending(connection, *message)? && self::change(connection, change)? == Changed::Done {
@@ -79,6 +94,11 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
         Ok::<(), rusqlite::Error>(())
     })?;
     Ok(left)
+}
+
+fn version(connection: &Connection, number: Number) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT version FROM ticket WHERE number = ?1";
+    connection.prepare_cached(sql)?.query_row([number.to_key()], |row| row.get(0)).optional()
 }
 
 /// False if there is a ticket of this number.
@@ -146,9 +166,9 @@ fn origin(connection: &Connection, message: MessageId) -> rusqlite::Result<(Numb
         .query_row([message.0], |row| Ok((Number::from_key(row.get(0)?), row.get(1)?, row.get(2)?)))
 }
 
-const COLUMNS: &str = "number, version, code_hash, channel, sender, status, document";
+pub(super) const COLUMNS: &str = "number, version, code_hash, channel, sender, status, document";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<TicketRow> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<TicketRow> {
     Ok(TicketRow {
         number: Number::from_key(row.get(0)?),
         version: row.get(1)?,
@@ -180,6 +200,12 @@ pub(super) fn of_sender(
 pub(super) fn known(connection: &Connection, number: Number) -> rusqlite::Result<Known> {
     if let Some(ticket) = ticket(connection, number)? {
         return Ok(Known::Ticket(Box::new(ticket)));
+    }
+    // A repeat is looked up by its own number and code, and shows the ticket that it counts to.
+    if let Some((Some(counted_to), code_hash)) = links::repeat(connection, number)?
+        && let Some(ticket) = ticket(connection, counted_to)?
+    {
+        return Ok(Known::Ticket(Box::new(TicketRow { code_hash, ..ticket })));
     }
     let sql = "SELECT received_at FROM message WHERE id IN
                  (SELECT message FROM pending WHERE number = ?1

@@ -24,6 +24,9 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { table: "folded", columns: "ri" },
     Shape { table: "tally", columns: "ittiiiiii" },
     Shape { table: "ticket", columns: "ribtttttoit" },
+    Shape { table: "repeat", columns: "rib" },
+    Shape { table: "member", columns: "iiti" },
+    Shape { table: "unchecked", columns: "r" },
     Shape { table: "reply", columns: "ritttttiiio" },
     Shape { table: "media", columns: "ittttii" },
     Shape { table: "unreachable", columns: "tti" },
@@ -86,6 +89,9 @@ impl Shape {
                 }
             }
             "conversation" => number(&values[2]) && time(&values[3]) && time(&values[4]),
+            "repeat" => number(&values[0]) && (integer(&values[1]) == 0 || number(&values[1])) && digest(&values[2]),
+            "member" => number(&values[0]) && number(&values[1]) && time(&values[3]),
+            "unchecked" => number(&values[0]),
             "reply" => positive(&values[0]) && number(&values[1]) && integer(&values[7]) >= 0,
             "piece" => digest(&values[0]) && number(&values[3]) && digest(&values[4]) && time(&values[6]),
             "reply_message" => positive(&values[2]),

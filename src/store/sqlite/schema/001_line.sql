@@ -91,6 +91,28 @@ CREATE TABLE ticket (
 ) STRICT;
 CREATE INDEX ticket_sender ON ticket (channel, sender) WHERE sender IS NOT NULL;
 
+-- Repeats: the same citizen's same matter again, counted to a ticket. They have a number and a code, and no ticket.
+CREATE TABLE repeat (
+    number    INTEGER PRIMARY KEY,
+    ticket    INTEGER NOT NULL,         -- 0: an operator has undone it
+    code_hash BLOB NOT NULL
+) STRICT;
+
+-- The tickets of an incident, named by its first one.
+CREATE TABLE member (
+    incident INTEGER NOT NULL,
+    number   INTEGER NOT NULL,
+    citizen  TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (incident, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX member_number ON member (number);
+
+-- Tickets that the repeat index has not been asked about.
+CREATE TABLE unchecked (
+    number INTEGER PRIMARY KEY
+) STRICT;
+
 -- Answers on their way to citizens.
 CREATE TABLE reply (
     id        INTEGER PRIMARY KEY,

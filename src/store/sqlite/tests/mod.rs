@@ -112,6 +112,8 @@ pub(super) fn ticket(message: MessageId, number: Number, text: &str) -> Outcome 
         received_at: now(),
         receipt: None,
         document: document(number, text),
+        joins: None,
+        unchecked: false,
     };
     Outcome::Ticket {
         messages: vec![message],

@@ -1,0 +1,108 @@
+//! The index in this process, and what any home of it offers.
+
+use crate::{
+    postings::{self, BUCKETS},
+    record::{PLACED_AT, Record},
+};
+use std::collections::VecDeque;
+
+/// What an index has under the keys of an appeal.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gathered {
+    /// The place in the index that the appeal got.
+    pub id: u32,
+    /// A bucket for each key, as it was before.
+    pub buckets: Vec<Vec<u8>>,
+}
+
+/// Where an appeal belongs, found after it was put into the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// Its place in the index.
+    pub id: u32,
+    /// The ticket it counts to.
+    pub ticket: i64,
+    /// The first ticket of its incident.
+    pub root: i64,
+}
+
+/// The index in memory: some 600 bytes an appeal.
+#[derive(Debug)]
+pub struct MemoryHome {
+    buckets: Vec<Vec<u8>>,
+    /// From the oldest that is kept on.
+    records: VecDeque<(i64, Box<[u8]>)>,
+    first: u32,
+}
+
+impl Default for MemoryHome {
+    fn default() -> Self {
+        Self { buckets: vec![Vec::new(); BUCKETS], records: VecDeque::new(), first: 1 }
+    }
+}
+
+impl MemoryHome {
+    /// Puts an appeal into the index, and tells what it had under the appeal's keys.
+    pub fn gather(&mut self, keys: &[(u16, u16)], at: i64, record: &[u8]) -> Gathered {
+        let id = self.first.wrapping_add(self.records.len() as u32);
+        self.records.push_back((at, record.into()));
+        let mut before = Vec::with_capacity(keys.len());
+        for (bucket, tag) in keys {
+            let Some(bucket) = self.buckets.get_mut(usize::from(*bucket)) else { continue };
+            before.push(bucket.clone());
+            if bucket.capacity() - bucket.len() < postings::POSTING {
+                // Grows by a quarter, not to the double: there are many, and most are small.
+                bucket.reserve_exact((bucket.len() / 4).max(2 * postings::POSTING));
+            }
+            bucket.extend(postings::posting(*tag, id));
+            postings::cut(bucket);
+        }
+        Gathered { id, buckets: before }
+    }
+
+    /// The records at these places, where there still are such.
+    pub fn records(&self, ids: &[u32]) -> Vec<Option<Record>> {
+        ids.iter()
+            .map(|id| self.records.get(self.index(*id)?).and_then(|(_, bytes)| Record::from_bytes(bytes)))
+            .collect()
+    }
+
+    /// Notes where an appeal belongs.
+    pub fn place(&mut self, placed: Placed) {
+        let bytes = Record::placed(placed.ticket, placed.root);
+        let Some((_, record)) = self.index(placed.id).and_then(|index| self.records.get_mut(index)) else { return };
+        if let Some(place) = record.get_mut(PLACED_AT..PLACED_AT + bytes.len()) {
+            place.copy_from_slice(&bytes);
+        }
+    }
+
+    /// Forgets what was received before `at`, seconds since 1970.
+    pub fn forget(&mut self, at: i64) {
+        while self.records.front().is_some_and(|(received, _)| *received < at) {
+            self.records.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+    }
+
+    /// How many appeals it holds.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let records: usize = self.records.iter().map(|(_, record)| record.len()).sum();
+        let slots = self.records.capacity() * size_of::<(i64, Box<[u8]>)>() + self.buckets.len() * size_of::<Vec<u8>>();
+        records + slots + self.buckets.iter().map(Vec::capacity).sum::<usize>()
+    }
+
+    fn index(&self, id: u32) -> Option<usize> {
+        let index = id.wrapping_sub(self.first) as usize;
+        (index < self.records.len()).then_some(index)
+    }
+}

@@ -1,0 +1,183 @@
+//! What a text names: places, organisations, administrative areas, numbers.
+
+use crate::{fold::is_han, grams::Gram};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+/// What kind of name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Class {
+    /// An estate, a building, a square.
+    Estate = 0,
+    /// A road or line of transport.
+    Road = 1,
+    /// A town, village, neighbourhood.
+    Town = 2,
+    /// A school.
+    School = 3,
+    /// A company, shop, hospital, works.
+    Organisation = 4,
+    /// A city, district, county.
+    Area = 5,
+    /// A number, with its unit.
+    Number = 6,
+}
+
+impl Class {
+    /// The class of this number.
+    pub(crate) fn of(number: u8) -> Option<Self> {
+        use Class::{Area, Estate, Number, Organisation, Road, School, Town};
+        [Estate, Road, Town, School, Organisation, Area, Number].get(usize::from(number)).copied()
+    }
+
+    /// What stands somewhere and has a name of its own.
+    pub(crate) fn is_named(self) -> bool {
+        !matches!(self, Self::Area | Self::Number)
+    }
+}
+
+/// Endings of names by class; of two that fit, the longer one counts.
+const ENDINGS: [(Class, &str); 5] = [
+    (
+        Class::Estate,
+        "小区 花园 家园 嘉园 佳园 公寓 山庄 广场 大厦 公馆 楼盘 项目 名城 新城 国际 公园 苑 府 湾 庭 郡 园 城",
+    ),
+    (Class::Road, "大道 号线 高速 国道 隧道 路口 路 街 巷 桥"),
+    (Class::Town, "街道 社区 镇 乡 村 组"),
+    (Class::School, "幼儿园 小学 中学 大学 学院 学校"),
+    (Class::Organisation, "公司 集团 医院 酒店 超市 市场 工地 银行 物业 平台 餐厅 宾馆 ktv 厂 店 网 站 吧"),
+];
+
+/// Endings by their first character, longest first.
+type Endings = HashMap<char, Vec<(Vec<char>, Class)>>;
+
+static BY_FIRST: LazyLock<Endings> = LazyLock::new(|| {
+    let mut by_first = Endings::new();
+    for (class, endings) in ENDINGS {
+        for ending in endings.split(' ') {
+            let ending: Vec<char> = ending.chars().collect();
+            let Some(first) = ending.first().copied() else { continue };
+            by_first.entry(first).or_default().push((ending, class));
+        }
+    }
+    by_first.values_mut().for_each(|endings| endings.sort_by_key(|(ending, _)| std::cmp::Reverse(ending.len())));
+    by_first
+});
+
+/// `NOT_NAMES`, quickly asked.
+static NO_NAME: LazyLock<HashSet<char>> = LazyLock::new(|| NOT_NAMES.chars().collect());
+
+/// Before an ending, these are no part of a name.
+const NOT_NAMES: &str = "的在是和与到从于了我们你他她它这那该此本各某每个一些有无为把被将让对向往去来过及或等也都很不没位位所住处边旁附近内外上下里中前后间其两";
+
+/// One name in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    /// What kind.
+    pub class: Class,
+    /// Its telling part: the two characters before its ending, or the whole number.
+    pub core: Gram,
+    /// Where in the text, in characters.
+    pub at: usize,
+    /// Where it ends, with its ending.
+    pub end: usize,
+}
+
+/// The text without administrative areas by code, and what it names.
+pub fn names(folded: &[char]) -> (Vec<char>, Vec<Name>) {
+    let mut rest = Vec::with_capacity(folded.len());
+    let mut names = Vec::new();
+    let mut index = 0;
+    while index < folded.len() {
+        match area_code(&folded[index..]) {
+            Some(length) => {
+                names.push(Name {
+                    class: Class::Area,
+                    core: Gram::of(&folded[index..index + length]),
+                    at: rest.len(),
+                    end: rest.len(),
+                });
+                index += length;
+            }
+            None => {
+                rest.push(folded[index]);
+                index += 1;
+            }
+        }
+    }
+    numbers(&rest, &mut names);
+    endings(&rest, &mut names);
+    (rest, names)
+}
+
+/// The areas that a text names by code, each once.
+pub(crate) fn area_codes(folded: &[char]) -> Vec<String> {
+    let mut codes = Vec::new();
+    let mut index = 0;
+    while index < folded.len() {
+        let length = area_code(&folded[index..]);
+        codes.extend(length.map(|length| folded[index..index + length].iter().collect::<String>()));
+        index += length.unwrap_or(1);
+    }
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+/// Whether `letter` could stand in a name, right before its core.
+pub(crate) fn continues_name(letter: char) -> bool {
+    is_han(letter) && !NO_NAME.contains(&letter)
+}
+
+/// `a市`, `a7县`: places as codes.
+fn area_code(letters: &[char]) -> Option<usize> {
+    if !letters.first()?.is_ascii_lowercase() {
+        return None;
+    }
+    let digits = letters[1..].iter().take_while(|letter| letter.is_ascii_digit()).count().min(3);
+    matches!(letters.get(1 + digits), Some('市' | '区' | '县' | '镇' | '乡')).then_some(digits + 2)
+}
+
+fn numbers(letters: &[char], names: &mut Vec<Name>) {
+    let mut index = 0;
+    while index < letters.len() {
+        let length = letters[index..].iter().take_while(|letter| letter.is_ascii_digit() || **letter == '.').count();
+        if length > 0 {
+            let unit = letters.get(index + length).copied();
+            let year = unit == Some('年') || unit == Some('月') || unit == Some('日') || unit == Some('点');
+            if !year && (length > 1 || matches!(unit, Some('栋' | '路' | '号' | '期' | '万'))) {
+                let end = (index + length + 1).min(letters.len());
+                names.push(Name { class: Class::Number, core: Gram::of(&letters[index..end]), at: index, end });
+            }
+        }
+        index += length.max(1);
+    }
+}
+
+fn endings(letters: &[char], names: &mut Vec<Name>) {
+    let mut index = 2;
+    // Where the last ending ended: `家园` in `海棠家园小区` is no name of its own.
+    let mut last = 0;
+    while let (Some(letter), Some(core)) =
+        (letters.get(index), index.checked_sub(2).and_then(|from| letters.get(from..index)))
+    {
+        let endings = BY_FIRST.get(letter).map_or(&[][..], Vec::as_slice);
+        let Some((ending, class)) =
+            endings.iter().find(|(ending, _)| letters.get(index..).is_some_and(|rest| rest.starts_with(ending)))
+        else {
+            index += 1;
+            continue;
+        };
+        let named = |letter: &char| (is_han(*letter) || letter.is_ascii_alphanumeric()) && !NO_NAME.contains(letter);
+        if index >= last + 2 && core.iter().all(named) {
+            names.push(Name { class: *class, core: Gram::of(core), at: index - 2, end: index + ending.len() });
+        }
+        index += ending.len();
+        if ending.len() > 1 {
+            last = index;
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What the index keeps of an appeal: some 400 bytes.
+
+use crate::{
+    digest::{Digest, Weighed, Weighty},
+    places::Class,
+};
+
+/// Kept grams of two and of three characters.
+const KEPT: [usize; 2] = [42, 21];
+const MOST_SUBJECT: usize = 20;
+const MOST_NAMES: usize = 12;
+/// Rarity and weight are kept in steps of this.
+const STEP: f32 = 1.0 / 20.0;
+
+/// The form of the bytes; another form is not read.
+const FORM: u8 = 1;
+const HEAD: usize = 1 + 8 * 5 + 4 + 2 + 3;
+
+/// What the index keeps of an appeal.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record {
+    /// The number on its receipt, as the store keys it.
+    pub number: i64,
+    /// The ticket that it counts to; its own number, unless it repeats another.
+    pub ticket: i64,
+    /// The first ticket of its incident; its own, unless it joined one.
+    pub root: i64,
+    /// When it was received, seconds since 1970.
+    pub at: i64,
+    /// Who speaks; 0 where nobody is known.
+    pub citizen: u64,
+    pub(crate) exact: u32,
+    pub(crate) length: u32,
+    pub(crate) grams: Vec<Weighed>,
+    pub(crate) subject: Vec<(u32, f32)>,
+    pub(crate) names: Vec<Weighty>,
+}
+
+impl Record {
+    /// Whether a gram or a name is known of it.
+    pub(crate) fn knows(&self, gram: u32) -> bool {
+        self.has(gram)
+            || self.subject.binary_search_by_key(&gram, |(gram, _)| *gram).is_ok()
+            || self.names.iter().any(|name| name.core == gram)
+    }
+
+    /// Whether a gram is among those kept of the whole text.
+    pub(crate) fn has(&self, gram: u32) -> bool {
+        self.grams.binary_search_by_key(&gram, |gram| gram.gram).is_ok()
+    }
+}
+
+/// Where `ticket` and `root` stand in the bytes.
+pub const PLACED_AT: usize = 9;
+
+impl Record {
+    /// What is kept of `digest`.
+    pub fn of(digest: &Digest) -> Self {
+        let mut kept = [0; 2];
+        let grams = digest.grams.iter().filter(|gram| {
+            let place = usize::from(gram.length == 3);
+            kept[place] += 1;
+            kept[place] <= KEPT[place]
+        });
+        let mut grams: Vec<Weighed> = grams.copied().collect();
+        grams.sort_unstable_by_key(|gram| gram.gram);
+        let mut subject = digest.subject.clone();
+        subject.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        subject.truncate(MOST_SUBJECT);
+        subject.sort_unstable_by_key(|(gram, _)| *gram);
+        Self {
+            number: digest.number,
+            ticket: digest.number,
+            root: digest.number,
+            at: digest.at,
+            citizen: digest.citizen,
+            exact: digest.exact,
+            length: digest.length,
+            grams,
+            subject,
+            names: digest.names.iter().copied().take(MOST_NAMES).collect(),
+        }
+    }
+
+    /// Its bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEAD + self.grams.len() * 5 + self.subject.len() * 4 + self.names.len() * 5);
+        bytes.push(FORM);
+        for number in [self.number, self.ticket, self.root, self.at] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(self.citizen.to_le_bytes());
+        bytes.extend(self.exact.to_le_bytes());
+        bytes.extend((self.length.min(65_535) as u16).to_le_bytes());
+        bytes.extend([self.grams.len() as u8, self.subject.len() as u8, self.names.len() as u8]);
+        for gram in &self.grams {
+            put_short(&mut bytes, gram.gram);
+            bytes.push(steps(gram.rarity));
+            // How often, beside how rare: the weight is their product.
+            let times = (gram.weight / gram.rarity.max(STEP) - 1.0) * 16.0;
+            bytes.push((times.round().clamp(0.0, 127.0) as u8) | if gram.named { 0x80 } else { 0 });
+        }
+        for (gram, rarity) in &self.subject {
+            put_short(&mut bytes, *gram);
+            bytes.push(steps(*rarity));
+        }
+        for name in &self.names {
+            put_short(&mut bytes, name.core);
+            bytes.push(steps(name.rarity));
+            bytes.push(name.class as u8 | if name.head { 0x80 } else { 0 });
+        }
+        bytes
+    }
+
+    /// Reads its bytes; `None` if they are none.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes.strip_prefix(&[FORM])?;
+        let mut numbers = [0i64; 4];
+        for number in &mut numbers {
+            *number = i64::from_le_bytes(take(&mut rest)?);
+        }
+        let citizen = u64::from_le_bytes(take(&mut rest)?);
+        let exact = u32::from_le_bytes(take(&mut rest)?);
+        let length = u32::from(u16::from_le_bytes(take(&mut rest)?));
+        let counts: [u8; 3] = take(&mut rest)?;
+        let mut record = Self {
+            number: numbers[0],
+            ticket: numbers[1],
+            root: numbers[2],
+            at: numbers[3],
+            citizen,
+            exact,
+            length,
+            grams: Vec::with_capacity(counts[0].into()),
+            subject: Vec::with_capacity(counts[1].into()),
+            names: Vec::with_capacity(counts[2].into()),
+        };
+        for _ in 0..counts[0] {
+            let (gram, [rare, times]) = (take_short(&mut rest)?, take(&mut rest)?);
+            let rarity = f32::from(rare) * STEP;
+            let weight = rarity * (1.0 + f32::from(times & 0x7f) / 16.0);
+            record.grams.push(Weighed { gram, rarity, weight, named: times & 0x80 != 0, length: 0 });
+        }
+        for _ in 0..counts[1] {
+            let (gram, [rare]) = (take_short(&mut rest)?, take(&mut rest)?);
+            record.subject.push((gram, f32::from(rare) * STEP));
+        }
+        for _ in 0..counts[2] {
+            let (core, [rare, class]) = (take_short(&mut rest)?, take(&mut rest)?);
+            let rarity = f32::from(rare) * STEP;
+            record.names.push(Weighty { class: Class::of(class & 0x7f)?, core, rarity, head: class & 0x80 != 0 });
+        }
+        Some(record)
+    }
+
+    /// The bytes of where an appeal belongs, to be written at [`PLACED_AT`].
+    pub fn placed(ticket: i64, root: i64) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        let (first, second) = bytes.split_at_mut(8);
+        first.copy_from_slice(&ticket.to_le_bytes());
+        second.copy_from_slice(&root.to_le_bytes());
+        bytes
+    }
+}
+
+fn steps(value: f32) -> u8 {
+    (value / STEP).round().clamp(0.0, 255.0) as u8
+}
+
+fn put_short(bytes: &mut Vec<u8>, value: u32) {
+    bytes.extend(value.to_le_bytes().into_iter().take(3));
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*taken)
+}
+
+fn take_short(bytes: &mut &[u8]) -> Option<u32> {
+    let [a, b, c] = take(bytes)?;
+    Some(u32::from_le_bytes([a, b, c, 0]))
+}

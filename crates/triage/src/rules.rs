@@ -1,0 +1,230 @@
+//! Rules that an auditor can read: which words make what of a matter, and why.
+
+use crate::{Calendar, Categories, Due, Linear, Mode, Policy};
+use jiesu_linking::fold;
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Deserialize;
+
+/// Of a text, so many characters are looked at.
+const MOST: usize = 2_000;
+/// Below this the model's category is no more than a guess, and none is proposed.
+const SURE: f32 = 0.3;
+
+/// A rule: these words make this of a matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Words {
+    /// What it is called in a reason.
+    pub name: String,
+    /// One of these words is there. `a+b`: both are.
+    pub any: Vec<String>,
+    /// None of these is.
+    pub none: Vec<String>,
+    /// Only for matters of these kinds.
+    pub kinds: Vec<String>,
+    /// Only in this mode.
+    pub mode: Option<Mode>,
+    /// Of `kinds`: the kind.
+    pub kind: Option<String>,
+    /// Of `priorities`: the level.
+    pub level: Option<u8>,
+    /// Of `flags`: the flag.
+    pub flag: Option<String>,
+    /// Of `categories`: the code.
+    pub category: Option<String>,
+}
+
+impl Words {
+    pub(crate) fn fault(&self, value: &str) -> Option<String> {
+        let given = match value {
+            "kind" => self.kind.is_some(),
+            "level" => self.level.is_some_and(|level| (1..=4).contains(&level)),
+            "flag" => self.flag.is_some(),
+            _ => self.category.is_some(),
+        };
+        match () {
+            () if self.name.trim().is_empty() => Some("it has no name".into()),
+            () if !given => Some(format!("it has no {value}{}", if value == "level" { " from 1 to 4" } else { "" })),
+            () if self.any.iter().chain(&self.none).any(|word| word.trim().is_empty()) => {
+                Some("a word is empty".into())
+            }
+            () => None,
+        }
+    }
+
+    /// The word by which it fits.
+    fn fits<'a>(&'a self, folded: &str, kind: &str, mode: Mode) -> Option<&'a str> {
+        if self.mode.is_some_and(|given| given != mode)
+            || !(self.kinds.is_empty() || self.kinds.iter().any(|given| given == kind))
+            || self.none.iter().any(|word| folded.contains(word.as_str()))
+        {
+            return None;
+        }
+        let there = |word: &&String| word.split('+').all(|part| folded.contains(part));
+        self.any.iter().find(there).map(String::as_str)
+    }
+}
+
+/// What the citizen and the channel said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Said<'a> {
+    /// The kind, if the citizen chose one.
+    pub kind: Option<&'a str>,
+    /// Title.
+    pub title: &'a str,
+    /// All words.
+    pub text: &'a str,
+    /// What is asked for.
+    pub demand: &'a str,
+}
+
+/// A value with its reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding<T> {
+    /// What is proposed.
+    pub value: T,
+    /// Why.
+    pub reason: String,
+}
+
+/// A first proposal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// As in a ticket.
+    pub kind: Finding<String>,
+    /// Code, name, likelihood, and who says so (`model`, `rule`); none if nobody is sure enough.
+    pub category: Option<Finding<(String, String, f32, &'static str)>>,
+    /// From 1 (at once) to 4.
+    pub level: Finding<u8>,
+    /// What to look out for.
+    pub flags: Vec<Finding<String>>,
+    /// Deadlines; the calendar's refusal where it does not reach so far.
+    pub due: Option<Result<Due, crate::BeyondCalendar>>,
+}
+
+impl Policy {
+    /// Proposes. The times are of `zone`, of a matter received `at`.
+    pub fn propose(
+        &self,
+        said: &Said<'_>,
+        (model, categories): (&Linear, &Categories),
+        (at, zone, calendar): (Timestamp, &TimeZone, &Calendar),
+    ) -> Proposal {
+        let folded: String =
+            fold(&format!("{}。{}。{}", said.title, said.text, said.demand)).chars().take(MOST).collect();
+        let kind = match said.kind {
+            Some(kind) => Finding { value: kind.to_owned(), reason: "诉求人自选".into() },
+            None => self.kind(&folded),
+        };
+        let level = self.level(&folded, &kind.value);
+        let category = self.category(said, &folded, &kind.value, model, categories);
+        let flags = self.flags.iter().filter_map(|rule| {
+            let word = rule.fits(&folded, &kind.value, self.mode)?;
+            Some(Finding { value: rule.flag.clone()?, reason: reason(rule, word) })
+        });
+        let mut flags: Vec<Finding<String>> = flags.collect();
+        flags.dedup_by(|a, b| a.value == b.value);
+        let term = self.terms().iter().find(|term| term.fits(level.value, &kind.value, self.mode));
+        let due = term.map(|term| term.due(at, zone, calendar));
+        Proposal { kind, category, level, flags, due }
+    }
+
+    fn kind(&self, folded: &str) -> Finding<String> {
+        let found = self.kinds.iter().find_map(|rule| {
+            let word = rule.fits(folded, "", self.mode)?;
+            Some(Finding { value: rule.kind.clone()?, reason: reason(rule, word) })
+        });
+        found.unwrap_or_else(|| Finding { value: "other".into(), reason: "无明确类型用语".into() })
+    }
+
+    fn level(&self, folded: &str, kind: &str) -> Finding<u8> {
+        let found = self.priorities.iter().filter_map(|rule| {
+            let word = rule.fits(folded, kind, self.mode)?;
+            Some(Finding { value: rule.level?, reason: reason(rule, word) })
+        });
+        let most = found.min_by_key(|finding| finding.value);
+        most.unwrap_or_else(|| match kind {
+            "consultation" | "praise" => Finding { value: 4, reason: "一般咨询或表扬".into() },
+            _ => Finding { value: 3, reason: "一般事项".into() },
+        })
+    }
+
+    fn category(
+        &self,
+        said: &Said<'_>,
+        folded: &str,
+        kind: &str,
+        model: &Linear,
+        categories: &Categories,
+    ) -> Option<Finding<(String, String, f32, &'static str)>> {
+        for rule in &self.categories {
+            let Some(word) = rule.fits(folded, kind, self.mode) else { continue };
+            let found = categories.iter().find(|category| Some(&category.code) == rule.category.as_ref());
+            if let Some(found) = found {
+                return Some(Finding {
+                    value: (found.code.clone(), found.name.clone(), 1.0, "rule"),
+                    reason: reason(rule, word),
+                });
+            }
+        }
+        let guess = model.guess(said.title, said.text).filter(|guess| guess.confidence >= SURE)?;
+        let found = categories.labelled(&guess.label)?;
+        let reason = format!("分类模型，把握 {:.0}%", guess.confidence * 100.0);
+        Some(Finding { value: (found.code.clone(), found.name.clone(), guess.confidence, "model"), reason })
+    }
+}
+
+fn reason(rule: &Words, word: &str) -> String {
+    format!("{}：提到“{}”", rule.name, word.replace('+', "”“"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn propose(text: &str) -> Proposal {
+        let policy = Policy::parse(include_str!("../../../config/deadlines.toml")).unwrap();
+        let calendar = Calendar::parse(include_str!("../../../config/calendar-cn.toml")).unwrap();
+        let categories = Categories::parse(include_str!("../../../config/categories.toml")).unwrap();
+        let model = Linear::from_bytes(include_bytes!("../../../config/categories.model")).unwrap();
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        let at = "2026-11-23T09:00:00+08:00".parse().unwrap();
+        policy.propose(&Said { text, ..Said::default() }, (&model, &categories), (at, &zone, &calendar))
+    }
+
+    #[test]
+    fn words_that_mean_danger_are_urgent_and_handed_over() {
+        let proposal = propose("楼下有人持刀伤人，快来人！");
+        assert_eq!(proposal.level.value, 1);
+        assert!(proposal.level.reason.contains("持刀"), "{}", proposal.level.reason);
+        assert!(proposal.flags.iter().any(|flag| flag.value == "handover_110"));
+    }
+
+    #[test]
+    fn the_instant_lane_takes_unpaid_wages_pollution_and_noise_at_night() {
+        for text in ["工地拖欠农民工工资三个月", "化工厂向河里偷排污水", "隔壁工地深夜施工噪音扰民"]
+        {
+            let proposal = propose(text);
+            assert_eq!(proposal.level.value, 2, "{text}");
+            assert!(proposal.flags.iter().any(|flag| flag.value == "instant"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_complaint_against_an_official_does_not_go_to_whom_it_is_about() {
+        let proposal = propose("举报村主任收受贿赂，侵吞扶贫款");
+        assert_eq!(proposal.kind.value, "report");
+        assert!(proposal.flags.iter().any(|flag| flag.value == "against_official"));
+    }
+
+    #[test]
+    fn what_is_ordinary_is_ordinary_and_says_so() {
+        let proposal = propose("请问公积金提取需要什么材料？");
+        assert_eq!((proposal.kind.value.as_str(), proposal.level.value), ("consultation", 4));
+        let proposal = propose("小区门口的路灯坏了一个星期，晚上看不见路。");
+        assert_eq!((proposal.kind.value.as_str(), proposal.level.value), ("complaint", 3));
+        assert!(proposal.flags.is_empty() && proposal.due.unwrap().is_ok());
+        let category = proposal.category.unwrap();
+        assert_eq!((category.value.1.as_str(), category.value.3), ("城乡建设", "model"));
+    }
+}

@@ -1,0 +1,239 @@
+//! Step 5, repeats (重复诉求): the same citizen again, or the same incident from others?
+//!
+//! [`jiesu_linking`] decides; here is where its index lives: in this process, or in Redis. Both keep the same bytes, so both
+//! give the same decisions.
+
+mod rebuild;
+mod redis;
+
+pub use rebuild::{Known, fill, rebuild, root_of};
+
+use crate::{
+    config::{Judgement, Loaded},
+    shared,
+};
+use jiesu_connector::SharedError;
+use jiesu_linking::{Appeal, Decision, Digest, Linker, MemoryHome, Placed, Record, Vocabulary};
+use jiff::Timestamp;
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+/// After the index did not answer, it is left alone for so long: appeals pass on unchecked instead of each waiting in turn.
+const REST_MS: i64 = 2_000;
+
+/// The repeat index, and what decides by it.
+pub struct Repeats {
+    linker: Mutex<Linker>,
+    home: Home,
+    /// Until then the index is not asked again, milliseconds since 1970.
+    away_until: AtomicI64,
+    /// The index has lost what it held.
+    lost: AtomicBool,
+}
+
+enum Home {
+    Memory(Box<Mutex<MemoryHome>>),
+    Redis(redis::RedisHome),
+}
+
+/// What came of looking.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The appeal's place in the index.
+    pub id: u32,
+    /// What was found.
+    pub decision: Decision,
+}
+
+/// The index cannot be asked now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the repeat index cannot be asked: {0}")]
+pub struct Away(pub String);
+
+impl From<SharedError> for Away {
+    fn from(error: SharedError) -> Self {
+        Self(error.0)
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Repeats {
+    /// The index as configured. The check has told of a URL that is none.
+    pub fn configured(loaded: &Loaded) -> Self {
+        let window = loaded.config.repeats.window.get();
+        let redis = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
+        match redis {
+            Some(redis) => Self::in_redis(&loaded.judgement, window, Arc::new(redis), "jiesu:repeats"),
+            None => Self::in_memory(&loaded.judgement, window),
+        }
+    }
+
+    /// An index in this process.
+    pub fn in_memory(judgement: &Judgement, window: Duration) -> Self {
+        Self::new(judgement, window, Home::Memory(Box::default()))
+    }
+
+    /// An index in Redis, under `prefix`.
+    pub fn in_redis(judgement: &Judgement, window: Duration, redis: Arc<shared::Redis>, prefix: &str) -> Self {
+        Self::new(judgement, window, Home::Redis(redis::RedisHome::new(redis, prefix, window)))
+    }
+
+    fn new(judgement: &Judgement, window: Duration, home: Home) -> Self {
+        let (away_until, lost) = (AtomicI64::new(0), AtomicBool::new(false));
+        Self { linker: linker(judgement, window), home, away_until, lost }
+    }
+
+    /// How far back it looks.
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(held(&self.linker).window.unsigned_abs())
+    }
+
+    /// As [`Self::check`], but an index that did not answer a moment ago is not asked.
+    ///
+    /// # Errors
+    /// [`Away`]
+    pub async fn check_if_there(&self, appeal: &Appeal<'_>) -> Result<Checked, Away> {
+        let now = Timestamp::now().as_millisecond();
+        if now < self.away_until.load(Ordering::Relaxed) {
+            return Err(Away("it did not answer a moment ago".into()));
+        }
+        let checked = self.check(appeal).await;
+        if checked.is_err() {
+            metrics::counter!("jiesu_unchecked_total").increment(1);
+            self.away_until.store(Timestamp::now().as_millisecond() + REST_MS, Ordering::Relaxed);
+        }
+        checked
+    }
+
+    /// Puts a ticket into the index that belongs there, and asks nothing.
+    ///
+    /// # Errors
+    /// [`Away`]
+    pub async fn put(&self, appeal: &Appeal<'_>, ticket: i64, root: i64) -> Result<(), Away> {
+        let digest = held(&self.linker).digest(appeal);
+        let mut record = Record::of(&digest);
+        (record.ticket, record.root) = (ticket, root);
+        let record = record.to_bytes();
+        match &self.home {
+            Home::Memory(home) => drop(held(home).gather(&Linker::keys(&digest), appeal.at, &record)),
+            Home::Redis(home) => drop(home.gather(&Linker::keys(&digest), &record).await?),
+        }
+        Ok(())
+    }
+
+    /// Whether the index holds nothing.
+    ///
+    /// # Errors
+    /// [`Away`]
+    pub async fn is_empty(&self) -> Result<bool, Away> {
+        match &self.home {
+            Home::Memory(home) => Ok(held(home).is_empty()),
+            Home::Redis(home) => home.is_empty().await,
+        }
+    }
+
+    /// Whether the index has lost what it held, or an operator wants it built anew.
+    pub fn must_rebuild(&self) -> bool {
+        let lost = matches!(&self.home, Home::Redis(home) if home.lost());
+        let now = Timestamp::now().as_millisecond();
+        (lost || self.lost.load(Ordering::Relaxed)) && now >= self.away_until.load(Ordering::Relaxed)
+    }
+
+    /// To be built anew when the line next has time.
+    pub fn rebuild(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// It has been built anew.
+    pub fn rebuilt(&self) {
+        self.lost.store(false, Ordering::Relaxed);
+        if let Home::Redis(home) = &self.home {
+            home.found();
+        }
+    }
+
+    /// Puts an appeal into the index, and decides what it belongs to.
+    ///
+    /// # Errors
+    /// [`Away`]: nothing is known of it, and nothing was put anywhere for certain.
+    pub async fn check(&self, appeal: &Appeal<'_>) -> Result<Checked, Away> {
+        let (digest, window) = {
+            let mut linker = held(&self.linker);
+            (linker.digest(appeal), linker.window)
+        };
+        let (keys, record) = (Linker::keys(&digest), Record::of(&digest).to_bytes());
+        let (id, records) = match &self.home {
+            Home::Memory(home) => {
+                let mut home = held(home);
+                home.forget(appeal.at.saturating_sub(window));
+                let gathered = home.gather(&keys, appeal.at, &record);
+                (gathered.id, home.records(&Linker::candidates(&digest, &gathered)))
+            }
+            Home::Redis(home) => {
+                let gathered = home.gather(&keys, &record).await?;
+                let records = home.records(&Linker::candidates(&digest, &gathered)).await?;
+                (gathered.id, records)
+            }
+        };
+        let decision = self.decide(&digest, records);
+        if let Some(placed) = Linker::placed(id, appeal.number, &decision) {
+            self.place(placed);
+        }
+        Ok(Checked { id, decision })
+    }
+
+    fn decide(&self, digest: &Digest, records: Vec<Option<Record>>) -> Decision {
+        let linker = held(&self.linker);
+        let candidates = linker.compare(digest, records);
+        linker.decide(digest, &candidates)
+    }
+
+    /// Notes where an appeal belongs: after an operator has linked it, or undone a link.
+    pub fn place(&self, placed: Placed) {
+        match &self.home {
+            Home::Memory(home) => held(home).place(placed),
+            Home::Redis(home) => home.place(placed),
+        }
+    }
+
+    /// Removes everything that the index holds.
+    ///
+    /// # Errors
+    /// [`Away`]
+    pub async fn clear(&self) -> Result<(), Away> {
+        match &self.home {
+            Home::Memory(home) => {
+                *held(home) = MemoryHome::default();
+                Ok(())
+            }
+            Home::Redis(home) => home.clear().await,
+        }
+    }
+}
+
+fn linker(judgement: &Judgement, window: Duration) -> Mutex<Linker> {
+    Mutex::new(Linker {
+        model: judgement.repeat_model.clone(),
+        vocabulary: Vocabulary::from_bytes(&judgement.repeat_words),
+        window: i64::try_from(window.as_secs()).unwrap_or(i64::MAX),
+    })
+}
+
+/// A citizen's key as the index has it; 0 for nobody.
+pub fn citizen(key: &str) -> u64 {
+    use sha2::{Digest, Sha256};
+    if key.is_empty() {
+        return 0;
+    }
+    let digest = Sha256::digest(key.as_bytes());
+    let first = digest.first_chunk::<8>().copied().unwrap_or_default();
+    u64::from_le_bytes(first).max(1)
+}
