@@ -13,6 +13,8 @@ use crate::{
 
 /// Candidates that are scored, beside the citizen's own.
 const MOST_CANDIDATES: usize = 50;
+/// Of these, so many are compared thoroughly.
+const MOST_COMPARED: usize = 14;
 /// The citizen's own last ones.
 const OWN_CANDIDATES: usize = 12;
 
@@ -130,6 +132,17 @@ impl Linker {
         let mut met = std::collections::HashSet::new();
         records.retain(|record| met.insert(record.number));
         records.reverse();
+        // A quick look at all, and a thorough one at those that have most in common.
+        if records.len() > MOST_COMPARED {
+            let same = |record: &Record| digest.citizen != 0 && record.citizen == digest.citizen;
+            let near =
+                |record: &Record| if same(record) { f32::INFINITY } else { crate::features::nearness(digest, record) };
+            let mut ranked: Vec<(f32, Record)> = records.into_iter().map(|record| (near(&record), record)).collect();
+            ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.number.cmp(&a.1.number)));
+            ranked.truncate(MOST_COMPARED);
+            records = ranked.into_iter().map(|(_, record)| record).collect();
+            records.sort_by_key(|record| record.number);
+        }
         records
             .into_iter()
             .map(|record| {

@@ -41,7 +41,7 @@ pub fn odd_and_right(account: &Account) -> Vec<(&'static str, Push)> {
             write(message("oODD-citizen", u64::MAX - next_id() % 1_000, "text", &[("Content", "a")])),
         ),
         ("no MsgId", write(said().replace("MsgId>", "MsgData>"))),
-        ("the longest text", write(text("oODD-citizen", &"诉".repeat(682)))),
+        ("the longest text", write(text(&format!("oODD-{}", account.mode), &"诉".repeat(682)))),
         ("JSON", write(message_json("oODD-citizen", next_id(), "text", &[("Content", "路灯\u{1f600}")]))),
         (
             "JSON with escapes",

@@ -25,15 +25,16 @@ fn good(account: &Account) -> Vec<Push> {
     let mut pushes = Vec::new();
     for (kind, fields) in KINDS {
         for write in [message, message_json] {
-            let said = || write("oGOOD-citizen-0001", next_id(), kind, fields);
+            // A citizen each: what one says again is a repeat.
+            let said = |turn: usize| write(&format!("oGOOD-{}-{turn}", account.mode), next_id(), kind, fields);
             if account.mode != "safe" {
-                pushes.push(account.plain(&said()));
+                pushes.push(account.plain(&said(pushes.len())));
             }
             if account.mode != "plain" {
-                pushes.push(account.sealed(&said()));
+                pushes.push(account.sealed(&said(pushes.len())));
             }
             if account.mode == "compatible" {
-                pushes.push(account.both(&said()));
+                pushes.push(account.both(&said(pushes.len())));
             }
         }
     }
@@ -147,7 +148,6 @@ async fn every_good_push_is_one_part_of_one_ticket_and_no_bad_one_is_stored() {
     for account in &accounts {
         account.configure(&mut site, None, "\"immediate\"");
     }
-    // One citizen says it all.
     site.set("limits.per_citizen", "off");
     let gateway = site.start().await;
     let (mut numbers, mut requests, mut redelivered) = (HashSet::new(), 0, 0);

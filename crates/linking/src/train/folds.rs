@@ -121,6 +121,7 @@ fn judge(
                     number: *old as i64,
                     root: roots[*old],
                     citizen: stream[*old].citizen,
+                    length: u32::MAX,
                     ..Record::default()
                 };
                 Candidate { features: crate::Features::of(&nothing, &record), record, score: *score }
