@@ -34,7 +34,19 @@ fn alone() -> (Arc<Platform>, Parts) {
 /// As the gateway does it: ready first, and again at once where that is asked for.
 pub async fn reply(parts: &Parts, text: &str) -> Result<Sent, Failure> {
     let (id, to, number) = ("re_1".into(), "oA".into(), "20261122-000123-4".into());
-    let (replier, reply) = (parts.replier.as_ref().unwrap(), Reply { id, to, number, text: text.into() });
+    let (replier, reply) = (
+        parts.replier.as_ref().unwrap(),
+        Reply {
+            id,
+            to,
+            number,
+            text: text.into(),
+            code: None,
+            title: String::new(),
+            message: None,
+            proof: String::new(),
+        },
+    );
     loop {
         replier.ready().await?;
         match replier.reply(&reply).await {
