@@ -13,8 +13,8 @@ pub fn account(channel: &str, mode: &'static str) -> Account {
 
 /// With `padding` bytes of padding: every length modulo the block has its turn.
 fn padded(account: &Account, padding: usize) -> Push {
-    let plain =
-        |fill: usize| message("oODD-citizen", 70_000 + padding as u64, "text", &[("Content", &"x".repeat(fill))]);
+    let citizen = format!("oODD-{}-{padding:02}", account.mode);
+    let plain = |fill: usize| message(&citizen, 70_000 + padding as u64, "text", &[("Content", &"x".repeat(fill))]);
     let bare = 20 + plain(0).len() + account.app_id.len();
     let fill = (64 - padding - bare % 32) % 32 + 32;
     let inner = envelope(plain(fill).as_bytes(), &account.app_id);
