@@ -92,7 +92,7 @@ impl Policy {
             let file = path.parent().unwrap_or(Path::new("")).join(named);
             let taken = read_bytes(&file).and_then(|bytes| judgement.take(key, bytes));
             if let Err(what) = taken {
-                report.fault(&format!("policy.{key}"), format!("{} {what}", file.display()));
+                report.fault(format!("policy.{key}"), format!("{} {what}", file.display()));
             }
         }
         judgement

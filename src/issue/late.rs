@@ -54,11 +54,11 @@ impl Issuer {
 
     /// Looks at what could not be looked at, if the index can be asked again.
     pub(super) async fn catch_up(&self) -> Result<(), StoreError> {
-        if self.repeats.must_rebuild() {
-            if let Err(error) = self.reindex().await {
-                tracing::warn!(%error, "the repeat index could not be built anew; it is tried again");
-                return Ok(());
-            }
+        if self.repeats.must_rebuild()
+            && let Err(error) = self.reindex().await
+        {
+            tracing::warn!(%error, "the repeat index could not be built anew; it is tried again");
+            return Ok(());
         }
         loop {
             let rows = self.reviser.store.unchecked(AT_ONCE).await?;
