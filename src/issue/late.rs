@@ -12,17 +12,21 @@ use crate::{
 };
 use jiesu_linking::Decision;
 use serde_json::json;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Tickets looked at in one go.
 const AT_ONCE: usize = 200;
+/// The line waits so long for an index that is being filled.
+const MOMENT: Duration = Duration::from_secs(2);
 
 impl Issuer {
-    /// Sees to it that the index gets what the store has. The line does not wait for it: what comes meanwhile is compared
-    /// with what is there already.
-    pub(super) fn prepare(&self, stop: CancellationToken) {
+    /// Sees to it that the index gets what the store has. The line waits for it for a moment only: what comes after that is
+    /// looked at when the index is there.
+    pub(super) async fn prepare(&self, stop: CancellationToken) {
         let issuer = self.clone();
-        tokio::spawn(async move {
+        self.repeats.set_filling(true);
+        let filling = tokio::spawn(async move {
             let filled = async {
                 match issuer.repeats.is_empty().await {
                     Ok(true) => {
@@ -35,10 +39,13 @@ impl Issuer {
             tokio::select! {
                 () = stop.cancelled() => {}
                 filled = filled => if let Err(error) = filled {
-                    tracing::warn!(%error, "the repeat index could not be built; repeats are found among new tickets only");
+                    tracing::warn!(%error, "the repeat index could not be filled from the store");
                 }
             }
+            issuer.repeats.set_filling(false);
+            issuer.arrived.notify_one();
         });
+        let _ = tokio::time::timeout(MOMENT, filling).await;
     }
 
     async fn reindex(&self) -> Result<(), String> {

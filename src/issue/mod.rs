@@ -141,7 +141,7 @@ struct Round {
 impl Issuer {
     /// Makes tickets of what waits and of what comes, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        self.prepare(stop.clone());
+        self.prepare(stop.clone()).await;
         let mut after = MessageId(0);
         let mut skipped = false;
         // Messages still to be taken one at a time: one of them failed the transaction of all.

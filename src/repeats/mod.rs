@@ -34,6 +34,8 @@ pub struct Repeats {
     away_until: AtomicI64,
     /// The index has lost what it held.
     lost: AtomicBool,
+    /// The index is being filled from the store: what it finds says little until then.
+    filling: AtomicBool,
 }
 
 enum Home {
@@ -87,8 +89,8 @@ impl Repeats {
     }
 
     fn new(judgement: &Judgement, window: Duration, home: Home) -> Self {
-        let (away_until, lost) = (AtomicI64::new(0), AtomicBool::new(false));
-        Self { linker: linker(judgement, window), home, away_until, lost }
+        let (away_until, lost, filling) = (AtomicI64::new(0), AtomicBool::new(false), AtomicBool::new(false));
+        Self { linker: linker(judgement, window), home, away_until, lost, filling }
     }
 
     /// How far back it looks.
@@ -104,6 +106,9 @@ impl Repeats {
         let now = Timestamp::now().as_millisecond();
         if now < self.away_until.load(Ordering::Relaxed) {
             return Err(Away("it did not answer a moment ago".into()));
+        }
+        if self.filling.load(Ordering::Relaxed) {
+            return Err(Away("it is being filled from the store".into()));
         }
         let checked = self.check(appeal).await;
         if checked.is_err() {
@@ -145,6 +150,11 @@ impl Repeats {
         let lost = matches!(&self.home, Home::Redis(home) if home.lost());
         let now = Timestamp::now().as_millisecond();
         (lost || self.lost.load(Ordering::Relaxed)) && now >= self.away_until.load(Ordering::Relaxed)
+    }
+
+    /// It is being filled from the store, or is not any more.
+    pub fn set_filling(&self, filling: bool) {
+        self.filling.store(filling, Ordering::Relaxed);
     }
 
     /// To be built anew when the line next has time.

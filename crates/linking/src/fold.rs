@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn many_ways_of_writing_become_one() {
         assert_eq!(fold("關(guān)于ＫＴＶ　噪聲 擾民"), "关于ktv噪声扰民");
-        assert_eq!(fold("幸福（xìng fú）路"), "幸福(xìngfú)路", "no single syllable: kept");
+        assert_eq!(fold("幸福（xìng fú）路"), "幸福(xìng fú)路", "no single syllable: kept");
         assert_eq!(fold("平台(app)退款"), "平台(app)退款", "no tone: no pinyin");
         assert_eq!(fold("A 7 县\u{200b}\n投诉 12345"), "a 7县投诉12345");
     }

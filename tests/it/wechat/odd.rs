@@ -13,8 +13,8 @@ pub fn account(channel: &str, mode: &'static str) -> Account {
 
 /// With `padding` bytes of padding: every length modulo the block has its turn.
 fn padded(account: &Account, padding: usize) -> Push {
-    let plain =
-        |fill: usize| message("oODD-citizen", 70_000 + padding as u64, "text", &[("Content", &"x".repeat(fill))]);
+    let citizen = format!("oODD-{}-{padding:02}", account.mode);
+    let plain = |fill: usize| message(&citizen, 70_000 + padding as u64, "text", &[("Content", &"x".repeat(fill))]);
     let bare = 20 + plain(0).len() + account.app_id.len();
     let fill = (64 - padding - bare % 32) % 32 + 32;
     let inner = envelope(plain(fill).as_bytes(), &account.app_id);
@@ -24,7 +24,9 @@ fn padded(account: &Account, padding: usize) -> Push {
 
 /// What the account's platform might send, in odd shapes.
 pub fn odd_and_right(account: &Account) -> Vec<(&'static str, Push)> {
-    let said = || text("oODD-citizen", "路灯坏了");
+    // A citizen for each account: what one says again is a repeat.
+    let citizen = &*format!("oODD-{}", account.mode);
+    let said = || text(citizen, "路灯坏了");
     let write = |message: String| account.push(&message);
     let bare = said().replace("<xml>", "").replace("</xml>", "");
     let mut pushes = vec![
@@ -36,17 +38,14 @@ pub fn odd_and_right(account: &Account) -> Vec<(&'static str, Push)> {
         ("markup as words", write(said().replace("路灯坏了", "<!DOCTYPE a [<!ENTITY b \"c\">]> &b;"))),
         ("a field twice", write(said().replace("</xml>", "<Content>又一个</Content></xml>"))),
         ("a field of next year", write(said().replace("</xml>", "<New><Deep><Er>1</Er></Deep></New><E/></xml>"))),
-        (
-            "a MsgId beyond 2^63",
-            write(message("oODD-citizen", u64::MAX - next_id() % 1_000, "text", &[("Content", "a")])),
-        ),
+        ("a MsgId beyond 2^63", write(message(citizen, u64::MAX - next_id() % 1_000, "text", &[("Content", "a")]))),
         ("no MsgId", write(said().replace("MsgId>", "MsgData>"))),
-        ("the longest text", write(text(&format!("oODD-{}", account.mode), &"诉".repeat(682)))),
-        ("JSON", write(message_json("oODD-citizen", next_id(), "text", &[("Content", "路灯\u{1f600}")]))),
+        ("the longest text", write(text(citizen, &"诉".repeat(682)))),
+        ("JSON", write(message_json(citizen, next_id(), "text", &[("Content", "路灯\u{1f600}")]))),
         (
             "JSON with escapes",
             write(
-                message_json("oODD-citizen", next_id(), "text", &[("Content", "a")])
+                message_json(citizen, next_id(), "text", &[("Content", "a")])
                     .replace("\"a\"", "\"\\u8def\\ud83d\\ude00\""),
             ),
         ),
@@ -70,10 +69,10 @@ pub fn odd_and_right(account: &Account) -> Vec<(&'static str, Push)> {
             "spaces for plus signs",
             Push { body: String::from_utf8(push.body).unwrap().replace('+', " ").into(), ..push },
         ));
-        let lie = bare.replace("oODD-citizen", "oLIE-outside").replace("路灯坏了", "谎言");
+        let lie = bare.replace(citizen, "oLIE-outside").replace("路灯坏了", "谎言");
         let encrypted = encrypt(&envelope(said().as_bytes(), &account.app_id), &account.key);
         pushes.push(("other words outside", account.sealed_as(&encrypted, false, &lie)));
-        let json = message_json("oODD-citizen", next_id(), "text", &[("Content", "JSON 里外")]);
+        let json = message_json(citizen, next_id(), "text", &[("Content", "JSON 里外")]);
         pushes.push(("JSON in JSON", account.sealed(&json)));
         let encrypted = encrypt(&envelope(json.replace("里外", "在 XML 里").as_bytes(), &account.app_id), &account.key);
         pushes.push(("JSON in XML", account.sealed_as(&encrypted.clone(), false, "")));
