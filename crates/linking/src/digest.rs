@@ -110,7 +110,8 @@ impl Digest {
         let (title, title_names) = part(title);
         let (text, text_names) = part(appeal.text);
         let (title_letters, text_letters) = (letters_of(&title), letters_of(&text));
-        let mut seen: Table<Seen> = Table::default();
+        let letters = title_letters.len() + text_letters.len();
+        let mut seen: Table<Seen> = Table::with_capacity_and_hasher(letters * LENGTHS.len(), Default::default());
         for length in LENGTHS {
             for (letters, times) in [(&title_letters, 2.0), (&text_letters, 1.0)] {
                 for gram in grams(letters, length) {
@@ -136,7 +137,8 @@ impl Digest {
             .iter()
             .map(|(gram, seen)| {
                 let rarity = vocabulary.rarity(Gram(*gram));
-                let weight = rarity * (1.0 + seen.times.ln());
+                // Most are said once.
+                let weight = if seen.times == 1.0 { rarity } else { rarity * (1.0 + seen.times.ln()) };
                 Weighed { gram: *gram, rarity, weight, named: named.contains(gram), length: seen.length }
             })
             .collect();
@@ -178,6 +180,7 @@ impl Digest {
     }
 
     fn finish(&mut self) {
+        self.table.reserve(self.grams.len());
         for (place, gram) in self.grams.iter_mut().enumerate() {
             gram.gram &= 0x00ff_ffff;
             self.table.entry(gram.gram).or_insert(place as u32);

@@ -43,7 +43,7 @@ const COURTESY: [&str; 30] = [
 /// brackets (「關(guān)于」), no space between characters. Punctuation stays.
 pub fn fold(text: &str) -> String {
     let mut folded: Vec<char> = Vec::with_capacity(text.len().min(MOST * 3) / 2);
-    let mut letters = text.nfkc().flat_map(char::to_lowercase).take(MOST * 2).peekable();
+    let mut letters = runs(text).flat_map(normal).take(MOST * 2).peekable();
     while let Some(letter) = letters.next() {
         match letter {
             _ if folded.len() >= MOST => break,
@@ -62,6 +62,29 @@ pub fn fold(text: &str) -> String {
         }
     }
     folded.into_iter().collect()
+}
+
+/// `text` cut where unified ideographs begin and end. They are as they should be, and never merge with what follows.
+fn runs(text: &str) -> impl Iterator<Item = &str> + Clone {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let first = is_unified(rest.chars().next()?);
+        let end = rest.find(|letter| is_unified(letter) != first).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        rest = after;
+        Some(run)
+    })
+}
+
+fn is_unified(letter: char) -> bool {
+    matches!(letter, '\u{4e00}'..='\u{9fff}')
+}
+
+/// A run in its compatibility form, in lower case.
+fn normal(run: &str) -> impl Iterator<Item = char> + Clone {
+    let plain = run.starts_with(is_unified);
+    let (as_it_is, other) = if plain { (run, "") } else { ("", run) };
+    as_it_is.chars().chain(other.nfkc().flat_map(char::to_lowercase))
 }
 
 /// How many characters the pinyin and its closing bracket take, if that is what comes.

@@ -1,22 +1,29 @@
 //! How rare n-grams are: counted, in bounded memory.
 
 use crate::grams::Gram;
+use std::sync::LazyLock;
 
 /// Cells of each of the two rows.
 const CELLS: usize = 1 << 20;
 /// After so many texts everything counts half, so that what is new in a city is learned and what is over forgotten.
 const HALVE_AT: u32 = 120_000;
 
+/// Of one more than each count up to these: most grams are rare, and a text has hundreds.
+static LOGARITHMS: LazyLock<Vec<f32>> =
+    LazyLock::new(|| (0..4_096u16).map(|count| (1.0 + f32::from(count)).ln()).collect());
+
 /// A count of texts per n-gram (a count-min sketch of 4 MB): at most too high, hardly ever by much.
 #[derive(Clone)]
 pub struct Vocabulary {
     rows: [Vec<u16>; 2],
     texts: u32,
+    /// The logarithm of one more than `texts`.
+    log_texts: f32,
 }
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        Self { rows: [vec![0; CELLS], vec![0; CELLS]], texts: 0 }
+        Self { rows: [vec![0; CELLS], vec![0; CELLS]], texts: 0, log_texts: 0.0 }
     }
 }
 
@@ -33,7 +40,9 @@ impl Vocabulary {
 
     /// How telling a gram is: the logarithm of how few texts have it.
     pub fn rarity(&self, gram: Gram) -> f32 {
-        ((self.texts as f32 + 1.0) / (1.0 + f32::from(self.count(gram)))).ln().max(0.0)
+        let count = self.count(gram);
+        let of_count = LOGARITHMS.get(usize::from(count)).copied();
+        (self.log_texts - of_count.unwrap_or_else(|| (1.0 + f32::from(count)).ln())).max(0.0)
     }
 
     /// Counts a text's grams, each once.
@@ -46,6 +55,11 @@ impl Vocabulary {
             self.texts /= 2;
             self.rows.iter_mut().flatten().for_each(|cell| *cell /= 2);
         }
+        self.count_texts(self.texts);
+    }
+
+    fn count_texts(&mut self, texts: u32) {
+        (self.texts, self.log_texts) = (texts, (texts as f32 + 1.0).ln());
     }
 
     fn add(&mut self, gram: Gram, count: u16) {
@@ -61,7 +75,7 @@ impl Vocabulary {
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut vocabulary = Self::default();
         let Some((texts, mut rest)) = bytes.split_first_chunk::<4>() else { return vocabulary };
-        vocabulary.texts = u32::from_le_bytes(*texts).min(HALVE_AT / 2);
+        vocabulary.count_texts(u32::from_le_bytes(*texts).min(HALVE_AT / 2));
         let mut hash = 0u32;
         while let (Some(step), Some(count)) = (leb(&mut rest), leb(&mut rest)) {
             hash = hash.wrapping_add(step);
