@@ -2,6 +2,7 @@
 
 use jiesu_linking::Model;
 use jiesu_triage::{Calendar, Categories, Linear, Policy};
+use std::borrow::Cow;
 
 type Faults = Vec<(String, String)>;
 
@@ -19,7 +20,7 @@ pub struct Judgement {
     /// The model that finds repeats.
     pub repeat_model: Model,
     /// How rare words are, as stored.
-    pub repeat_words: Vec<u8>,
+    pub repeat_words: Cow<'static, [u8]>,
 }
 
 /// A built-in file; a test reads them all. Were one broken all the same, `broken` stands for it and stops nothing.
@@ -39,7 +40,7 @@ impl Judgement {
             repeat_model: built_in(Model::parse(include_str!("../../config/repeats.model.json")), || {
                 Model::new(String::new(), Default::default(), Default::default())
             }),
-            repeat_words: include_bytes!("../../config/repeats.words").to_vec(),
+            repeat_words: include_bytes!("../../config/repeats.words").into(),
         }
     }
 
@@ -53,7 +54,7 @@ impl Judgement {
                 let text = String::from_utf8(bytes).map_err(|_| "is no text in UTF-8")?;
                 self.repeat_model = Model::parse(&text).map_err(|error| format!("is {error}"))?;
             }
-            _ => self.repeat_words = bytes,
+            _ => self.repeat_words = bytes.into(),
         }
         Ok(())
     }

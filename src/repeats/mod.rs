@@ -17,7 +17,7 @@ use jiesu_linking::{Appeal, Decision, Digest, Linker, MemoryHome, Placed, Record
 use jiff::Timestamp;
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
@@ -26,9 +26,14 @@ use std::{
 /// After the index did not answer, it is left alone for so long: appeals pass on unchecked instead of each waiting in turn.
 const REST_MS: i64 = 2_000;
 
+/// Made when it is first used.
+type Lazy<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+
 /// The repeat index, and what decides by it.
 pub struct Repeats {
-    linker: Mutex<Linker>,
+    /// Made for the first appeal: it takes some megabytes, which a gateway that has none need not have.
+    linker: Lazy<Mutex<Linker>>,
+    window: Duration,
     home: Home,
     /// Until then the index is not asked again, milliseconds since 1970.
     away_until: AtomicI64,
@@ -90,12 +95,12 @@ impl Repeats {
 
     fn new(judgement: &Judgement, window: Duration, home: Home) -> Self {
         let (away_until, lost, filling) = (AtomicI64::new(0), AtomicBool::new(false), AtomicBool::new(false));
-        Self { linker: linker(judgement, window), home, away_until, lost, filling }
+        Self { linker: linker(judgement, window), window, home, away_until, lost, filling }
     }
 
     /// How far back it looks.
     pub fn window(&self) -> Duration {
-        Duration::from_secs(held(&self.linker).window.unsigned_abs())
+        self.window
     }
 
     /// As [`Self::check`], but an index that did not answer a moment ago is not asked.
@@ -229,12 +234,10 @@ impl Repeats {
     }
 }
 
-fn linker(judgement: &Judgement, window: Duration) -> Mutex<Linker> {
-    Mutex::new(Linker {
-        model: judgement.repeat_model.clone(),
-        vocabulary: Vocabulary::from_bytes(&judgement.repeat_words),
-        window: i64::try_from(window.as_secs()).unwrap_or(i64::MAX),
-    })
+fn linker(judgement: &Judgement, window: Duration) -> Lazy<Mutex<Linker>> {
+    let (model, words) = (judgement.repeat_model.clone(), judgement.repeat_words.clone());
+    let window = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
+    LazyLock::new(Box::new(move || Mutex::new(Linker { model, vocabulary: Vocabulary::from_bytes(&words), window })))
 }
 
 /// A citizen's key as the index has it; 0 for nobody.
