@@ -2,7 +2,7 @@
 
 use crate::{
     digest::{Appeal, Digest, KEYS, Table},
-    features::Features,
+    features::{Features, TELLING},
     home::{Gathered, Placed},
     model::Model,
     postings,
@@ -189,7 +189,10 @@ impl Linker {
             let score = chosen.score;
             return Decision { band: Band::New, matched: None, score, reason: words::nowhere() };
         }
-        let sure = seconded || chosen.score >= self.model.limits(same_citizen).auto;
+        // 3栋电梯坏了, 5栋电梯坏了: where little else is said, another number is another matter, or a person says that it is not.
+        let other_numbers =
+            digest.numbers != chosen.record.numbers && digest.length.min(chosen.record.length) < TELLING;
+        let sure = !other_numbers && (seconded || chosen.score >= self.model.limits(same_citizen).auto);
         let band = if sure { Band::Auto } else { Band::Ask };
         let record = &chosen.record;
         let matched =
@@ -203,5 +206,37 @@ impl Linker {
         let found = decision.matched.as_ref().filter(|_| decision.band == Band::Auto)?;
         let ticket = if found.same_citizen { found.ticket } else { number };
         Some(Placed { id, ticket, root: found.root })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::home::MemoryHome;
+
+    /// What the last of these, all of one citizen, is taken for.
+    fn last(texts: &[&str]) -> Decision {
+        let model = Model::parse(include_str!("../../../config/repeats.model.json")).unwrap();
+        let vocabulary = Vocabulary::from_bytes(include_bytes!("../../../config/repeats.words"));
+        let mut linker = Linker { model, vocabulary, window: 86_400 };
+        let mut home = MemoryHome::default();
+        let mut decision = None;
+        for (number, text) in (1..).zip(texts) {
+            let appeal = Appeal { number, at: number * 60, citizen: 7, title: "", text };
+            let digest = linker.digest(&appeal);
+            let gathered = home.gather(&Linker::keys(&digest), appeal.at, &Record::of(&digest).to_bytes());
+            let records = home.records(&Linker::candidates(&digest, &gathered));
+            let candidates = linker.compare(&digest, records);
+            decision = Some(linker.decide(&digest, &candidates));
+        }
+        decision.unwrap()
+    }
+
+    #[test]
+    fn where_little_else_is_said_another_number_is_another_matter() {
+        let lift = "幸福小区3栋的电梯又坏了，请派人来修";
+        assert_eq!(last(&[lift, lift]).band, Band::Auto);
+        assert_ne!(last(&[lift, &lift.replace('3', "5")]).band, Band::Auto);
+        assert_ne!(last(&[lift, lift, &lift.replace('3', "31")]).band, Band::Auto);
     }
 }

@@ -83,6 +83,8 @@ pub struct Digest {
     pub(crate) cores: Set,
     /// Of the letters of the text.
     pub(crate) exact: u32,
+    /// Of the numbers in title and text, in their order.
+    pub(crate) numbers: u32,
     pub(crate) length: u32,
     pub(crate) norm: f32,
     pub(crate) mass: f32,
@@ -130,6 +132,7 @@ impl Digest {
             length: text_letters.len() as u32,
             ..Self::default()
         };
+        digest.numbers = numbers(title.iter().chain(&[' ']).chain(&text));
         digest.exact =
             text_letters.iter().fold(0x811c_9dc5, |hash, letter| (hash ^ *letter as u32).wrapping_mul(0x0100_0193));
         digest.all = seen.keys().map(|gram| Gram(*gram)).collect();
@@ -222,6 +225,19 @@ fn first_sentence(text: &str) -> &str {
 fn part(text: &str) -> (Vec<char>, Vec<Name>) {
     let folded: Vec<char> = without_courtesy(&fold(text)).chars().collect();
     names(&folded)
+}
+
+/// A hash of the runs of digits.
+fn numbers<'a>(text: impl Iterator<Item = &'a char>) -> u32 {
+    let (mut hash, mut inside) = (0x811c_9dc5_u32, false);
+    for letter in text {
+        if letter.is_ascii_digit() || inside {
+            let letter = if letter.is_ascii_digit() { *letter } else { ' ' };
+            hash = (hash ^ letter as u32).wrapping_mul(0x0100_0193);
+        }
+        inside = letter.is_ascii_digit();
+    }
+    hash
 }
 
 fn letters_of(text: &[char]) -> Vec<char> {

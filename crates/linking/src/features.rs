@@ -153,7 +153,7 @@ struct Old<'a> {
 }
 
 /// Shorter texts, in letters, say too little by themselves.
-const TELLING: u32 = 40;
+pub(crate) const TELLING: u32 = 40;
 
 /// What one citizen says in fewer letters is no matter by itself; in fewer than these, not even said twice.
 const A_MATTER: u32 = 12;

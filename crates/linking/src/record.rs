@@ -13,8 +13,8 @@ const MOST_NAMES: usize = 12;
 const STEP: f32 = 1.0 / 20.0;
 
 /// The form of the bytes; another form is not read.
-const FORM: u8 = 1;
-const HEAD: usize = 1 + 8 * 5 + 4 + 2 + 3;
+const FORM: u8 = 2;
+const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 3;
 
 /// What the index keeps of an appeal.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,6 +30,7 @@ pub struct Record {
     /// Who speaks; 0 where nobody is known.
     pub citizen: u64,
     pub(crate) exact: u32,
+    pub(crate) numbers: u32,
     pub(crate) length: u32,
     pub(crate) grams: Vec<Weighed>,
     pub(crate) subject: Vec<(u32, f32)>,
@@ -75,6 +76,7 @@ impl Record {
             at: digest.at,
             citizen: digest.citizen,
             exact: digest.exact,
+            numbers: digest.numbers,
             length: digest.length,
             grams,
             subject,
@@ -91,6 +93,7 @@ impl Record {
         }
         bytes.extend(self.citizen.to_le_bytes());
         bytes.extend(self.exact.to_le_bytes());
+        bytes.extend(self.numbers.to_le_bytes());
         bytes.extend((self.length.min(65_535) as u16).to_le_bytes());
         bytes.extend([self.grams.len() as u8, self.subject.len() as u8, self.names.len() as u8]);
         for gram in &self.grams {
@@ -121,6 +124,7 @@ impl Record {
         }
         let citizen = u64::from_le_bytes(take(&mut rest)?);
         let exact = u32::from_le_bytes(take(&mut rest)?);
+        let of_numbers = u32::from_le_bytes(take(&mut rest)?);
         let length = u32::from(u16::from_le_bytes(take(&mut rest)?));
         let counts: [u8; 3] = take(&mut rest)?;
         let mut record = Self {
@@ -130,6 +134,7 @@ impl Record {
             at: numbers[3],
             citizen,
             exact,
+            numbers: of_numbers,
             length,
             grams: Vec::with_capacity(counts[0].into()),
             subject: Vec::with_capacity(counts[1].into()),

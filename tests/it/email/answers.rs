@@ -25,7 +25,7 @@ pub async fn town(post: &post::Post) -> Site {
 
 /// A citizen writes: the ticket's number.
 pub async fn write(gateway: &Gateway, port: u16, from: &str, id: &str, tickets: usize) -> String {
-    post::accepted(port, from, &mail(from, id, "路灯坏了", "嘉州大道路灯坏了")).await;
+    post::accepted(port, from, &mail(from, id, "路灯坏了", &format!("嘉州大道{id}号路灯坏了"))).await;
     let event = wait_for(gateway, "ticket.created", tickets).await.pop().unwrap();
     event["subject"].as_str().unwrap().to_owned()
 }
