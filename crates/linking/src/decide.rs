@@ -190,8 +190,8 @@ impl Linker {
             return Decision { band: Band::New, matched: None, score, reason: words::nowhere() };
         }
         // 3栋电梯坏了, 5栋电梯坏了: where little else is said, another number is another matter, or a person says that it is not.
-        let other_numbers =
-            digest.numbers != chosen.record.numbers && digest.length.min(chosen.record.length) < TELLING;
+        let (new, old) = (digest.numbers, chosen.record.numbers);
+        let other_numbers = new != 0 && old != 0 && new != old && digest.length.min(chosen.record.length) < TELLING;
         let sure = !other_numbers && (seconded || chosen.score >= self.model.limits(same_citizen).auto);
         let band = if sure { Band::Auto } else { Band::Ask };
         let record = &chosen.record;
@@ -238,5 +238,9 @@ mod tests {
         assert_eq!(last(&[lift, lift]).band, Band::Auto);
         assert_ne!(last(&[lift, &lift.replace('3', "5")]).band, Band::Auto);
         assert_ne!(last(&[lift, lift, &lift.replace('3', "31")]).band, Band::Auto);
+        let since = |days: &str| format!("幸福小区东门的路灯坏了{days}，请派人来修");
+        assert_eq!(last(&[&since("3天"), &since("5天")]).band, Band::Auto);
+        assert_eq!(last(&[&since("从11月3号起"), &since("从11月5号起")]).band, Band::Auto);
+        assert_eq!(last(&[&since("3盏"), &since("")]).band, Band::Auto, "nothing is said against it");
     }
 }

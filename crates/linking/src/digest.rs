@@ -227,15 +227,28 @@ fn part(text: &str) -> (Vec<char>, Vec<Name>) {
     names(&folded)
 }
 
-/// A hash of the runs of digits.
+/// What is counted so says when and how often, not where.
+const TIMES: &str = "年月日号点时分秒天周个次小回遍";
+
+/// A hash of the numbers that may tell one place from another; 0 if there are none. 号 is a day's only after a month.
 fn numbers<'a>(text: impl Iterator<Item = &'a char>) -> u32 {
-    let (mut hash, mut inside) = (0x811c_9dc5_u32, false);
-    for letter in text {
-        if letter.is_ascii_digit() || inside {
-            let letter = if letter.is_ascii_digit() { *letter } else { ' ' };
-            hash = (hash ^ letter as u32).wrapping_mul(0x0100_0193);
+    let text: Vec<char> = text.copied().collect();
+    let (mut hash, mut at, mut date) = (0u32, 0, false);
+    while let Some(letter) = text.get(at) {
+        let length = text.iter().skip(at).take_while(|letter| letter.is_ascii_digit()).count();
+        if length == 0 {
+            date &= *letter == '月';
+            at += 1;
+            continue;
         }
-        inside = letter.is_ascii_digit();
+        let unit = text.get(at + length).copied().unwrap_or(' ');
+        let tells = if unit == '号' { !date } else { !TIMES.contains(unit) };
+        if tells {
+            let run = text.iter().skip(at).take(length).chain(&[' ']);
+            hash = run.fold(hash | 1, |hash, letter| (hash ^ *letter as u32).wrapping_mul(0x0100_0193));
+        }
+        date = unit == '月';
+        at += length;
     }
     hash
 }
