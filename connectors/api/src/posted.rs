@@ -50,7 +50,6 @@ fn malformed(reason: &'static str, faults: Vec<FieldFault>) -> Rejection {
     Rejection::Malformed { reason, response: Problem::fields(faults).into() }
 }
 
-/// `application/json` in UTF-8, or not declared at all.
 /// What HTTP libraries write when nobody tells them.
 fn is_default(headers: &HeaderMap) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -60,6 +59,7 @@ fn is_default(headers: &HeaderMap) -> bool {
         .any(|default| media_type.eq_ignore_ascii_case(default))
 }
 
+/// `application/json` in UTF-8, or not declared at all.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(declared) = headers.get(header::CONTENT_TYPE) else { return true };
     let Ok(declared) = declared.to_str() else { return false };
