@@ -64,6 +64,11 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                     left += 1;
                 }
             }
+            Outcome::Apart { message } => {
+                connection
+                    .prepare_cached("UPDATE pending SET due = -1 WHERE message = ?1")?
+                    .execute(params![message.0])?;
+            }
             Outcome::Noted { message, reach } => {
                 if take(connection, *message)? {
                     let (number, channel, hotline) = origin(connection, *message)?;

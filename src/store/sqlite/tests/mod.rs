@@ -66,6 +66,7 @@ pub(super) fn message(body: impl Into<Bytes>, key: Option<(&str, OnOtherContent)
         day: DAY,
         window: None,
         piece: None,
+        contact: None,
         incoming: Incoming {
             digest: digest([&body[..]]),
             raw: Raw { media_type: "application/json".into(), meta: BTreeMap::new(), body },
