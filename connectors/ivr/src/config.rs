@@ -1,7 +1,7 @@
 //! The keys of an `ivr` channel.
 
-use crate::menu::{Choice, Menu};
-use jiesu_connector::SecretRef;
+use crate::menu::{self, Choice, Menu};
+use jiesu_connector::{Faults, SecretRef};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -186,4 +186,48 @@ fn callback() -> Policy {
 
 fn note() -> Policy {
     Policy::Note
+}
+
+impl Config {
+    /// What types cannot say: keys that mean nothing together, menus that lead nowhere, pushes that anybody could forge.
+    pub(crate) fn check(&self, faults: &mut Faults) {
+        let mut only = |key: &str, given: bool, wanted: bool, what: &str| {
+            if given && !wanted {
+                faults.add(key, format!("is only for {what}; leave it out"));
+            }
+        };
+        let twilio = self.dialect == Dialect::Twilio;
+        only("auth_token", self.auth_token.is_some(), twilio, "dialect = \"twilio\"");
+        only("signing_secret", self.signing_secret.is_some(), self.signature == Signature::Sha256, "signature = \"sha256\"");
+        only("menu", !self.menu.is_empty(), twilio, "dialect = \"twilio\": a call centre has its own; see `digits`");
+        only("transcribe", self.transcribe, twilio, "dialect = \"twilio\"");
+        only("digits", !self.digits.is_empty(), !twilio, "dialect = \"json\": see `menu`");
+        only("profile", self.profile.is_some(), !twilio, "dialect = \"json\"");
+        only("expect", !self.expect.is_empty(), !twilio, "dialect = \"json\"");
+        let own = self.profile.is_none_or(|profile| profile == Profile::Huawei);
+        only("secret", self.secret.is_some(), !twilio && own, "dialect = \"json\" in the gateway's own form, or Huawei's");
+        let pushed = self.profile.is_some();
+        only("basic", self.basic.is_some(), pushed, "a `profile`: the gateway's own form is signed with `secret`");
+        only("query_secret", self.query_secret.is_some(), pushed, "a `profile`: the gateway's own form is signed with `secret`");
+        if pushed && self.basic.is_none() && self.query_secret.is_none() && self.secret.is_none() {
+            let what = "one of `basic` and `query_secret` is required: without it anybody could push calls to this address";
+            faults.add("profile", what);
+        }
+        menu::check(&self.menu, faults);
+        menu::check_digits(&self.digits, faults);
+        for host in &self.recording_hosts {
+            let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
+            if host.is_empty() || !plain {
+                faults.add("recording_hosts", format!("{host:?} is no host; write a name, as \"api.twilio.com\", without https:// and without a path"));
+            }
+        }
+        if self.recording_login.is_some() && self.recording_hosts.is_empty() && !twilio {
+            faults.add("recording_hosts", "is required beside recording_login: the hosts that the log-in is shown to");
+        }
+        for (number, hotline) in &self.numbers {
+            if number.is_empty() || hotline.trim().is_empty() {
+                faults.add(&format!("numbers.{number}"), "must be a number and a hotline, as 12319 = \"12319\"");
+            }
+        }
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// The events as they count: in one order, each once.
-    fn ordered(&self, mut events: Vec<Event>) -> Vec<Event> {
+    pub fn ordered(&self, mut events: Vec<Event>) -> Vec<Event> {
         let place = |event: &Event| (rank(&event.what), event.at, self.depth(&event.what));
         events.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));
         events.dedup_by(|a, b| match (&a.what, &b.what) {
@@ -98,7 +98,7 @@ impl Rules {
                 _ => None,
             })
         };
-        if let Some((score, text)) = ratings().last().filter(|_| ratings().count() == events.len()) {
+        if let Some((score, text)) = ratings().next_back().filter(|_| ratings().count() == events.len()) {
             return Appeal { intent: Intent::Rate, score, content: text.clone(), ..Appeal::default() };
         }
         let mut appeal = Appeal::default();
@@ -118,10 +118,10 @@ impl Rules {
                     appeal.hotline =
                         appeal.hotline.or_else(|| called.as_ref().and_then(|called| self.numbers.get(called)).cloned());
                 }
-                What::Recording(Some(recording)) | What::Announced(recording) => {
-                    if !recordings.iter().any(|known| known.url == recording.url) {
-                        recordings.push(recording);
-                    }
+                What::Recording(Some(recording)) | What::Announced(recording)
+                    if !recordings.iter().any(|known| known.url == recording.url) =>
+                {
+                    recordings.push(recording);
                 }
                 What::Transcript(text) if !text.is_empty() && !texts.contains(&text.as_str()) => texts.push(text),
                 _ => {}

@@ -3,8 +3,7 @@
 use crate::{
     auth::Auth,
     event::{Event, Wrong},
-    map::Map,
-    profile::{Ack, Traits},
+    profile::{Ack, Map, Traits},
 };
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
@@ -122,10 +121,11 @@ impl Push {
     /// # Errors
     /// Why nobody can read it, for an operator.
     pub fn events(&self, raw: &Raw) -> Result<Vec<Event>, String> {
-        let body = read(&raw.body);
+        let body = read(raw);
         let values = match &self.profile {
             None => vec![body.ok_or("it is no JSON")?],
             Some((traits, map)) => {
+                let body = body.ok_or("it is neither JSON nor XML nor a form")?;
                 let query = raw.meta.get(QUERY).map(String::as_str).unwrap_or_default();
                 let headers: Object<String, Value> =
                     traits.headers.iter().filter_map(|name| Some(((*name).to_owned(), json!(raw.meta.get(*name)?)))).collect();
@@ -224,21 +224,20 @@ fn elements(body: &Bytes) -> Vec<Bytes> {
     }
 }
 
-/// JSON, or a form whose fields may hold JSON.
-fn read(body: &[u8]) -> Option<Value> {
-    if let Ok(value) = serde_json::from_slice(body) {
-        return Some(value);
+/// JSON, XML or a form.
+fn read(raw: &Raw) -> Option<Value> {
+    let begins = raw.body.iter().find(|byte| !byte.is_ascii_whitespace()).copied().unwrap_or_default();
+    let declared = raw.media_type.to_ascii_lowercase();
+    match begins {
+        b'{' | b'[' => jiesu_mapping::json::read(&raw.body).ok(),
+        b'<' => jiesu_mapping::xml::read(&raw.body, None).ok(),
+        _ if declared.contains("json") => jiesu_mapping::json::read(&raw.body).ok(),
+        _ => form(&raw.body),
     }
-    let text = std::str::from_utf8(body).ok()?;
-    (text.contains('=') && !text.trim_start().starts_with(['{', '[', '<'])).then(|| form(body))
 }
 
-fn form(bytes: &[u8]) -> Value {
-    let fields = form_urlencoded::parse(bytes).take(500).map(|(name, value)| {
-        let inner = value.trim_start().starts_with('{').then(|| serde_json::from_str(&value).ok()).flatten();
-        (name.into_owned(), inner.unwrap_or_else(|| Value::String(value.into_owned())))
-    });
-    Value::Object(fields.collect())
+fn form(bytes: &[u8]) -> Option<Value> {
+    jiesu_mapping::form::to_json(bytes, None).ok()
 }
 
 /// The query as it is kept: never with the secret in it.

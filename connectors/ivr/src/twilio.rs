@@ -4,7 +4,7 @@
 use crate::{
     caller,
     event::{Event, Reason, Recording, What},
-    voice::{Step, Voice},
+    voice::{Done, Step, Voice},
 };
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -58,9 +58,11 @@ impl Webhook for Twilio {
         };
         let sender = Some(format!("call:{call}"));
         let incoming = Incoming { raw, keys: vec![key], digest, sender, hotline: None, joins: true };
-        let (voice, digits) = (Arc::clone(&self.voice), form.get("Digits").map(str::to_owned));
+        let done =
+            Done { digits: form.get("Digits").map(str::to_owned), recorded: form.get("RecordingUrl").is_some() };
+        let voice = Arc::clone(&self.voice);
         let answer = Box::new(move |stored: Result<&[Receipt], Refusal>| match one_receipt(stored) {
-            Ok(receipt) => voice.answer(&step, digits.as_deref(), &receipt.number),
+            Ok(receipt) => voice.answer(&step, &done, &receipt.number),
             Err(refusal) => refusal.into(),
         });
         Ok(Reception::Accept(Accept { messages: vec![incoming], caller: None, answer }))
@@ -96,6 +98,7 @@ pub(crate) fn events(raw: &Raw, voicemail: bool) -> Result<Vec<Event>, String> {
     let form = Form::parse(&raw.body);
     let call = form.get("CallSid").ok_or("CallSid is missing")?;
     let step = Step::of(raw.meta.get(STEP).map(String::as_str).unwrap_or_default());
+    let ends_itself = step == Step::Recorded;
     let mut events = Vec::new();
     let mut happened =
         |what| events.push(Event { what, at: None, id: String::new(), call: call.to_owned() });
@@ -147,7 +150,7 @@ pub(crate) fn events(raw: &Raw, voicemail: bool) -> Result<Vec<Event>, String> {
         Some("failed") => Some(Reason::Failed),
         _ => None,
     };
-    if let Some(reason) = reason.filter(|_| step != Step::Recorded) {
+    if let Some(reason) = reason.filter(|_| !ends_itself) {
         happened(What::Ended { seconds, reason });
     }
     if events.is_empty() {

@@ -27,7 +27,7 @@ pub(crate) enum Step {
     },
     /// A message was to be left, and nothing was heard.
     Again,
-    /// A message was left.
+    /// A message was left, or not after all.
     Recorded,
     /// What became of the call.
     Status,
@@ -58,6 +58,15 @@ impl Step {
     }
 }
 
+/// What a caller did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Pressed these.
+    pub digits: Option<String>,
+    /// Left a message.
+    pub recorded: bool,
+}
+
 /// What a channel says.
 #[derive(Debug, Clone)]
 pub(crate) struct Voice {
@@ -74,8 +83,8 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
-    /// What is said at `step`, when these digits were pressed; `number` is the receipt's.
-    pub fn answer(&self, step: &Step, digits: Option<&str>, number: &str) -> Response {
+    /// What is said at `step`, after what the caller did there; `number` is the receipt's.
+    pub fn answer(&self, step: &Step, done: &Done, number: &str) -> Response {
         let elements = match step {
             Step::Status | Step::Recording | Step::Transcription => Vec::new(),
             Step::Start => {
@@ -86,13 +95,16 @@ impl Voice {
                 }
                 said
             }
-            Step::Key { menu, tries } => self.pressed(menu, *tries, digits, number),
+            Step::Key { menu, tries } => self.pressed(menu, *tries, done.digits.as_deref(), number),
             Step::Again => {
                 let mut said = vec![self.say("ivr.again", number)];
                 said.extend(self.speak(number, false));
                 said
             }
-            Step::Recorded => vec![self.say("ivr.thanks", number), Element::new("Hangup")],
+            Step::Recorded => {
+                let words = if done.recorded { "ivr.thanks" } else { "ivr.goodbye" };
+                vec![self.say(words, number), Element::new("Hangup")]
+            }
             Step::Lost => self.speak(number, true),
         };
         Response::new(StatusCode::OK, jiesu_twilio::MEDIA_TYPE, jiesu_twilio::response(&elements))
