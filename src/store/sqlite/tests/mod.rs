@@ -4,6 +4,7 @@ mod accept;
 mod damage;
 mod line;
 mod opening;
+mod contacts;
 mod pieces;
 mod reports;
 
