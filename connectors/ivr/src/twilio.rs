@@ -7,7 +7,7 @@ use crate::{
     voice::{Done, Step, Voice},
 };
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use jiesu_connector::{
     Accept, Callers, DeliveryKey, Incoming, OnOtherContent, Problem, Raw, Receipt, Reception, Refusal, Rejection,
     Request, Response, Secret, Webhook, digest, one_receipt,
@@ -35,19 +35,21 @@ impl Webhook for Twilio {
             let response = Response::new(StatusCode::FORBIDDEN, jiesu_twilio::MEDIA_TYPE, refused);
             return Err(Rejection::Unauthenticated(response));
         }
-        let body = match request.method {
-            Method::POST => request.body.clone(),
+        let declared = request.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let (media_type, body) = match request.method {
+            Method::POST => (declared.unwrap_or(FORM), request.body.clone()),
             // The number may be configured to ask with GET.
-            Method::GET => Bytes::from(request.query.clone().unwrap_or_default()),
+            Method::GET => (FORM, Bytes::from(request.query.clone().unwrap_or_default())),
             _ => return Err(malformed("method", StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are answered here")),
         };
-        let form = Form::parse(&body);
+        let media_type: String = media_type.chars().take(100).collect();
+        let form = Form::read(&media_type, &body);
         let Some(call) = form.get("CallSid").map(str::to_owned).filter(|call| call.len() <= 300) else {
             return Err(malformed("call", StatusCode::BAD_REQUEST, "CallSid is missing: it names the call"));
         };
         let step = Step::of(&request.path);
         let path = request.path.trim_end_matches('/').chars().take(200).collect::<String>();
-        let raw = Raw { media_type: FORM.into(), meta: [(STEP.to_owned(), path)].into(), body };
+        let raw = Raw { media_type, meta: [(STEP.to_owned(), path)].into(), body };
         let events = events(&raw, self.voice.voicemail);
         let content = format!("{:?}", events.as_deref().unwrap_or_default());
         let digest = digest([content.as_bytes()]);
@@ -95,7 +97,7 @@ fn delivery(path: &str, form: &Form) -> String {
 /// # Errors
 /// Why it tells nothing, for an operator.
 pub(crate) fn events(raw: &Raw, voicemail: bool) -> Result<Vec<Event>, String> {
-    let form = Form::parse(&raw.body);
+    let form = Form::read(&raw.media_type, &raw.body);
     let call = form.get("CallSid").ok_or("CallSid is missing")?;
     let step = Step::of(raw.meta.get(STEP).map(String::as_str).unwrap_or_default());
     let ends_itself = step == Step::Recorded;
