@@ -13,11 +13,7 @@ use std::sync::Arc;
 
 impl Issuer {
     /// What becomes of the messages of a contact that is complete, or whose time is over.
-    pub(super) async fn contact(
-        &self,
-        channel: &Arc<Channel>,
-        messages: Vec<Message>,
-    ) -> Result<Vec<Outcome>, NotNow> {
+    pub(super) async fn contact(&self, channel: &Arc<Channel>, messages: Vec<Message>) -> Result<Vec<Outcome>, NotNow> {
         let mut outcomes = Vec::new();
         let mut said = Vec::with_capacity(messages.len());
         for message in messages {

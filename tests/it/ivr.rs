@@ -54,7 +54,8 @@ async fn say(gateway: &Gateway, event: &Value) -> String {
 }
 
 fn event(call: &str, kind: &str, more: Value) -> Value {
-    let mut event = json!({ "id": format!("{call}-{kind}"), "call": call, "type": kind, "at": "2026-11-22T08:00:00+08:00" });
+    let mut event =
+        json!({ "id": format!("{call}-{kind}"), "call": call, "type": kind, "at": "2026-11-22T08:00:00+08:00" });
     more.as_object().unwrap().iter().for_each(|(key, value)| event[key] = value.clone());
     event
 }

@@ -108,7 +108,7 @@ def forge(call):
         (path, body, RequestValidator(SECRET).compute_signature(BASE, params, wrong)),
         (path, body.replace("8613900000000", "8613900000001"), good), (path, body + "&Digits=1", good),
         (path, body.replace("&NewAndUnknown=", ""), good), (path, "", good), (path + "?x=1", body, good),
-        (path + "/status", body, good), (path + "/", body, good),
+        (path + "/status", body, good), (path + "/again", body, good),
         (path, body, signed(BASE.replace("https://", "http://"), params)),
         (path, body, signed(BASE.replace("12345", "12346"), params)), (path, body, signed("", params)),
         (path + "?a=1&b=2", body, signed(BASE + "?b=2&a=1", params)),

@@ -41,7 +41,10 @@ impl Auth {
             check_signed(secret, request, now)?;
         }
         if self.huawei.as_ref().is_some_and(|secret| !is_huawei(secret, &request.body, now)) {
-            return Err(refused("`signature` in the body is wrong, or its `timestamp` is older than 15 minutes", false));
+            return Err(refused(
+                "`signature` in the body is wrong, or its `timestamp` is older than 15 minutes",
+                false,
+            ));
         }
         Ok(())
     }

@@ -2,8 +2,28 @@
 
 /// What stands for a withheld number: words, and the letters of such words as a keypad has them.
 const WITHHELD: [&str; 22] = [
-    "anonymous", "unknown", "unavailable", "restricted", "private", "withheld", "blocked", "asserted", "null", "none",
-    "nil", "undefined", "匿名", "未知", "保密", "隐藏", "私人号码", "266696687", "7378742833", "2562533", "8656696", "86282452253",
+    "anonymous",
+    "unknown",
+    "unavailable",
+    "restricted",
+    "private",
+    "withheld",
+    "blocked",
+    "asserted",
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "匿名",
+    "未知",
+    "保密",
+    "隐藏",
+    "私人号码",
+    "266696687",
+    "7378742833",
+    "2562533",
+    "8656696",
+    "86282452253",
 ];
 
 /// The number as it was given, without what is no part of it; `None` where it is withheld.
@@ -38,7 +58,17 @@ mod tests {
         ] {
             assert_eq!(shown(raw).as_deref(), Some(number), "{raw}");
         }
-        for raw in ["", "anonymous", "Anonymous", "sip:anonymous@anonymous.invalid", "+266696687", "匿名", "0000", "**", "client:bob"] {
+        for raw in [
+            "",
+            "anonymous",
+            "Anonymous",
+            "sip:anonymous@anonymous.invalid",
+            "+266696687",
+            "匿名",
+            "0000",
+            "**",
+            "client:bob",
+        ] {
             assert_eq!(shown(raw), None, "{raw}");
         }
     }

@@ -198,19 +198,35 @@ impl Config {
         };
         let twilio = self.dialect == Dialect::Twilio;
         only("auth_token", self.auth_token.is_some(), twilio, "dialect = \"twilio\"");
-        only("signing_secret", self.signing_secret.is_some(), self.signature == Signature::Sha256, "signature = \"sha256\"");
+        only(
+            "signing_secret",
+            self.signing_secret.is_some(),
+            self.signature == Signature::Sha256,
+            "signature = \"sha256\"",
+        );
         only("menu", !self.menu.is_empty(), twilio, "dialect = \"twilio\": a call centre has its own; see `digits`");
         only("transcribe", self.transcribe, twilio, "dialect = \"twilio\"");
         only("digits", !self.digits.is_empty(), !twilio, "dialect = \"json\": see `menu`");
         only("profile", self.profile.is_some(), !twilio, "dialect = \"json\"");
         only("expect", !self.expect.is_empty(), !twilio, "dialect = \"json\"");
         let own = self.profile.is_none_or(|profile| profile == Profile::Huawei);
-        only("secret", self.secret.is_some(), !twilio && own, "dialect = \"json\" in the gateway's own form, or Huawei's");
+        only(
+            "secret",
+            self.secret.is_some(),
+            !twilio && own,
+            "dialect = \"json\" in the gateway's own form, or Huawei's",
+        );
         let pushed = self.profile.is_some();
         only("basic", self.basic.is_some(), pushed, "a `profile`: the gateway's own form is signed with `secret`");
-        only("query_secret", self.query_secret.is_some(), pushed, "a `profile`: the gateway's own form is signed with `secret`");
+        only(
+            "query_secret",
+            self.query_secret.is_some(),
+            pushed,
+            "a `profile`: the gateway's own form is signed with `secret`",
+        );
         if pushed && self.basic.is_none() && self.query_secret.is_none() && self.secret.is_none() {
-            let what = "one of `basic` and `query_secret` is required: without it anybody could push calls to this address";
+            let what =
+                "one of `basic` and `query_secret` is required: without it anybody could push calls to this address";
             faults.add("profile", what);
         }
         menu::check(&self.menu, faults);
@@ -218,7 +234,12 @@ impl Config {
         for host in &self.recording_hosts {
             let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
             if host.is_empty() || !plain {
-                faults.add("recording_hosts", format!("{host:?} is no host; write a name, as \"api.twilio.com\", without https:// and without a path"));
+                faults.add(
+                    "recording_hosts",
+                    format!(
+                        "{host:?} is no host; write a name, as \"api.twilio.com\", without https:// and without a path"
+                    ),
+                );
             }
         }
         if self.recording_login.is_some() && self.recording_hosts.is_empty() && !twilio {

@@ -108,14 +108,12 @@ impl Event {
         let id = needed(fields, "id", MAX_NAME)?;
         let at = match text(fields, "at", 64)? {
             None => None,
-            Some(at) => Some(at.parse().map_err(|_| {
-                wrong("at", "is no RFC 3339 time with offset, as 2026-11-22T08:00:00+08:00")
-            })?),
+            Some(at) => Some(
+                at.parse().map_err(|_| wrong("at", "is no RFC 3339 time with offset, as 2026-11-22T08:00:00+08:00"))?,
+            ),
         };
         let what = match needed(fields, "type", 40)?.as_str() {
-            "started" => {
-                What::Started { caller: number(fields, "caller")?, called: number(fields, "called")? }
-            }
+            "started" => What::Started { caller: number(fields, "caller")?, called: number(fields, "called")? },
             "menu" => {
                 let digits = needed(fields, "digits", MAX_DIGITS)?;
                 if !digits.chars().all(|key| key.is_ascii_digit() || "*#ABCDabcd,wW ".contains(key)) {

@@ -46,9 +46,10 @@ impl Rules {
         let What::Menu { menu: Some(menu), .. } = what else { return 0 };
         let (mut name, mut depth) = (menu.as_str(), 0);
         while name != menu::ROOT && depth < self.menus.len() {
-            let above = self.menus.iter().find(|(_, above)| {
-                above.keys.values().any(|choice| choice.then.as_deref() == Some(name))
-            });
+            let above = self
+                .menus
+                .iter()
+                .find(|(_, above)| above.keys.values().any(|choice| choice.then.as_deref() == Some(name)));
             let Some((above, _)) = above else { break };
             (name, depth) = (above, depth + 1);
         }

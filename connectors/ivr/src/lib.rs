@@ -64,7 +64,8 @@ impl Connector for Ivr {
             Dialect::Twilio => twilio(&config, setup, rules, waits, words, &mut faults),
             Dialect::Json => json(&config, setup, rules, waits, &mut faults),
         };
-        let login = faults.secret("recording_login", config.recording_login.as_ref(), setup).map(Login::Basic).or(login);
+        let login =
+            faults.secret("recording_login", config.recording_login.as_ref(), setup).map(Login::Basic).or(login);
         let mut hosts = config.recording_hosts.clone();
         if config.dialect == Dialect::Twilio && hosts.is_empty() {
             hosts.push(TWILIO_HOST.into());

@@ -5,9 +5,7 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, header};
-use jiesu_connector::{
-    Failure, HttpClient, Media, MediaRef, Origin, Secret, checked_media, get_media, unfetched,
-};
+use jiesu_connector::{Failure, HttpClient, Media, MediaRef, Origin, Secret, checked_media, get_media, unfetched};
 use std::{sync::Arc, time::Duration};
 
 /// A recording that is not there yet, is so soon.

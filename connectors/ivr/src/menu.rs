@@ -76,7 +76,10 @@ pub(crate) fn check(menus: &BTreeMap<String, Menu>, faults: &mut Faults) {
             faults.add(&format!("{key}.prompt"), "is empty: say which key is for what");
         }
         if menu.keys.is_empty() {
-            faults.add(&format!("{key}.keys"), "has no key: a caller could press nothing; name at least one, as 1 = { … }");
+            faults.add(
+                &format!("{key}.keys"),
+                "has no key: a caller could press nothing; name at least one, as 1 = { … }",
+            );
         }
         for (pressed, choice) in &menu.keys {
             let place = format!("{key}.keys.{pressed}");
@@ -210,6 +213,8 @@ mod tests {
         let mut odd = good;
         odd["what"]["keys"]["12"] = json!({});
         assert!(faults(odd)[0].contains("is no key"));
-        assert!(faults(json!({ "other": { "prompt": "请按 1", "keys": { "1": {} } } }))[0].contains("no menu \"main\""));
+        assert!(
+            faults(json!({ "other": { "prompt": "请按 1", "keys": { "1": {} } } }))[0].contains("no menu \"main\"")
+        );
     }
 }

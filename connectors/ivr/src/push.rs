@@ -68,9 +68,8 @@ impl Webhook for PushHook {
 impl Push {
     /// One event in the gateway's own form.
     fn own(&self, request: &Request) -> Result<Reception, Rejection> {
-        let value: Value = serde_json::from_slice(&request.body).map_err(|error| {
-            malformed("json", "body", &format!("is no JSON: {error}"))
-        })?;
+        let value: Value = serde_json::from_slice(&request.body)
+            .map_err(|error| malformed("json", "body", &format!("is no JSON: {error}")))?;
         let event = Event::from_json(&value).map_err(|Wrong { field, detail }| malformed("fields", field, &detail))?;
         let raw = Raw { media_type: "application/json".into(), meta: BTreeMap::new(), body: request.body.clone() };
         let message = incoming(raw, &[event]);
@@ -101,7 +100,14 @@ impl Push {
                 // Nobody can read it now; it is kept, seen, and can be read again.
                 Err(_) => {
                     let digest = digest([&raw.body[..]]);
-                    messages.push(Incoming { raw, keys: Vec::new(), digest, sender: None, hotline: None, joins: false });
+                    messages.push(Incoming {
+                        raw,
+                        keys: Vec::new(),
+                        digest,
+                        sender: None,
+                        hotline: None,
+                        joins: false,
+                    });
                 }
             }
         }
@@ -127,8 +133,11 @@ impl Push {
             Some((traits, map)) => {
                 let body = body.ok_or("it is neither JSON nor XML nor a form")?;
                 let query = raw.meta.get(QUERY).map(String::as_str).unwrap_or_default();
-                let headers: Object<String, Value> =
-                    traits.headers.iter().filter_map(|name| Some(((*name).to_owned(), json!(raw.meta.get(*name)?)))).collect();
+                let headers: Object<String, Value> = traits
+                    .headers
+                    .iter()
+                    .filter_map(|name| Some(((*name).to_owned(), json!(raw.meta.get(*name)?))))
+                    .collect();
                 let input = json!({ "headers": headers, "query": form(query.as_bytes()), "body": body,
                     "text": String::from_utf8_lossy(&raw.body) });
                 map.run(input)?
@@ -217,7 +226,8 @@ fn malformed(reason: &'static str, field: &str, detail: &str) -> Rejection {
 
 /// The elements of an array, each as it stands; else the whole.
 fn elements(body: &Bytes) -> Vec<Bytes> {
-    let elements: Option<Vec<&RawValue>> = std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok());
+    let elements: Option<Vec<&RawValue>> =
+        std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok());
     match elements {
         Some(elements) => elements.into_iter().map(|element| body.slice_ref(element.get().as_bytes())).collect(),
         None => vec![body.clone()],

@@ -40,7 +40,9 @@ impl Webhook for Twilio {
             Method::POST => (declared.unwrap_or(FORM), request.body.clone()),
             // The number may be configured to ask with GET.
             Method::GET => (FORM, Bytes::from(request.query.clone().unwrap_or_default())),
-            _ => return Err(malformed("method", StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are answered here")),
+            _ => {
+                return Err(malformed("method", StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are answered here"));
+            }
         };
         let media_type: String = media_type.chars().take(100).collect();
         let form = Form::read(&media_type, &body);
@@ -49,19 +51,20 @@ impl Webhook for Twilio {
         };
         let step = Step::of(&request.path);
         let path = request.path.trim_end_matches('/').chars().take(200).collect::<String>();
-        let raw = Raw { media_type, meta: [(STEP.to_owned(), path)].into(), body };
+        let raw = Raw { media_type, meta: [(STEP.to_owned(), path.clone())].into(), body };
         let events = events(&raw, self.voice.voicemail);
         let content = format!("{:?}", events.as_deref().unwrap_or_default());
         let digest = digest([content.as_bytes()]);
+        // Twilio has no name for a request. The same step that tells the same is the same.
+        let told: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         let key = DeliveryKey {
             scope: format!("call/{call}"),
-            value: delivery(&request.path, &form),
+            value: format!("{path} {told}"),
             on_other_content: OnOtherContent::NewAppeal,
         };
         let sender = Some(format!("call:{call}"));
         let incoming = Incoming { raw, keys: vec![key], digest, sender, hotline: None, joins: true };
-        let done =
-            Done { digits: form.get("Digits").map(str::to_owned), recorded: form.get("RecordingUrl").is_some() };
+        let done = Done { digits: form.get("Digits").map(str::to_owned), recorded: form.get("RecordingUrl").is_some() };
         let voice = Arc::clone(&self.voice);
         let answer = Box::new(move |stored: Result<&[Receipt], Refusal>| match one_receipt(stored) {
             Ok(receipt) => voice.answer(&step, &done, &receipt.number),
@@ -79,19 +82,6 @@ fn malformed(reason: &'static str, status: StatusCode, detail: &str) -> Rejectio
     Rejection::Malformed { reason, response: Problem::new(status, detail).into() }
 }
 
-/// What the same request again would have, and another would not.
-fn delivery(path: &str, form: &Form) -> String {
-    let names = [
-        "CallStatus", "RecordingSid", "RecordingStatus", "TranscriptionSid", "TranscriptionStatus", "SequenceNumber",
-    ];
-    let mut key = path.trim_end_matches('/').to_owned();
-    names.iter().filter_map(|name| form.get(name)).for_each(|value| {
-        key.push(' ');
-        key.extend(value.chars().take(64));
-    });
-    key
-}
-
 /// What a stored request tells.
 ///
 /// # Errors
@@ -102,8 +92,7 @@ pub(crate) fn events(raw: &Raw, voicemail: bool) -> Result<Vec<Event>, String> {
     let step = Step::of(raw.meta.get(STEP).map(String::as_str).unwrap_or_default());
     let ends_itself = step == Step::Recorded;
     let mut events = Vec::new();
-    let mut happened =
-        |what| events.push(Event { what, at: None, id: String::new(), call: call.to_owned() });
+    let mut happened = |what| events.push(Event { what, at: None, id: String::new(), call: call.to_owned() });
     if form.has("From") || form.has("Caller") {
         let number = |names: [&str; 2]| names.into_iter().find_map(|name| form.get(name)).and_then(caller::shown);
         happened(What::Started { caller: number(["From", "Caller"]), called: number(["To", "Called"]) });

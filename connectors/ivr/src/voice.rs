@@ -1,9 +1,9 @@
 //! What a caller hears: TwiML that always leads somewhere, whatever was pressed, said or left unsaid.
 
 use crate::menu::{Menu, ROOT};
+use http::StatusCode;
 use jiesu_connector::{Response, Words};
 use jiesu_twilio::Element;
-use http::StatusCode;
 use std::collections::BTreeMap;
 
 /// A caller is asked again so often; then they speak.

@@ -49,10 +49,11 @@ pub(super) fn add(handle: &Handle, message: &NewMessage, id: MessageId, number: 
                    opened_at = iif(number = excluded.number, opened_at, excluded.opened_at),
                    number = excluded.number, last_at = max(last_at, excluded.last_at)
                RETURNING brings, expects, opened_at, last_at";
-    let (brings, expects, opened_at, last_at): (u32, u32, i64, i64) = handle.prepare_cached(sql)?.query_row(
-        params![name(message, contact), key, contact.brings, contact.expects, now],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-    )?;
+    let (brings, expects, opened_at, last_at): (u32, u32, i64, i64) = handle
+        .prepare_cached(sql)?
+        .query_row(params![name(message, contact), key, contact.brings, contact.expects, now], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
     handle.prepare_cached("INSERT OR IGNORE INTO contact_message VALUES (?1, ?2)")?.execute(params![key, id.0])?;
     let milliseconds = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     let settle = milliseconds(contact.patience.settle);

@@ -75,7 +75,8 @@ async fn a_call_survives_a_kill_between_any_two_of_its_events() {
     assert_eq!(numbers.len(), 1, "{numbers:?}");
     let number = numbers.first().unwrap();
     hears(&gateway, number, "ticket.rated").await;
-    let created: Vec<Value> = feed(&gateway).await.into_iter().filter(|event| event["type"] == "ticket.created").collect();
+    let created: Vec<Value> =
+        feed(&gateway).await.into_iter().filter(|event| event["type"] == "ticket.created").collect();
     assert_eq!(created.len(), 1, "{created:#?}");
     assert_eq!(ticket(&gateway, number).await["content"], "通江小区二栋的电梯困人两次了");
     at_rest(&gateway).await;
@@ -109,7 +110,10 @@ async fn who_was_not_heard_is_called_back_and_who_said_nothing_is_counted() {
     let words = event("silent", "transcript", json!({ "text": "柏杨西路的井盖破了一个大洞" }));
     assert_eq!(say(&gateway, &words).await, numbers[4]);
     let ticket = hears(&gateway, &numbers[4], "ticket.created").await["ticket"].clone();
-    assert_eq!((&ticket["content"], &ticket["appellant"]["phone"]), (&json!("柏杨西路的井盖破了一个大洞"), &json!("13900000002")));
+    assert_eq!(
+        (&ticket["content"], &ticket["appellant"]["phone"]),
+        (&json!("柏杨西路的井盖破了一个大洞"), &json!("13900000002"))
+    );
     at_rest(&gateway).await;
 }
 
@@ -117,6 +121,8 @@ async fn who_was_not_heard_is_called_back_and_who_said_nothing_is_counted() {
 async fn what_is_not_signed_or_not_signed_now_is_refused_and_leaves_nothing() {
     let mut site = site().await;
     site.set("limits.per_address", "off");
+    // Nothing more will come of this call.
+    site.set("channels.phone.wait", toml::toml! { end = "1s" settle = "1s" content = "1s" });
     let gateway = site.start().await;
     let body = event("forged", "transcript", json!({ "text": "假的" })).to_string();
     let good = sign(now(), &body);
@@ -141,7 +147,9 @@ async fn what_is_not_signed_or_not_signed_now_is_refused_and_leaves_nothing() {
         assert_eq!(reply.status, 401, "{forgery}: {}", reply.text());
         assert_eq!(reply.header("content-type"), Some("application/problem+json"));
     }
-    for right in [sign(now() - 14 * 60, &body), sign(now() + 14 * 60, &body), format!("{time},v1={},v1={hash}", "0".repeat(64))] {
+    for right in
+        [sign(now() - 14 * 60, &body), sign(now() + 14 * 60, &body), format!("{time},v1={},v1={hash}", "0".repeat(64))]
+    {
         assert!([200, 201].contains(&post(&gateway, &body, &right).await.status), "{right}");
     }
     for bad in [r#"{"id":"1","type":"started"}"#, "[]", "{", r#"{"id":"1","call":"c","type":"rang"}"#] {

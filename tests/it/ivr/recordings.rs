@@ -61,7 +61,7 @@ fn recording(call: &str, url: &str) -> Value {
 
 /// Waits for the fate of the ticket's only file.
 async fn fate(gateway: &Gateway, number: &str) -> Value {
-    eventually("the fate of a recording", seconds(20), async || {
+    eventually(&format!("the fate of the recording of {number}"), seconds(20), async || {
         let file = ticket(gateway, number).await["attachments"][0].clone();
         file["state"].as_str().is_some_and(|state| state != "pending").then_some(file)
     })
@@ -85,9 +85,16 @@ async fn a_recording_is_fetched_with_the_log_in_and_kept_and_a_redirect_is_not_f
         assert_eq!(created["title"], "电话留言");
         files.push(fate(&gateway, &number).await);
     }
-    assert_eq!((&files[0]["state"], &files[0]["media_type"], &files[0]["bytes"]), (&json!("kept"), &json!("audio/wav"), &json!(WAV.len())));
+    assert_eq!(
+        (&files[0]["state"], &files[0]["media_type"], &files[0]["bytes"]),
+        (&json!("kept"), &json!("audio/wav"), &json!(WAV.len()))
+    );
     assert_eq!(files[1]["state"], "missing");
-    assert!(files[2]["state"] == "missing" && files[2]["reason"].as_str().unwrap().contains("redirects"), "{}", files[2]);
+    assert!(
+        files[2]["state"] == "missing" && files[2]["reason"].as_str().unwrap().contains("redirects"),
+        "{}",
+        files[2]
+    );
     let asked = keeper.asked();
     // Basic, of reader:of-recordings.
     let login = Some("Basic cmVhZGVyOm9mLXJlY29yZGluZ3M=".to_owned());
@@ -103,11 +110,44 @@ async fn a_recording_is_fetched_with_the_log_in_and_kept_and_a_redirect_is_not_f
 /// Where somebody listens who must not be asked, in every spelling of it.
 fn inner(port: u16) -> Vec<String> {
     let hosts = [
-        "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "0x7f.1", "017700000001", "0177.0.0.1",
-        "0177.0.0.01", "127.0.0.1.", "127.000.000.001", "127.127.127.127", "0.0.0.0", "0", "localhost", "LOCALHOST", "localhost.",
-        "[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
-        "[fe80::1]", "[fc00::1]", "169.254.169.254", "10.0.0.1", "192.168.0.1", "172.16.0.1", "100.64.0.1", "１２７.0.0.1",
-        "127。0。0。1", "①②⑦.⓪.⓪.①", "%31%32%37.0.0.1", "user@127.0.0.1", "example.com@127.0.0.1",
+        "127.0.0.1",
+        "127.1",
+        "127.0.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.0.0.1",
+        "0x7f.1",
+        "017700000001",
+        "0177.0.0.1",
+        "0177.0.0.01",
+        "127.0.0.1.",
+        "127.000.000.001",
+        "127.127.127.127",
+        "0.0.0.0",
+        "0",
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "[::1]",
+        "[::]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[fe80::1]",
+        "[fc00::1]",
+        "169.254.169.254",
+        "10.0.0.1",
+        "192.168.0.1",
+        "172.16.0.1",
+        "100.64.0.1",
+        "１２７.0.0.1",
+        "127。0。0。1",
+        "①②⑦.⓪.⓪.①",
+        "%31%32%37.0.0.1",
+        "user@127.0.0.1",
+        "example.com@127.0.0.1",
     ];
     let mut urls: Vec<String> = hosts.iter().map(|host| format!("http://{host}:{port}/inner.wav")).collect();
     urls.extend([

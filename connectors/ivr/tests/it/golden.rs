@@ -81,7 +81,10 @@ fn mistakes_in_the_configuration_are_named_with_what_would_be_right() {
     of(json!({ "dialect": "json" }), "secret: is required");
     of(json!({ "dialect": "json", "secret": "env:NOWHERE" }), "secret: ");
     of(json!({ "dialect": "json", "profile": "tccc" }), "profile: one of `basic` and `query_secret`");
-    of(json!({ "dialect": "json", "profile": "tccc", "basic": "env:BASIC", "secret": "env:SECRET" }), "secret: is only for");
+    of(
+        json!({ "dialect": "json", "profile": "tccc", "basic": "env:BASIC", "secret": "env:SECRET" }),
+        "secret: is only for",
+    );
     of(json!({ "dialect": "json", "secret": "env:SECRET", "basic": "env:BASIC" }), "basic: is only for");
     of(json!({ "dialect": "json", "secret": "env:SECRET", "menu": menu() }), "menu: is only for");
     of(twilio(json!({ "signing_secret": "env:SIGNING" })), "signing_secret: is only for signature");

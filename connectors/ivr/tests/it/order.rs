@@ -52,18 +52,24 @@ fn permutations(of: usize) -> Vec<Vec<usize>> {
         return vec![Vec::new()];
     }
     let shorter = permutations(of - 1);
-    shorter.iter().flat_map(|order| (0..of).map(|place| {
-        let mut order = order.clone();
-        order.insert(place, of - 1);
-        order
-    })).collect()
+    shorter
+        .iter()
+        .flat_map(|order| {
+            (0..of).map(|place| {
+                let mut order = order.clone();
+                order.insert(place, of - 1);
+                order
+            })
+        })
+        .collect()
 }
 
 #[test]
 fn every_order_of_a_call_s_events_gives_the_same_appeal() {
     let parts = json_channel();
     // All orders of six events that matter to each other; the others vary below.
-    let events: Vec<Raw> = call().iter().filter(|event| event["id"] != "transcript-5" && event["id"] != "menu-1").map(raw).collect();
+    let events: Vec<Raw> =
+        call().iter().filter(|event| event["id"] != "transcript-5" && event["id"] != "menu-1").map(raw).collect();
     let expected = gather(&parts, &events);
     let all = permutations(events.len());
     assert_eq!(all.len(), 720);
@@ -109,7 +115,8 @@ fn a_call_is_complete_when_it_has_ended_and_nothing_is_lacking() {
     assert_ne!(lacks(&silent), 0, "anything that was said");
     let given_up = [events[0].clone(), raw(&event("ended", 6, json!({ "reason": "abandoned" })))];
     assert_eq!(lacks(&given_up), 0, "nobody said anything, and nothing will come");
-    let wants_both = channel(json!({ "dialect": "json", "secret": "env:SECRET", "expect": ["recording", "transcript"] }));
+    let wants_both =
+        channel(json!({ "dialect": "json", "secret": "env:SECRET", "expect": ["recording", "transcript"] }));
     let without_words = [0, 3, 6].map(|place| events[place].clone());
     let (brings, expects) = facts(&wants_both, &without_words);
     assert_ne!(expects & !brings, 0, "its words");

@@ -49,10 +49,13 @@ fn every_way_through_a_call_ends_and_every_address_answers() {
         json!({ "dialect": "twilio", "auth_token": "env:TOKEN", "menu": menu(), "voicemail": false }),
     ] {
         let parts = channel(config);
-        let mut open = vec![String::new(), "/unheard/of".into(), "/menu".into(), "/menu/main/x".into(), "/menu/gone/7".into()];
+        let mut open =
+            vec![String::new(), "/unheard/of".into(), "/menu".into(), "/menu/main/x".into(), "/menu/gone/7".into()];
         let mut met = BTreeSet::new();
         while let Some(path) = open.pop() {
-            for digits in [None, Some("1"), Some("2"), Some("9"), Some("*"), Some("#"), Some("12"), Some("一"), Some(" ")] {
+            for digits in
+                [None, Some("1"), Some("2"), Some("9"), Some("*"), Some("#"), Some("12"), Some("一"), Some(" ")]
+            {
                 let twiml = ask(&parts, &path, digits);
                 let callback = ["/status", "/recording", "/transcription"].contains(&path.as_str());
                 let leads = ["<Hangup/>", "<Redirect"].iter().any(|verb| twiml.contains(verb));

@@ -55,8 +55,11 @@ impl UserMedia {
     }
 
     async fn address(&self, url: &str, max: u64) -> Result<Bytes, Failure> {
-        let response =
-            self.0.send(get_media(url.to_owned(), max, Origin::Foreign)).await.map_err(|error| unfetched(error, max))?;
+        let response = self
+            .0
+            .send(get_media(url.to_owned(), max, Origin::Foreign))
+            .await
+            .map_err(|error| unfetched(error, max))?;
         match response.status.as_u16() {
             404 | 410 => Err(Failure::Refused { why: format!("HTTP {}: it is gone", response.status.as_u16()) }),
             _ => checked_media(response),

@@ -1,10 +1,10 @@
 //! The store against real files.
 
 mod accept;
+mod contacts;
 mod damage;
 mod line;
 mod opening;
-mod contacts;
 mod pieces;
 mod reports;
 
