@@ -5,6 +5,7 @@
 //! candidates in bounded time; a [`Model`] of boosted trees scores each, and [`Linker`] decides. [`MemoryHome`] is the
 //! index in this process; a home elsewhere keeps the same bytes and so gives the same decisions.
 
+mod common;
 mod decide;
 mod digest;
 mod features;
@@ -12,12 +13,15 @@ mod fold;
 mod forest;
 mod grams;
 mod home;
+mod letters;
 mod model;
 mod places;
 pub mod postings;
 pub mod quality;
+mod quick;
 mod record;
 mod simplify;
+mod table;
 pub mod train;
 mod vocabulary;
 mod words;
