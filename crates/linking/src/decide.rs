@@ -13,9 +13,11 @@ use crate::{
 };
 
 /// Candidates that are scored, beside the citizen's own.
-const MOST_CANDIDATES: usize = 50;
+const MOST_CANDIDATES: usize = 32;
 /// Of these, so many are compared thoroughly.
-const MOST_COMPARED: usize = 14;
+const MOST_COMPARED: usize = 8;
+/// Numbers of houses in a street that are further apart are not next door.
+const NEIGHBOURS: u16 = 20;
 /// The citizen's own last ones.
 const OWN_CANDIDATES: usize = 12;
 
@@ -214,7 +216,11 @@ impl Linker {
         // 3栋电梯坏了, 5栋电梯坏了: where little else is said, another number is another matter, or a person says that it is not.
         let (new, old) = (digest.numbers, chosen.record.numbers);
         let other_numbers = new != 0 && old != 0 && new != old && digest.length.min(chosen.record.length) < TELLING;
-        let sure = !other_numbers && (seconded || chosen.score >= self.model.limits(same_citizen).auto);
+        // 滨河路 88 号, 滨河路 690 号: who lives next door may speak of the same, who lives down the street hardly.
+        let (new, old) = (digest.door, chosen.record.door);
+        let down_the_street = new != 0 && old != 0 && new.abs_diff(old) > NEIGHBOURS;
+        let open = other_numbers || down_the_street;
+        let sure = !open && (seconded || chosen.score >= self.model.limits(same_citizen).auto);
         let band = if sure { Band::Auto } else { Band::Ask };
         let record = &chosen.record;
         let matched =
@@ -264,5 +270,17 @@ mod tests {
         assert_eq!(last(&[&since("3天"), &since("5天")]).band, Band::Auto);
         assert_eq!(last(&[&since("从11月3号起"), &since("从11月5号起")]).band, Band::Auto);
         assert_eq!(last(&[&since("3盏"), &since("")]).band, Band::Auto, "nothing is said against it");
+    }
+
+    #[test]
+    fn down_the_street_is_another_place_and_next_door_is_not() {
+        let noise = |door: &str| {
+            format!(
+                "您好，我住在滨河路{door}号，楼下施工机械噪声很大，已经持续三天，老人心脏不好，整夜无法入睡，请城管制止。"
+            )
+        };
+        assert_eq!(last(&[&noise("88"), &noise("90")]).band, Band::Auto);
+        assert_ne!(last(&[&noise("88"), &noise("690")]).band, Band::Auto);
+        assert_ne!(last(&[&noise("88"), &noise("690"), &noise("380")]).band, Band::Auto, "nor is a third one");
     }
 }

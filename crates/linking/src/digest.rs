@@ -98,6 +98,8 @@ pub struct Digest {
     pub(crate) exact: u32,
     /// Of the numbers in title and text, in their order.
     pub(crate) numbers: u32,
+    /// The number of the first address in a street; 0 if there is none.
+    pub(crate) door: u16,
     pub(crate) length: u32,
     pub(crate) norm: f32,
     pub(crate) mass: f32,
@@ -133,6 +135,7 @@ impl Digest {
         digest.weigh(vocabulary);
         digest.name(&title_names, &text_names, title.len(), vocabulary);
         digest.numbers = numbers(title.iter().chain(&[' ']).chain(&text));
+        digest.door = door(&title).or_else(|| door(&text)).unwrap_or(0);
         digest.exact =
             text_letters.iter().fold(0x811c_9dc5, |hash, letter| (hash ^ *letter as u32).wrapping_mul(0x0100_0193));
         let mut subject: Vec<Gram> = grams(&title_letters, 2).collect();
@@ -324,6 +327,22 @@ fn numbers<'a>(text: impl Iterator<Item = &'a char>) -> u32 {
         at += length;
     }
     hash
+}
+
+/// 滨河路 88 号: the number of an address.
+fn door(text: &[char]) -> Option<u16> {
+    const STREETS: &str = "路街巷道段弄";
+    let mut rest = text;
+    while let Some((letter, after)) = rest.split_first() {
+        rest = after;
+        let digits = after.iter().take_while(|letter| letter.is_ascii_digit()).count();
+        let ends = after.get(digits) == Some(&'号') && after.get(digits + 1) != Some(&'线');
+        if ends && STREETS.contains(*letter) && (1..=4).contains(&digits) {
+            let digits = after.get(..digits)?.iter().filter_map(|digit| digit.to_digit(10));
+            return Some(digits.fold(0, |number, digit| number * 10 + digit as u16));
+        }
+    }
+    None
 }
 
 fn letters_of(text: &[char]) -> Vec<char> {

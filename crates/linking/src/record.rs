@@ -13,8 +13,8 @@ const MOST_NAMES: usize = 12;
 const STEP: f32 = 1.0 / 20.0;
 
 /// The form of the bytes; another form is not read.
-const FORM: u8 = 2;
-const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 3;
+const FORM: u8 = 3;
+const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 2 + 3;
 /// Bytes of a gram.
 const GRAM: usize = 5;
 
@@ -33,6 +33,7 @@ pub struct Record {
     pub citizen: u64,
     pub(crate) exact: u32,
     pub(crate) numbers: u32,
+    pub(crate) door: u16,
     pub(crate) length: u32,
     pub(crate) grams: Vec<Weighed>,
     pub(crate) subject: Vec<(u32, f32)>,
@@ -65,6 +66,7 @@ impl Record {
             citizen: digest.citizen,
             exact: digest.exact,
             numbers: digest.numbers,
+            door: digest.door,
             length: digest.length,
             grams,
             subject,
@@ -82,6 +84,7 @@ impl Record {
         bytes.extend(self.citizen.to_le_bytes());
         bytes.extend(self.exact.to_le_bytes());
         bytes.extend(self.numbers.to_le_bytes());
+        bytes.extend(self.door.to_le_bytes());
         bytes.extend((self.length.min(65_535) as u16).to_le_bytes());
         bytes.extend([self.grams.len() as u8, self.subject.len() as u8, self.names.len() as u8]);
         for gram in &self.grams {
@@ -110,6 +113,7 @@ impl Record {
         let citizen = u64::from_le_bytes(take(&mut rest)?);
         let exact = u32::from_le_bytes(take(&mut rest)?);
         let of_numbers = u32::from_le_bytes(take(&mut rest)?);
+        let door = u16::from_le_bytes(take(&mut rest)?);
         let length = u32::from(u16::from_le_bytes(take(&mut rest)?));
         let counts: [u8; 3] = take(&mut rest)?;
         let mut record = Self {
@@ -120,6 +124,7 @@ impl Record {
             citizen,
             exact,
             numbers: of_numbers,
+            door,
             length,
             grams: Vec::with_capacity(counts[0].into()),
             subject: Vec::with_capacity(counts[1].into()),
@@ -149,7 +154,7 @@ impl Record {
         let mut rest = bytes.strip_prefix(&[FORM])?;
         let [number, _, _, at]: [i64; 4] = take_numbers(&mut rest)?;
         let citizen = u64::from_le_bytes(take(&mut rest)?);
-        let (grams, _) = rest.get(HEAD - 1 - 8 * 5..)?.split_at_checked(usize::from(*rest.get(10)?) * GRAM)?;
+        let (grams, _) = rest.get(HEAD - 1 - 8 * 5..)?.split_at_checked(usize::from(*rest.get(12)?) * GRAM)?;
         Some(Glance { number, at, citizen, grams })
     }
 

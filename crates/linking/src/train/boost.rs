@@ -30,7 +30,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { trees: 160, depth: 4, rate: 0.08, ridge: 4.0, least: 2.0 }
+        Self { trees: 120, depth: 3, rate: 0.1, ridge: 4.0, least: 2.0 }
     }
 }
 
