@@ -215,11 +215,8 @@ impl Digest {
 
     fn name(&mut self, title: &[Name], text: &[Name], title_length: usize, vocabulary: &Vocabulary) {
         self.cores = Table::with_room(title.len() + text.len());
-        let mut met = 0;
         let later = text.iter().map(|name| Name { at: name.at + title_length, end: name.end + title_length, ..*name });
-        for name in title.iter().copied().chain(later) {
-            let next = met;
-            met += 1;
+        for (next, name) in title.iter().copied().chain(later).enumerate() {
             if self.cores.place(short(name.core), next) == next && self.names.len() < MOST_NAMES {
                 let head = name.at < title_length + HEAD;
                 self.names.push(Weighty {

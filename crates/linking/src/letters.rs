@@ -1,7 +1,8 @@
 //! Sets and tables of characters, quickly asked: most characters of a text are in none.
 
 /// Characters of the basic plane, a bit each: 8 kB.
-pub(crate) struct Letters(Box<[u64; 1_024]>);
+#[derive(Debug, Clone)]
+pub struct Letters(Box<[u64; 1_024]>);
 
 impl FromIterator<char> for Letters {
     fn from_iter<T: IntoIterator<Item = char>>(letters: T) -> Self {
@@ -16,6 +17,11 @@ impl FromIterator<char> for Letters {
 }
 
 impl Letters {
+    /// Whether `letter` may be one of them: beyond the basic plane nothing is known.
+    pub fn may_have(&self, letter: char) -> bool {
+        letter > '\u{ffff}' || self.has(letter)
+    }
+
     /// Whether `letter` is one of them.
     pub fn has(&self, letter: char) -> bool {
         let letter = u32::from(letter);

@@ -2,7 +2,7 @@
 
 /// From a number to the place where something is kept of it: open addressing, never more than half full.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Table {
+pub struct Table {
     /// The key in the upper half, the place plus one in the lower; 0 where nothing is.
     slots: Vec<u64>,
     shift: u32,
