@@ -164,3 +164,25 @@ async fn what_is_not_signed_or_not_signed_now_is_refused_and_leaves_nothing() {
     .await;
     assert_eq!(total["received"], 7, "one message, twice again, and four that nobody can read: {total}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stored_event_is_tried_and_a_stored_request_at_the_time_that_it_was_made() {
+    let mut site = site().await;
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/connectors/ivr/tests/golden/json/transcript.http");
+    let request = std::fs::read_to_string(sample).unwrap();
+    let body = request.split("\n\n").nth(1).unwrap();
+    let time = 1_795_305_600;
+    let signed = format!(
+        "POST /channels/phone HTTP/1.1\nDate: Sun, 22 Nov 2026 00:00:00 GMT\nX-Jiesu-Signature: {}\nContent-Length: {}\n\n{body}",
+        sign(time, body),
+        body.len()
+    );
+    for (name, text) in [("event.json", body.to_owned()), ("event.http", signed)] {
+        let file = site.data.join(name);
+        std::fs::write(&file, text).unwrap();
+        let output = site.command("try", &["phone", file.to_str().unwrap()]).output().unwrap();
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        let appeal: Value = serde_json::from_str(&said[0]).unwrap_or_else(|error| panic!("{name}: {error}: {said:?}"));
+        assert_eq!(appeal["content"], "嘉州大道 123 号路灯坏了");
+    }
+}

@@ -14,10 +14,13 @@ use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 const WAV: &[u8] = b"RIFF\x24\0\0\0WAVEfmt a voice";
 
+/// What was asked for, and with what log-in.
+type Asked = (String, Option<String>);
+
 /// Keeps recordings, and remembers who asked with what log-in.
 struct Keeper {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Keeper {
@@ -50,7 +53,7 @@ impl Keeper {
         Self { address, asked }
     }
 
-    fn asked(&self) -> Vec<(String, Option<String>)> {
+    fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
