@@ -8,7 +8,8 @@ use crate::{
     revise::Draft,
     store::{Known, Message, MessageId, Outcome, TicketRow},
 };
-use jiesu_connector::{Appeal, Intent, ParseError, Raw};
+use jiesu_connector::{Appeal, Attachment, Intent, ParseError, Part, PartType, Raw};
+use serde_json::json;
 use std::sync::Arc;
 
 impl Issuer {
@@ -65,9 +66,6 @@ impl Issuer {
         if !store.conversation(message.number).await?.is_empty() {
             return Err(NotNow::Later);
         }
-        if appeal.intent != Intent::Appeal {
-            return Ok(noted(message.id));
-        }
         let all = store.contact(message.number).await?;
         let mut raws: Vec<&Raw> = all.iter().map(|message| &message.raw).collect();
         if raws.is_empty() {
@@ -75,6 +73,13 @@ impl Issuer {
         }
         let gathered = assembly::gather(channel, &raws);
         drop(raws);
+        let deserves_one = gathered.as_ref().is_ok_and(|whole| whole.intent == Intent::Appeal);
+        match appeal.intent {
+            Intent::Appeal => {}
+            // One of the others makes the ticket in a moment: a repeat was undone.
+            Intent::Rate if deserves_one => return Err(NotNow::Later),
+            _ => return Ok(noted(message.id)),
+        }
         match gathered {
             Ok(appeal) if appeal.intent == Intent::Appeal => {
                 count(channel, "late_ticket");
@@ -85,19 +90,39 @@ impl Issuer {
         }
     }
 
-    /// Adds it to the ticket; what the ticket has already, as a recording that is announced twice, adds nothing.
+    /// Adds it to the ticket; what the ticket has already adds nothing: a recording that is announced twice, what was gathered
+    /// before.
     fn add(&self, row: &TicketRow, message: Message, mut appeal: Appeal) -> Result<Outcome, NotNow> {
         let ticket = Draft::new(row).ticket;
-        let known: Vec<&str> =
-            ticket["attachments"].as_array().into_iter().flatten().filter_map(|file| file["name"].as_str()).collect();
-        let is_new = |name: &Option<String>| name.as_deref().is_none_or(|name| !known.contains(&name));
-        if !appeal.attachments.is_empty() && !appeal.attachments.iter().any(|file| is_new(&file.name)) {
-            appeal.attachments.clear();
-            appeal.transcript.retain(|part| part.attachment.is_none());
-            if appeal.content.is_empty() && appeal.transcript.is_empty() {
-                let unchanged = self.reviser.updated(row, &Draft::new(row));
-                return Ok(Outcome::Supplement { message: message.id, change: Box::new(unchanged) });
+        let list = |field: &str| ticket[field].as_array().map_or(&[][..], Vec::as_slice);
+        let has = |part: &Part, file: Option<&Attachment>| match file.and_then(|file| file.name.as_deref()) {
+            Some(name) => list("attachments").iter().any(|known| known["name"] == name),
+            None => list("transcript")
+                .iter()
+                .any(|known| known["type"] == json!(part.kind) && known["text"] == json!(part.text)),
+        };
+        let (parts, files) = (std::mem::take(&mut appeal.transcript), std::mem::take(&mut appeal.attachments));
+        for mut part in parts {
+            let file = part.attachment.and_then(|place| files.get(place));
+            if has(&part, file) {
+                continue;
             }
+            part.attachment = file.cloned().map(|file| {
+                appeal.attachments.push(file);
+                appeal.attachments.len() - 1
+            });
+            appeal.transcript.push(part);
+        }
+        let texts =
+            appeal.transcript.iter().filter(|part| part.kind == PartType::Text).filter_map(|part| part.text.as_deref());
+        appeal.content = texts.collect::<Vec<_>>().join("\n");
+        let caller = appeal.appellant.phone.is_some() && ticket["appellant"]["phone"].is_null();
+        if appeal.transcript.is_empty() && !caller {
+            let unchanged = self.reviser.updated(row, &Draft::new(row));
+            return Ok(Outcome::Supplement { message: message.id, change: Box::new(unchanged) });
+        }
+        if appeal.transcript.is_empty() {
+            appeal.transcript.push(Part { kind: PartType::Call, text: Some("来电号码".into()), attachment: None });
         }
         self.supplement_to(row, message, appeal)
     }

@@ -77,9 +77,10 @@ pub struct Config {
     /// `note`, none.
     #[serde(default = "callback")]
     pub missed: Policy,
-    /// What becomes of a call in which the caller hung up and left nothing: `note`, no ticket, only counted, or `callback`.
-    #[serde(default = "note")]
-    pub silent: Policy,
+    /// What becomes of a call that ended by itself and left nothing: `note`, no ticket, only counted, or `callback`. If absent,
+    /// Twilio's callers are called back, because nobody else has heard them; a call centre tells by itself who gave up.
+    #[serde(default)]
+    pub silent: Option<Policy>,
     /// Words of this channel instead of the standard ones, in the shape of `config/words.zh-CN.toml`.
     #[serde(default)]
     pub words: Map<String, Value>,
@@ -182,10 +183,6 @@ fn five_minutes() -> String {
 
 fn callback() -> Policy {
     Policy::Callback
-}
-
-fn note() -> Policy {
-    Policy::Note
 }
 
 impl Config {

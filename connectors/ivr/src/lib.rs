@@ -55,7 +55,10 @@ impl Connector for Ivr {
             digits: config.digits.clone(),
             numbers: config.numbers.clone(),
             missed: config.missed,
-            silent: config.silent,
+            silent: config.silent.unwrap_or(match config.dialect {
+                Dialect::Twilio => Policy::Callback,
+                Dialect::Json => Policy::Note,
+            }),
             fetch: config.recording_fetch,
             words: words.clone(),
         };

@@ -60,4 +60,14 @@ async fn a_call_that_is_a_repeat_keeps_its_late_events_with_the_ticket_that_it_c
     say(&gateway, &event("second", "satisfaction", json!({ "score": 1 }))).await;
     hears(&gateway, &numbers[0], "ticket.rated").await;
     at_rest(&gateway).await;
+    // An operator says that it is another matter: it gets a ticket of its own, with everything, once.
+    let path = format!("/api/v1/tickets/{}/unlink", numbers[1]);
+    let undone = request(gateway.admin, "POST", &path, &[], b"").await;
+    assert_eq!(undone.status, 200, "{}", undone.text());
+    hears(&gateway, &numbers[1], "ticket.rated").await;
+    at_rest(&gateway).await;
+    let own = ticket(&gateway, &numbers[1]).await;
+    assert_eq!((&own["content"], &own["rating"]["score"]), (&json!(format!("{words}\n昨天有人摔了一跤")), &json!(1)));
+    let kinds: Vec<String> = told(&gateway, &numbers[1]).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["ticket.created", "ticket.rated"]);
 }

@@ -143,4 +143,14 @@ fn what_becomes_of_a_call_without_words_is_policy() {
     assert!(!of(json!({}), Some("transferred"), false).0);
     assert!(of(json!({ "silent": "callback" }), Some("hangup"), false).0);
     assert!(!of(json!({ "missed": "note" }), Some("abandoned"), false).0);
+    // Nobody but us has heard Twilio's callers.
+    let twilio = |more: Value| {
+        let mut config = json!({ "dialect": "twilio", "auth_token": "env:TOKEN" });
+        more.as_object().unwrap().iter().for_each(|(key, value)| config[key] = value.clone());
+        let form = "CallSid=CA1&From=anonymous&To=12345&CallStatus=completed&CallDuration=4";
+        let media_type = "application/x-www-form-urlencoded".into();
+        let ended = Raw { media_type, meta: [("step".to_owned(), "/status".to_owned())].into(), body: form.into() };
+        gather(&channel(config), &[ended]).note.is_none()
+    };
+    assert!(twilio(json!({})) && !twilio(json!({ "silent": "note" })));
 }
