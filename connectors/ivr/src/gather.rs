@@ -11,8 +11,8 @@ use jiesu_connector::{
 };
 use std::collections::BTreeMap;
 
-/// Recordings and pieces of one call, at most.
-const MOST: usize = 200;
+/// Events of one kind in one call, at most.
+const MOST: usize = 100;
 
 /// What a channel's configuration says of calls.
 #[derive(Debug, Clone)]
@@ -37,7 +37,13 @@ impl Rules {
             (What::Menu { .. }, What::Menu { .. }) => a == b,
             (one, other) => one == other,
         });
-        events.truncate(MOST);
+        // Of each kind by itself: whoever leans on a key must not push the words out.
+        let mut counts = [0; 8];
+        events.retain(|event| {
+            let count = &mut counts[usize::from(rank(&event.what))];
+            *count += 1;
+            *count <= MOST
+        });
         events
     }
 

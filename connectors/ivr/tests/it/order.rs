@@ -101,6 +101,18 @@ proptest! {
 }
 
 #[test]
+fn whoever_leans_on_a_key_does_not_push_the_words_out() {
+    let parts = json_channel();
+    let mut events: Vec<Raw> = (0..5_000)
+        .map(|press| raw(&event("menu", 1, json!({ "id": format!("press-{press}"), "digits": "9" }))))
+        .collect();
+    events.extend(call().iter().map(raw));
+    let appeal = gather(&parts, &events);
+    assert_eq!(appeal.content, "嘉州大道 123 号路灯坏了\n三天了没人来");
+    assert!(appeal.transcript.len() < 120, "{}", appeal.transcript.len());
+}
+
+#[test]
 fn a_call_is_complete_when_it_has_ended_and_nothing_is_lacking() {
     let parts = json_channel();
     let events: Vec<Raw> = call().iter().map(raw).collect();
