@@ -389,8 +389,12 @@ fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
             (None, true) => Some(config::Window::default()),
         };
         let window = window.map(|window| Window { idle: window.idle.get(), max: window.max.get() });
-        let channel =
-            Channel { unsubscribe: config.unsubscribe, ..Channel::new(&id, kind, &config.hotline, window, parts) };
+        // The connector has told of words that are none.
+        let own = config.settings["words"].as_object();
+        let words = own.and_then(|own| loaded.outside.words.with(own).ok());
+        let words = words.unwrap_or_else(|| loaded.outside.words.clone());
+        let unsubscribe = config.unsubscribe;
+        let channel = Channel { unsubscribe, words, ..Channel::new(&id, kind, &config.hotline, window, parts) };
         Some((channel.id.clone(), Arc::new(channel)))
     });
     built.collect()

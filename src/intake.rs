@@ -81,6 +81,7 @@ impl Intake {
             received_at: now,
             day,
             window: self.window(channel, &incoming),
+            pace: assembly::pace(channel, &incoming),
             piece: assembly::piece(channel, &incoming.raw),
             contact: assembly::contact(channel, &incoming.raw),
             incoming,

@@ -2,6 +2,7 @@
 
 mod compose;
 mod contact;
+mod ended;
 mod incidents;
 mod late;
 mod leave;
@@ -328,11 +329,15 @@ impl Issuer {
                 continue;
             }
             match assembly::parse(channel, &message) {
-                Ok(appeal) if appeal.intent == Intent::Appeal && message.ticketed => {
-                    outcomes.push(self.supplement(message, appeal).await?);
-                }
                 Ok(appeal) if appeal.intent == Intent::Appeal => {
-                    match self.follow(channel, &message, &appeal.thread).await? {
+                    let row = match self.already(&message).await? {
+                        None => self.follow(channel, &message, &appeal.thread).await?,
+                        known => known,
+                    };
+                    match row {
+                        Some(_) if message.late && assembly::ends(&appeal, &channel.words) => {
+                            outcomes.push(Outcome::Noted { message: message.id, reach: None });
+                        }
                         Some(row) => outcomes.push(self.supplement_to(&row, message, appeal)?),
                         None => said.push((message, appeal)),
                     }
@@ -358,6 +363,9 @@ impl Issuer {
             }
         }
         said.sort_by_key(|(message, _)| message.id);
+        if self.only_ended(&mut said).await? {
+            outcomes.extend(said.drain(..).map(|(message, _)| Outcome::Noted { message: message.id, reach: None }));
+        }
         let channel = said.first().and_then(|(message, _)| self.channels.get(message.channel.as_str()));
         if let Some(channel) = channel {
             outcomes.push(self.ticket(channel, Matter { said, also }).await?);

@@ -35,6 +35,8 @@ pub struct NewMessage {
     /// The conversation that it joins or opens, if the channel has such and the message may.
     pub window: Option<Window>,
     /// The message.
+    /// How it bears on the conversation's waiting.
+    pub pace: Pace,
     pub incoming: Incoming,
     /// Which piece of which message it is, if the channel carries a message in several.
     pub piece: Option<Piece>,
@@ -43,6 +45,20 @@ pub struct NewMessage {
 }
 
 /// When a conversation closes.
+/// How a message bears on the time for which its conversation waits for more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// More may come.
+    #[default]
+    Usual,
+    /// No word was said yet (a photo, a place): words are waited for as long as the conversation may last.
+    Wordless,
+    /// It must not wait: the ticket is made at once, and what follows is added to it.
+    Urgent,
+    /// Nothing more is to come; what follows is another matter.
+    End,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// After so long without a further message.
