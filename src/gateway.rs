@@ -4,6 +4,7 @@ use crate::{
     admin::{self, Admin},
     background::Background,
     channels::{Channel, Channels},
+    citizens::Citizens,
     config::{self, Assembly, ContactPolicy, Loaded, Success},
     delivery::{self, Contact, Destination, Filter, RetryPolicy},
     event::Events,
@@ -197,6 +198,8 @@ async fn serve(
     let admin_reviser = reviser.clone();
     let (media_due, reply_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let repeats = Arc::new(Repeats::configured(loaded));
+    let citizens = Arc::new(Citizens::default());
+    let incidents = Arc::new(Incidents::new(config.repeats.surge));
     let issuer = Issuer {
         reviser: reviser.clone(),
         channels: channels.clone(),
@@ -208,7 +211,8 @@ async fn serve(
         media_due: media_due.clone(),
         reply_due: reply_due.clone(),
         repeats: repeats.clone(),
-        incidents: Arc::new(Incidents::new(config.repeats.surge)),
+        citizens: citizens.clone(),
+        incidents: incidents.clone(),
         decided: Arc::default(),
         judgement: Arc::new(loaded.judgement.clone()),
         words: loaded.outside.words.clone(),
@@ -279,6 +283,8 @@ async fn serve(
         issued: news,
         reviser: admin_reviser,
         repeats,
+        citizens,
+        incidents,
         issuer_alive_at,
         metrics,
         token: loaded.secrets.admin_token.clone(),

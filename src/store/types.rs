@@ -1,5 +1,6 @@
 //! What goes into the store and comes out of it.
 
+use super::Learnt;
 use crate::number::Number;
 use bytes::Bytes;
 use jiesu_connector::{Contact, Incoming, Piece, Raw};
@@ -34,9 +35,9 @@ pub struct NewMessage {
     pub day: u32,
     /// The conversation that it joins or opens, if the channel has such and the message may.
     pub window: Option<Window>,
-    /// The message.
     /// How it bears on the conversation's waiting.
     pub pace: Pace,
+    /// The message.
     pub incoming: Incoming,
     /// Which piece of which message it is, if the channel carries a message in several.
     pub piece: Option<Piece>,
@@ -44,7 +45,6 @@ pub struct NewMessage {
     pub contact: Option<Contact>,
 }
 
-/// When a conversation closes.
 /// How a message bears on the time for which its conversation waits for more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pace {
@@ -59,6 +59,7 @@ pub enum Pace {
     End,
 }
 
+/// When a conversation closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// After so long without a further message.
@@ -169,6 +170,8 @@ pub enum Outcome {
         /// Whether its sender can be written to from now on, if it says so: channel, sender, and yes or no.
         reach: Option<(String, String, bool)>,
     },
+    /// What was learnt of citizens beside.
+    Learnt(Vec<Learnt>),
     /// No parser understands it: visible and replayable.
     Quarantine {
         /// The message.

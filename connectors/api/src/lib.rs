@@ -30,8 +30,8 @@ mod told;
 mod words;
 
 pub use appeal::{
-    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Thread, mask_name,
-    mask_phone,
+    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Proven, Thread,
+    mask_name, mask_phone,
 };
 pub use ask::{Ask, is_end, is_urgent, rating, recognise};
 pub use contact::{Contact, Patience};

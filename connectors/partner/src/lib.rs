@@ -43,7 +43,10 @@ struct Json;
 impl Parser for Json {
     fn parse(&self, raw: &Raw) -> Result<Appeal, ParseError> {
         let submission = Submission::from_json(&raw.body).map_err(|fault| unreadable(&[fault]))?;
-        submission.into_appeal().map_err(|faults| unreadable(&faults))
+        let mut appeal = submission.into_appeal().map_err(|faults| unreadable(&faults))?;
+        // The partner has shown its key, and knows whom it speaks for.
+        appeal.proven = appeal.appellant.first_name();
+        Ok(appeal)
     }
 }
 

@@ -80,7 +80,7 @@ export async function reconciliation() {
   balance(at("day-balance"), day);
 }
 
-const ACTIONS = { "ticket.read": "查看工单（含联系方式）" };
+const ACTIONS = { "ticket.read": "查看工单（含联系方式）", "ticket.linked": "确认为同一事项", "ticket.dismissed": "确认不是同一事项", "ticket.unlinked": "解除关联" };
 
 export async function audit() {
   const { audit: entries } = await get("audit?limit=200");

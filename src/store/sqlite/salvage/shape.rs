@@ -38,6 +38,8 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { table: "contact", columns: "biiiii" },
     Shape { table: "contact_message", columns: "ii" },
     Shape { table: "reply_message", columns: "ttio" },
+    Shape { table: "identity", columns: "ttttitii" },
+    Shape { table: "contested", columns: "ttii" },
     Shape { table: "audit", columns: "ritti" },
     Shape { table: "paused_channel", columns: "t" },
 ];
@@ -98,6 +100,8 @@ impl Shape {
             "piece" => digest(&values[0]) && number(&values[3]) && digest(&values[4]) && time(&values[6]),
             "contact" => digest(&values[0]) && number(&values[1]) && time(&values[4]) && time(&values[5]),
             "contact_message" => number(&values[0]) && positive(&values[1]),
+            "identity" => number(&values[6]) && time(&values[7]),
+            "contested" => number(&values[2]) && time(&values[3]),
             "reply_message" => positive(&values[2]),
             "media" => number(&values[0]) && integer(&values[5]) >= 0,
             "unreachable" => time(&values[2]),
