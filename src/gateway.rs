@@ -22,6 +22,7 @@ use crate::{
         self, Caps, Settings,
         limits::{Limiter, RateSpec},
     },
+    shared::{self, SharedLimiter},
     sources,
     store::{
         Store, StoreError, Window,
@@ -53,6 +54,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Between writes of the counts of what was rejected.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// Until a Redis that does not answer is asked again how it is set up.
+const ADVISE_AGAIN: Duration = Duration::from_secs(5);
 /// From the order to stop: when what is still under way behind the door is left as it is. It is on the disk, and goes on
 /// after the next start.
 const LINE_ENDS: Duration = Duration::from_millis(8_000);
@@ -187,8 +190,9 @@ async fn serve(
     let arrived = Arc::new(Notify::new());
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
+    let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok()).map(Arc::new);
     let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
-        .with_citizens(Limiter::new(rate(&config.limits.per_citizen)));
+        .with_citizens(SharedLimiter::new(rate(&config.limits.per_citizen), "citizen", limits.clone()));
     let intake = Arc::new(intake);
 
     // Stopped by its own token, once the stop is said: what is accepted after that waits on the disk.
@@ -240,6 +244,7 @@ async fn serve(
         line.spawn(issuer.run(line_stop.clone()));
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
+        line.spawn(advise(limits.clone(), line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
         for destination in destinations_of(loaded) {
             let name = destination.name.clone();
@@ -263,7 +268,7 @@ async fn serve(
         max_body: config.server.max_body.bytes(),
         per_address: Limiter::new(rate(&config.limits.address())),
         keyed_by_address: config.limits.per_address.is_some(),
-        per_key: Limiter::new(rate(&config.limits.per_key)),
+        per_key: SharedLimiter::new(rate(&config.limits.per_key), "key", limits),
         body_budget: Public::body_budget(),
         asides: Public::asides(),
         tries: Tries::default(),
@@ -382,6 +387,23 @@ fn write_key(path: &Path, key: &[u8]) -> io::Result<()> {
     fs::rename(&temporary, path)?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(directory)?.sync_all()
+}
+
+/// Says once what should be changed about Redis, as soon as it answers.
+async fn advise(redis: Option<Arc<shared::Redis>>, stop: CancellationToken) {
+    let Some(redis) = redis else { return };
+    let advice = async {
+        loop {
+            match redis.advice().await {
+                Ok(advice) => return advice,
+                Err(_) => tokio::time::sleep(ADVISE_AGAIN).await,
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        advice = advice => advice.iter().for_each(|advice| tracing::warn!("repeats.url: {advice}")),
+    }
 }
 
 fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {

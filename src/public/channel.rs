@@ -134,7 +134,7 @@ fn receive(channel: &Channel, request: &jiesu_connector::Request) -> Option<Resu
 
 async fn take(public: &Public, channel: &Channel, accept: Accept) -> Response {
     if let Some(caller) = &accept.caller
-        && let Err(wait) = public.per_key.check_key(caller)
+        && let Err(wait) = public.per_key.check_key(caller).await
     {
         channel.meters.limited.increment(1);
         return answer(too_many(wait));
