@@ -179,6 +179,7 @@ async fn serve(
             channel.paused.store(true, Ordering::Relaxed);
         }
     }
+    let paused_destinations = store.paused_destinations().await?;
     let config = &loaded.config;
     let zone = config.server.timezone.get().clone();
     let events = Events { source: config.server.source() };
@@ -237,8 +238,9 @@ async fn serve(
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
-        for destination in destinations_of(loaded) {
+        for mut destination in destinations_of(loaded) {
             let name = destination.name.clone();
+            destination.paused = paused_destinations.contains(&name);
             let worker = delivery::start(store.clone(), destination, news.clone(), line_stop.clone())
                 .map_err(|error| RunError::Destination(name.clone(), error))?;
             destinations.insert(name, worker);
@@ -417,9 +419,7 @@ fn destinations_of(loaded: &Loaded) -> Vec<Destination> {
         success: success(&core.success),
         ..Destination::new("core", core.url.url().as_str())
     });
-    let globs = |globs: &Option<Vec<crate::config::Glob>>| {
-        globs.iter().flatten().map(ToString::to_string).collect::<Vec<String>>()
-    };
+    let globs = |globs: &Option<Vec<config::Glob>>| globs.clone().unwrap_or_default();
     let subscribers = loaded.config.subscribers.iter().map(|subscriber| Destination {
         secret: loaded.secrets.subscriber_secrets.get(&subscriber.name).cloned(),
         timeout: subscriber.timeout.get(),
@@ -430,13 +430,16 @@ fn destinations_of(loaded: &Loaded) -> Vec<Destination> {
             events: subscriber
                 .events
                 .as_ref()
-                .map(|events| events.iter().map(|event| event.as_str().to_owned()).collect()),
+                .map(|events| events.iter().map(|types| types.pattern().clone()).collect()),
             regions: globs(&subscriber.filter.regions),
             categories: globs(&subscriber.filter.categories),
             hotlines: globs(&subscriber.filter.hotlines),
+            kinds: globs(&subscriber.filter.kinds),
+            lines: loaded.hotlines.of_subscriber(&subscriber.name),
+            registered: subscriber.filter.registered,
         },
         contact: match subscriber.contact {
-            ContactPolicy::Full => Contact::Full,
+            ContactPolicy::Full => Contact::UnlessConfidential,
             ContactPolicy::Masked => Contact::Masked,
             ContactPolicy::None => Contact::None,
         },

@@ -96,6 +96,8 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/deliveries/{id}/retry", post(deliveries::retry))
         .route("/destinations", get(destinations::list))
         .route("/destinations/{name}/rewind", post(destinations::rewind))
+        .route("/destinations/{name}/pause", post(destinations::pause))
+        .route("/destinations/{name}/resume", post(destinations::resume))
         .route("/channels", get(channels::list))
         .route("/channels/{id}/pause", post(channels::pause))
         .route("/channels/{id}/resume", post(channels::resume))

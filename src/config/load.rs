@@ -5,6 +5,7 @@ use super::{
     channels::{COMMON_KEYS, Common},
     check,
     faults::{Report, below, quoted},
+    hotlines::Known,
     outside::Outside,
     typed::typed,
     values::clip,
@@ -129,10 +130,15 @@ fn load_with(
     let (config, faults) = typed::<Config>(document, &["subscribers", "channels"]);
     faults.into_iter().for_each(|(key, what)| report.fault(key, what));
     let mut config = config.unwrap_or_default();
-    let hotlines = config.policy.hotlines(path, &mut report);
     let words = config.policy.words(path, &mut report);
     let judgement = config.policy.judgement(path, &mut report);
     let subscribers = read_subscribers(subscribers, &mut report);
+    let known = Known {
+        subscribers: subscribers.iter().map(|(_, subscriber)| subscriber.name.as_str()).collect(),
+        profiles: judgement.policy.profiles.keys().map(String::as_str).collect(),
+        categories: judgement.categories.iter().map(|category| category.code.as_str()).collect(),
+    };
+    let hotlines = config.policy.hotlines(path, &known, &mut report);
     let resolved = check::all(&config, &subscribers, &secrets, &mut report);
     config.subscribers = subscribers.into_iter().map(|(_, subscriber)| subscriber).collect();
 

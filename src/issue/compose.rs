@@ -52,6 +52,7 @@ impl Issuer {
         let Some((message, _)) = matter.said.first() else { return Err(NotNow::Later) };
         let code = named.as_deref().unwrap_or(&message.hotline);
         let hotline = self.hotlines.get(code);
+        let day = message.received_at.to_zoned(zone.clone()).date();
         let at = ticket::rfc3339(message.received_at, zone);
         let unchecked = matches!(link, Link::Unchecked);
         flags.extend(proposal.flags);
@@ -62,7 +63,7 @@ impl Issuer {
             hotline: HotlineRef {
                 code,
                 name: hotline.map_or(code, |hotline| &hotline.name),
-                mode: hotline.map_or(Mode::Absorbed, |hotline| hotline.mode),
+                mode: hotline.map_or(Mode::Absorbed, |hotline| hotline.mode_on(day)),
             },
             channel: ChannelRef { id: &channel.id, kind: channel.kind, message: origin },
             received_at: at.clone(),

@@ -6,12 +6,14 @@
 
 mod fates;
 mod links;
+mod records;
 mod seen;
 pub mod sqlite;
 mod types;
 
 pub use fates::*;
 pub use links::*;
+pub use records::*;
 pub use seen::*;
 pub use types::*;
 
@@ -73,7 +75,7 @@ pub trait EventLog: Send + Sync + 'static {
 
 /// The durable truth.
 #[async_trait]
-pub trait Store: EventLog {
+pub trait Store: EventLog + Records {
     // --- accept ---
 
     /// Stores `messages` with a receipt number each, all or none; recognises redeliveries.

@@ -16,6 +16,7 @@ mod outbox;
 mod pieces;
 mod reader;
 mod receipts;
+mod records;
 mod reports;
 mod salvage;
 mod schema;
@@ -27,6 +28,7 @@ mod writer;
 pub use lock::lock_is_free;
 pub(crate) use open::make_directory;
 pub use open::{OpenError, inspect};
+pub use records::parity_at_rest;
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,

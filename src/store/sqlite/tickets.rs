@@ -37,12 +37,14 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                 }
                 links::note(connection, ticket.number, ticket.joins, ticket.unchecked)?;
                 let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
-                let counts = counted.entry(row).or_default();
-                counts.0 += 1;
-                counts.1 += messages.len() as u64 - 1;
+                counted.entry(row).or_default().0 += 1;
+                // Each counts for the line that it came in on, which need not be the first one's.
+                for message in messages.iter().skip(1) {
+                    let (number, channel, hotline) = origin(connection, *message)?;
+                    counted.entry((number.day, channel, hotline)).or_default().1 += 1;
+                }
             }
             Outcome::Repeat { messages, number, code_hash, change } => {
-                let Some(first) = messages.first() else { continue };
                 // The ticket first: with the messages taken, there would be no way back.
                 if version(connection, change.number)? != Some(change.version)
                     || !take_all(connection, *number, messages)?
@@ -52,8 +54,10 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                 }
                 self::change(connection, change)?;
                 links::add_repeat(connection, *number, change.number, code_hash)?;
-                let (number, channel, hotline) = origin(connection, *first)?;
-                inbox::count(connection, number.day, &channel, &hotline, Counter::Repeat, messages.len() as u64)?;
+                for message in messages.iter() {
+                    let (number, channel, hotline) = origin(connection, *message)?;
+                    inbox::count(connection, number.day, &channel, &hotline, Counter::Repeat, 1)?;
+                }
             }
             Outcome::Supplement { message, change } => {
                 if is_pending(connection, *message)? && self::change(connection, change)? == Changed::Done {
