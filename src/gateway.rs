@@ -179,6 +179,8 @@ async fn serve(
             channel.paused.store(true, Ordering::Relaxed);
         }
     }
+    hold_back(loaded, store.as_ref()).await?;
+    let hotlines = Arc::new(loaded.hotlines.clone());
     let paused_destinations = store.paused_destinations().await?;
     let config = &loaded.config;
     let zone = config.server.timezone.get().clone();
@@ -201,7 +203,7 @@ async fn serve(
     let issuer = Issuer {
         reviser: reviser.clone(),
         channels: channels.clone(),
-        hotlines: Arc::new(loaded.hotlines.clone()),
+        hotlines: hotlines.clone(),
         files: files.clone(),
         key: key.clone(),
         public_url: public_url.clone(),
@@ -273,6 +275,7 @@ async fn serve(
         intake: intake.clone(),
         channels,
         destinations: handles,
+        hotlines,
         files,
         key,
         public_url,
@@ -320,6 +323,20 @@ async fn serve(
     let closed = timeout_at(stopped_at + ALL_ENDS, last_writes).await;
     closed.unwrap_or_else(|_| Err(StoreError::Unavailable("the disk does not answer".into())))?;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// A line whose parity is below its threshold is not absorbed unless somebody said why: it stays as it was before, so
+/// that its own system goes on getting its tickets.
+async fn hold_back(loaded: &mut Loaded, store: &dyn Store) -> Result<(), StoreError> {
+    let today = Timestamp::now().to_zoned(loaded.config.server.timezone.get().clone()).date();
+    for run in store.parity().await? {
+        let refusal = loaded.hotlines.get(&run.line).and_then(|line| line.refusal(today, run.parity()));
+        if let Some(why) = refusal {
+            tracing::error!(alarm = true, line = run.line, "a line is not absorbed yet: {why}");
+            loaded.hotlines.hold(&run.line);
+        }
+    }
     Ok(())
 }
 
@@ -380,7 +397,8 @@ fn write_key(path: &Path, key: &[u8]) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()
 }
 
-fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
+/// The channels of a configuration; their parts are taken out of it.
+pub fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
     let parts = std::mem::take(&mut loaded.parts);
     let built = parts.into_iter().filter_map(|(id, parts)| {
         let config = loaded.config.channels.get(&id)?;

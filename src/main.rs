@@ -36,6 +36,10 @@ enum Command {
     Try(commands::sample::Arguments),
     /// Sends dead letters again, or rewinds one destination; others get nothing again.
     Replay(commands::replay::Arguments),
+    /// Prints the register of hotlines as it stands today.
+    Hotlines(commands::hotlines::Arguments),
+    /// Compares an old system's export row by row with what the gateway has.
+    Parity(commands::parity::Arguments),
     /// Builds the repeat index anew from the store.
     Reindex(Configured),
     /// Runs a city's own history through the repeats and triage code; prints one decision a line.
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
                     Some(Command::Check(arguments)) => commands::check::run(arguments).await,
                     Some(Command::Try(arguments)) => commands::sample::run(&arguments),
                     Some(Command::Replay(arguments)) => commands::replay::run(arguments).await,
+                    Some(Command::Hotlines(arguments)) => commands::hotlines::run(arguments).await,
+                    Some(Command::Parity(arguments)) => commands::parity::run(arguments).await,
                     Some(Command::Reindex(arguments)) => commands::reindex::run(&arguments.config).await,
                     Some(Command::Backtest(arguments)) => commands::backtest::run(arguments).await,
                     Some(Command::Train(arguments)) => commands::train::run(arguments),

@@ -4,7 +4,7 @@
 
 use crate::{
     assembly::Matter,
-    config::Judgement,
+    config::{Hotline, Judgement},
     ticket::{self, Category, Due, Priority, Triage},
 };
 use jiesu_connector::Kind;
@@ -29,8 +29,14 @@ pub struct Proposal {
     pub triage: Triage,
 }
 
-/// Proposes what becomes of `matter`, received `at`.
-pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &TimeZone) -> Proposal {
+/// Proposes what becomes of `matter`, received `at` for `line`, if the register has that.
+pub fn propose(
+    judgement: &Judgement,
+    matter: &Matter,
+    line: Option<&Hotline>,
+    at: Timestamp,
+    zone: &TimeZone,
+) -> Proposal {
     let (title, demand) = (matter.first(|appeal| appeal.title.clone()), matter.first(|appeal| appeal.demand.clone()));
     let text = matter.content();
     let said = Said {
@@ -38,6 +44,7 @@ pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &Tim
         title: title.as_deref().unwrap_or_default(),
         text: &text,
         demand: demand.as_deref().unwrap_or_default(),
+        profile: line.and_then(|line| line.profile.as_deref()),
     };
     let policy = &judgement.policy;
     let models = (&judgement.category_model, &judgement.categories);
@@ -52,7 +59,7 @@ pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &Tim
         Some(Ok(due)) => Some(Due {
             respond_by: ticket::rfc3339(due.respond_by, zone),
             reply_by: ticket::rfc3339(due.reply_by, zone),
-            policy: policy.profile.clone(),
+            policy: said.profile.unwrap_or(&policy.profile).to_owned(),
             mode: policy.mode.name(),
         }),
         Some(Err(refused)) => {
@@ -62,17 +69,34 @@ pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &Tim
         }
         None => None,
     };
+    let given = matter.first(|appeal| appeal.category.clone()).and_then(|code| given(judgement, line, &code));
+    if let Some((_, reason)) = &given {
+        triage.category = Some(reason.clone());
+    }
+    let given = given.map(|(category, _)| category);
     Proposal {
         kind: kind(&found.kind.value),
-        category: found.category.map(|category| {
-            let (code, name, confidence, by) = category.value;
-            Category { code, name, confidence: (f64::from(confidence) * 100.0).round() / 100.0, by }
+        category: given.or_else(|| {
+            let (code, name, confidence, by) = found.category?.value;
+            Some(Category { code, name, confidence: (f64::from(confidence) * 100.0).round() / 100.0, by })
         }),
         priority: Priority { level: found.level.value, reason: found.level.reason },
         flags: found.flags.into_iter().map(|flag| flag.value).collect(),
         due,
         triage,
     }
+}
+
+/// The category that the sender gave: one of its old system's that the register translates, or one of ours.
+fn given(judgement: &Judgement, line: Option<&Hotline>, code: &str) -> Option<(Category, String)> {
+    let translated = line.and_then(|line| line.categories.get(code));
+    let category = judgement.categories.coded(translated.map_or(code, String::as_str))?;
+    let (by, reason) = match translated {
+        Some(_) => ("crosswalk", format!("原系统分类 {code}，按热线登记表对照")),
+        None => ("sender", "来源系统已分类".to_owned()),
+    };
+    let (code, name) = (category.code.clone(), category.name.clone());
+    Some((Category { code, name, confidence: 1.0, by }, reason))
 }
 
 /// Once for each year that is missing, not for each ticket.
@@ -94,6 +118,23 @@ pub fn name(kind: Kind) -> &'static str {
         Kind::Praise => "praise",
         Kind::Other => "other",
     }
+}
+
+/// The kind that an operator or another system calls so, in either language.
+pub fn kind_of_words(words: &str) -> Option<Kind> {
+    Some(match words.trim().trim_end_matches('类') {
+        "咨询" => Kind::Consultation,
+        "求助" => Kind::Help,
+        "投诉" => Kind::Complaint,
+        "举报" | "投诉举报" => Kind::Report,
+        "建议" | "意见建议" | "意见" => Kind::Suggestion,
+        "表扬" => Kind::Praise,
+        "other" | "其他" => Kind::Other,
+        name => match kind(name) {
+            Kind::Other => return None,
+            kind => kind,
+        },
+    })
 }
 
 fn kind(name: &str) -> Kind {

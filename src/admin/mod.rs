@@ -10,12 +10,14 @@ mod guard;
 mod health;
 mod links;
 mod overview;
+mod parity;
 mod quarantine;
 mod query;
 mod tickets;
 
 use crate::{
     channels::Channels,
+    config::Hotlines,
     delivery::Handle,
     files::Files,
     intake::Intake,
@@ -52,6 +54,8 @@ pub struct Admin {
     pub channels: Arc<Channels>,
     /// The destinations' workers, by name.
     pub destinations: BTreeMap<String, Handle>,
+    /// The register of hotlines.
+    pub hotlines: Arc<Hotlines>,
     /// Attachments.
     pub files: Files,
     /// For links.
@@ -102,6 +106,8 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/channels/{id}/pause", post(channels::pause))
         .route("/channels/{id}/resume", post(channels::resume))
         .route("/reconciliation", get(channels::reconciliation))
+        .route("/parity", get(parity::last).post(parity::record))
+        .route("/parity/received", get(parity::received))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/release", post(quarantine::release_all))
         .route("/quarantine/{message}/release", post(quarantine::release))

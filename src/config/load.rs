@@ -31,6 +31,8 @@ pub struct Loaded {
     pub parts: BTreeMap<String, Parts>,
     /// The register of hotlines.
     pub hotlines: Hotlines,
+    /// The register's file, as it is named in faults.
+    pub hotlines_file: String,
     /// What matters are judged by.
     pub judgement: Judgement,
     /// What every channel was given of the world outside.
@@ -106,7 +108,7 @@ pub fn load(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
 /// # Errors
 /// Every fault found.
 pub fn load_offline(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
-    load_with(path, registry, |words, _, _| Outside::offline(words))
+    load_with(path, registry, |words, config, _| Outside::offline(words, config))
 }
 
 fn load_with(
@@ -160,7 +162,9 @@ fn load_with(
             report.warning("channels", "no channel: nobody can send anything; add a table such as [channels.form]");
         }
         let file = path.display().to_string();
-        Ok(Loaded { config, secrets: resolved, parts, hotlines, judgement, outside, warnings: report.warnings, file })
+        let hotlines_file = config.policy.hotlines_file(path);
+        let warnings = report.warnings;
+        Ok(Loaded { config, secrets: resolved, parts, hotlines, hotlines_file, judgement, outside, warnings, file })
     } else {
         Err(report.faults)
     }

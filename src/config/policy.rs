@@ -59,6 +59,12 @@ impl Policy {
         read("policy.hotlines", named, path, "hotlines.toml", parse, report).unwrap_or_else(Hotlines::built_in)
     }
 
+    /// The register's file for the configuration in `path`, as it is named in faults.
+    pub(super) fn hotlines_file(&self, path: &Path) -> String {
+        let usual = self.hotlines.as_deref().unwrap_or(Path::new("hotlines.toml"));
+        path.parent().unwrap_or(Path::new("")).join(usual).display().to_string()
+    }
+
     /// The words of every channel, for the configuration in `path`.
     pub(super) fn words(&self, path: &Path, report: &mut Report) -> Words {
         let named = self.words.as_deref();

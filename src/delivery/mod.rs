@@ -15,7 +15,6 @@ mod mask;
 mod outcome;
 mod pace;
 pub mod predicate;
-pub mod signature;
 mod status;
 mod window;
 mod worker;
@@ -26,6 +25,7 @@ mod tests;
 pub use attempt::BadDestination;
 pub use destination::{Contact, Destination, Map, Predicate, RetryPolicy, Success};
 pub use filter::Filter;
+pub use jiesu_webhooks as signature;
 pub use status::DestinationStatus;
 
 use crate::store::{EventLog, Sequence};

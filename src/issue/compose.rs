@@ -33,6 +33,7 @@ impl Issuer {
         let location = place(&matter);
         let who = matter.first(|appeal| is_known(&appeal.appellant).then(|| appeal.appellant.clone()));
         let origin = matter.first(|appeal| appeal.message.clone());
+        let provenance = matter.first(|appeal| appeal.origin.clone());
         let mut flags = matter.flags();
         let wants_receipt = matter.said.iter().any(|(_, appeal)| appeal.wants_receipt);
         let publish = matter.said.iter().any(|(_, appeal)| appeal.publish);
@@ -66,6 +67,7 @@ impl Issuer {
                 mode: hotline.map_or(Mode::Absorbed, |hotline| hotline.mode_on(day)),
             },
             channel: ChannelRef { id: &channel.id, kind: channel.kind, message: origin },
+            origin: provenance,
             received_at: at.clone(),
             occurred_at,
             kind: proposal.kind,
@@ -239,7 +241,7 @@ fn place(matter: &Matter) -> Location {
 }
 
 /// Digits only, without China's country code.
-fn normal_phone(phone: &str) -> String {
+pub(crate) fn normal_phone(phone: &str) -> String {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     let bare = digits.strip_prefix("0086").or_else(|| digits.strip_prefix("86").filter(|rest| rest.len() >= 11));
     bare.map_or(digits.clone(), str::to_owned)

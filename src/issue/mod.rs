@@ -22,6 +22,7 @@ use crate::{
     store::{Message, MessageId, Outcome, StoreError},
     triage,
 };
+pub(crate) use compose::normal_phone;
 pub use incidents::Incidents;
 
 use futures_util::FutureExt;
@@ -363,7 +364,10 @@ impl Issuer {
             link => link,
         };
         let Some(at) = matter.said.first().map(|(message, _)| message.received_at) else { return Err(NotNow::Later) };
-        let proposal = triage::propose(&self.judgement, &matter, at, &self.reviser.zone);
+        let code = matter.first(|appeal| appeal.hotline.clone());
+        let line = code.or_else(|| matter.said.first().map(|(message, _)| message.hotline.clone()));
+        let line = line.and_then(|code| self.hotlines.get(&code));
+        let proposal = triage::propose(&self.judgement, &matter, line, at, &self.reviser.zone);
         let mut attachments = matter.said.iter().flat_map(|(_, appeal)| &appeal.attachments);
         if !attachments.any(|attachment| matches!(attachment.payload, Payload::Inline(_))) {
             return self.compose(channel, matter, proposal, link);

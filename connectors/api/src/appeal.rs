@@ -30,6 +30,10 @@ pub struct Appeal {
     pub occurred_at: Option<String>,
     /// The hotline that the citizen or the partner named.
     pub hotline: Option<String>,
+    /// The sender's own code of what it is about; the register of hotlines says which of ours that is.
+    pub category: Option<String>,
+    /// Which ticket of another system it was.
+    pub origin: Option<Provenance>,
     /// The citizen agreed to have it published.
     pub publish: bool,
     /// Photos, recordings, files.
@@ -44,6 +48,18 @@ pub struct Appeal {
     pub thread: Thread,
     /// The citizen is to get the receipt in a message of its own ([`crate::Reply::code`]), if a ticket comes of this one.
     pub wants_receipt: bool,
+}
+
+/// Which ticket of another system an appeal was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The system: a partner's name, or the CloudEvents `source` of another gateway.
+    pub system: Option<String>,
+    /// Its number there.
+    pub number: String,
+    /// The gateways that it has come through, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<String>,
 }
 
 /// What a message says of the matter that it belongs to. The first that holds decides.

@@ -27,8 +27,8 @@ mod told;
 mod words;
 
 pub use appeal::{
-    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Thread, mask_name,
-    mask_phone,
+    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Provenance, Thread,
+    mask_name, mask_phone,
 };
 pub use ask::{Ask, rating, recognise};
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Piece, Raw, Receipt, Refusal, digest};
@@ -71,6 +71,8 @@ pub struct Setup<'a> {
     pub channel: &'a str,
     /// The public base URL without a trailing slash, as channels and citizens see it.
     pub public_url: &'a str,
+    /// The CloudEvents `source` of this gateway: `jiesu`, or `jiesu/CITY`.
+    pub source: String,
     /// Resolves `env:`, `file:` and literal secrets.
     pub secrets: &'a dyn Secrets,
     /// What is said to citizens, and what they say to the gateway.
@@ -85,7 +87,7 @@ impl<'a> Setup<'a> {
     /// With the standard words, no way out, and the memory of this process.
     pub fn new(channel: &'a str, public_url: &'a str, secrets: &'a dyn Secrets) -> Self {
         let (words, http, shared) = (Words::default(), Arc::new(Offline), Arc::new(LocalMemory::default()));
-        Self { channel, public_url, secrets, words, http, shared }
+        Self { channel, public_url, source: "jiesu".into(), secrets, words, http, shared }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The appeal as JSON: what partners post, web pages submit, and maps of foreign formats yield.
 
-use crate::{Appeal, Appellant, Attachment, FieldFault, Kind, Location, Part, PartType, Payload, digest};
+use crate::{Appeal, Appellant, Attachment, FieldFault, Kind, Location, Part, PartType, Payload, Provenance, digest};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -38,6 +38,9 @@ pub struct Submission {
     /// The hotline it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hotline: Option<String>,
+    /// The sender's own code of what it is about: one of ours, or one that the register of hotlines translates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// When it happened: RFC 3339 with offset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<String>,
@@ -106,6 +109,7 @@ impl Submission {
         faults.text("title", &self.title, MAX_LINE);
         faults.text("demand", &self.demand, MAX_CONTENT);
         faults.text("hotline", &self.hotline, 20);
+        faults.text("category", &self.category, 100);
         if self.hotline.as_deref().is_some_and(|hotline| hotline.trim().is_empty()) {
             faults.add("hotline", "is empty: leave it out for the channel's own");
         }
@@ -172,6 +176,8 @@ impl Submission {
             location: self.location.unwrap_or_default(),
             occurred_at: self.occurred_at,
             hotline: self.hotline,
+            category: self.category.filter(|category| !category.trim().is_empty()),
+            origin: self.id.map(|number| Provenance { number, ..Provenance::default() }),
             publish: self.publish.unwrap_or_default(),
             attachments,
             transcript,

@@ -2,6 +2,7 @@ mod desk;
 mod files;
 mod mistakes;
 mod outside;
+mod register;
 
 use super::*;
 use crate::registry::{Registration, Registry};
