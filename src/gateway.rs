@@ -5,6 +5,7 @@ use crate::{
     background::Background,
     channels::{Channel, Channels},
     config::{self, Assembly, ContactPolicy, Loaded, Success},
+    days::{Alarm, Days},
     delivery::{self, Contact, Destination, Filter, RetryPolicy},
     event::Events,
     files::Files,
@@ -232,6 +233,14 @@ async fn serve(
         due: reply_due.clone(),
         under_way: Mutex::default(),
     };
+    let alarm = Alarm::default();
+    let days = Days {
+        store: store.clone(),
+        intake: intake.clone(),
+        zone: zone.clone(),
+        config: config.reconciliation,
+        alarm: alarm.clone(),
+    };
     let background = Background::start().map_err(RunError::Threads)?;
     let mut destinations = BTreeMap::new();
     {
@@ -240,6 +249,7 @@ async fn serve(
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
+        line.spawn(days.run(line_stop.clone()));
         for mut destination in destinations_of(loaded) {
             let name = destination.name.clone();
             destination.paused = paused_destinations.contains(&name);
@@ -283,6 +293,7 @@ async fn serve(
         arrived,
         issued: news,
         reviser: admin_reviser,
+        alarm,
         repeats,
         issuer_alive_at,
         metrics,

@@ -46,7 +46,9 @@ pub(super) async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
         })
         .collect();
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": faults.is_empty(), "faults": faults, "destinations": destinations });
+    let notices: Vec<String> = admin.alarm.notice().into_iter().collect();
+    let body =
+        json!({ "ready": faults.is_empty(), "faults": faults, "notices": notices, "destinations": destinations });
     (status, axum::Json(body)).into_response()
 }
 

@@ -13,11 +13,13 @@ mod overview;
 mod parity;
 mod quarantine;
 mod query;
+mod reconciliation;
 mod tickets;
 
 use crate::{
     channels::Channels,
     config::Hotlines,
+    days::Alarm,
     delivery::Handle,
     files::Files,
     intake::Intake,
@@ -68,6 +70,8 @@ pub struct Admin {
     pub arrived: Arc<Notify>,
     /// Tells of new events.
     pub issued: watch::Receiver<Sequence>,
+    /// What still waits shortly before the day ends.
+    pub alarm: Alarm,
     /// Changes tickets.
     pub reviser: Reviser,
     /// The repeat index.
@@ -105,7 +109,8 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/channels", get(channels::list))
         .route("/channels/{id}/pause", post(channels::pause))
         .route("/channels/{id}/resume", post(channels::resume))
-        .route("/reconciliation", get(channels::reconciliation))
+        .route("/reconciliation", get(reconciliation::show))
+        .route("/reconciliation/chain", get(reconciliation::chain))
         .route("/parity", get(parity::last).post(parity::record))
         .route("/parity/received", get(parity::received))
         .route("/quarantine", get(quarantine::list))

@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod outside;
 mod policy;
+mod reconciliation;
 mod repeats;
 mod secrets;
 mod server;
@@ -40,6 +41,7 @@ pub use limits::Limits;
 pub use load::{Loaded, Resolved, load, load_offline};
 pub use outside::Outside;
 pub use policy::Policy;
+pub use reconciliation::Reconciliation;
 pub use repeats::{IndexUrl, Repeats};
 pub use secrets::{SystemSecrets, webhook_key};
 pub use server::Server;
@@ -72,6 +74,8 @@ pub struct Config {
     /// The channels, by id.
     #[serde(skip)]
     pub channels: BTreeMap<String, ChannelConfig>,
+    /// What became of a day's appeals.
+    pub reconciliation: Reconciliation,
     /// The files that hold what differs between cities.
     pub policy: Policy,
 }

@@ -246,8 +246,11 @@ impl FromStr for Day {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |_| format!("`{}` is no day; write for example \"2026-11-22\"", clip(text));
-        text.parse().map(Self).map_err(wrong)
+        let wrong = || format!("`{}` is no day; write for example \"2026-11-22\"", clip(text));
+        match text.len() {
+            10 => text.parse().map(Self).map_err(|_| wrong()),
+            _ => Err(wrong()),
+        }
     }
 }
 

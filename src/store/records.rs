@@ -50,6 +50,17 @@ pub struct ClosedDay {
     pub record: String,
 }
 
+/// Messages that wait for their ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The channel.
+    pub channel: String,
+    /// The hotline.
+    pub hotline: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// What is kept about the line.
 #[async_trait]
 pub trait Records: Send + Sync + 'static {
@@ -74,6 +85,12 @@ pub trait Records: Send + Sync + 'static {
 
     /// Closed days from `day` on, in their order.
     async fn closed_days(&self, day: u32, limit: usize) -> Result<Vec<ClosedDay>>;
+
+    /// The last closed day before `day`.
+    async fn closed_before(&self, day: u32) -> Result<Option<ClosedDay>>;
+
+    /// What was received on a local day until `until` and waits for its ticket, in the line or in quarantine.
+    async fn waiting(&self, day: u32, until: Timestamp) -> Result<Vec<Waiting>>;
 
     /// The last closed day.
     async fn last_closed(&self) -> Result<Option<ClosedDay>>;

@@ -66,11 +66,11 @@ async function show() {
   }
 }
 
-function tell({ ready, faults }) {
+function tell({ ready, faults, notices = [] }) {
   pill("ready", ready ? "good" : "bad", ready ? "就绪：可以受理" : "未就绪");
   const down = overview.destinations.filter((destination) => !destination.up);
   const names = down.map((one) => (one.name === "core" ? "核心派单系统" : one.name)).join("、");
-  banner([...faults.map(fault), ...(down.length ? [`${names} 中断：诉求照常受理并存好，恢复后自动补送`] : [])]);
+  banner([...faults.map(fault), ...notices.map(fault), ...(down.length ? [`${names} 中断：诉求照常受理并存好，恢复后自动补送`] : [])]);
 }
 
 function pill(id, state, words) {

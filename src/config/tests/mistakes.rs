@@ -8,7 +8,7 @@ fn each_mistake_is_told_with_its_key_and_what_would_be_right() {
     const CORE: &str = "[core]\nurl = \"http://c/\"\n";
     const SUBSCRIBER: &str = "[[subscribers]]\nname = \"a\"\nurl = \"http://a/\"\n";
     const APP: &str = "[channels.app]\ntype = \"api\"\n";
-    let sections = "server, admin, store, repeats, limits, core, policy";
+    let sections = "server, admin, store, repeats, limits, core, reconciliation, policy";
     let mut wrong = Vec::new();
     for (text, expected) in [
         // The file.

@@ -3,7 +3,7 @@
 use super::{SqliteStore, inbox, open::failure};
 use crate::{
     number::Number,
-    store::{ClosedDay, Message, MessageId, ParityRun, Records, Result},
+    store::{ClosedDay, Message, MessageId, ParityRun, Records, Result, Waiting},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -80,6 +80,28 @@ impl Records for SqliteStore {
         let sql = "SELECT day, previous, hash, record FROM closed_day WHERE day >= ?1 ORDER BY day LIMIT ?2";
         let read = move |connection: &Connection| {
             connection.prepare_cached(sql)?.query_map(params![day, limit as i64], closed)?.collect()
+        };
+        self.readers.read(read).await
+    }
+
+    async fn closed_before(&self, day: u32) -> Result<Option<ClosedDay>> {
+        let sql = "SELECT day, previous, hash, record FROM closed_day WHERE day < ?1 ORDER BY day DESC LIMIT 1";
+        self.readers.read(move |connection| connection.prepare_cached(sql)?.query_row([day], closed).optional()).await
+    }
+
+    async fn waiting(&self, day: u32, until: Timestamp) -> Result<Vec<Waiting>> {
+        let sql = "SELECT channel, hotline, count(*) AS n FROM
+                     (SELECT message, number FROM pending UNION ALL SELECT message, number FROM quarantine) AS open
+                   JOIN message ON id = open.message
+                   WHERE open.number / 10000000000 = ?1 AND received_at <= ?2
+                   GROUP BY channel, hotline ORDER BY channel, hotline";
+        let read = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params![day, until.as_millisecond()], |row| {
+                let count: i64 = row.get(2)?;
+                Ok(Waiting { channel: row.get(0)?, hotline: row.get(1)?, count: count as u64 })
+            })?;
+            rows.collect()
         };
         self.readers.read(read).await
     }
