@@ -6,7 +6,7 @@ use crate::{
     channels::{Channel, Channels},
     config::{self, Assembly, ContactPolicy, Loaded, Success},
     days::{Alarm, Days},
-    delivery::{self, Contact, Destination, Filter, RetryPolicy},
+    delivery::{self, Contact, Destination, Filter, Map, RetryPolicy},
     event::Events,
     files::Files,
     intake::Intake,
@@ -472,6 +472,7 @@ fn destinations_of(loaded: &Loaded) -> Vec<Destination> {
             ContactPolicy::Masked => Contact::Masked,
             ContactPolicy::None => Contact::None,
         },
+        map: subscriber.map.clone().map(|map| Map(Arc::new(move |event| map.form(event)))),
         ..Destination::new(&subscriber.name, subscriber.url.url().as_str())
     });
     core.chain(subscribers).collect()

@@ -120,23 +120,6 @@ pub fn name(kind: Kind) -> &'static str {
     }
 }
 
-/// The kind that an operator or another system calls so, in either language.
-pub fn kind_of_words(words: &str) -> Option<Kind> {
-    Some(match words.trim().trim_end_matches('类') {
-        "咨询" => Kind::Consultation,
-        "求助" => Kind::Help,
-        "投诉" => Kind::Complaint,
-        "举报" | "投诉举报" => Kind::Report,
-        "建议" | "意见建议" | "意见" => Kind::Suggestion,
-        "表扬" => Kind::Praise,
-        "other" | "其他" => Kind::Other,
-        name => match kind(name) {
-            Kind::Other => return None,
-            kind => kind,
-        },
-    })
-}
-
 fn kind(name: &str) -> Kind {
     match name {
         "consultation" => Kind::Consultation,

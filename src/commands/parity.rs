@@ -65,7 +65,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let zone = loaded.config.server.timezone.get().clone();
     let within = jiff::SignedDuration::try_from(arguments.within).context("--within is too long")?;
-    let there = parity::read(file, &line, &zone)?;
+    let there = parity::read(file, &line)?;
     let span = Span { from, to, within, zone };
     let here = received(&mut loaded, &line, &span).await?;
     let (export, gateway) = (there.len(), here.len());

@@ -3,8 +3,10 @@
 use super::{Duration, Glob, HttpUrl, values::clip};
 use crate::{delivery::predicate::Predicate, event};
 use jiesu_connector::SecretRef;
+use jiesu_mapping::{Caps, Filter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::{fmt, num::NonZeroU16, str::FromStr};
 
 /// The core dispatch system (核心派单系统): every event goes to it, with full contact data.
@@ -58,6 +60,11 @@ pub struct Subscriber {
     /// What it learns of the citizen. Of who wants to be known to the centre only, never more than `masked`.
     #[serde(default)]
     pub contact: ContactPolicy,
+    /// A jq filter that makes its own form of an event, for systems that take no other (`{ id: .subject }`): it is given
+    /// the event as the subscriber may see it, and what it yields is posted as `application/json`. Null leaves the event
+    /// out. Unless given, the event itself is posted.
+    #[schemars(example = "{ gdbh: .subject, nr: .data.ticket.content }")]
+    pub map: Option<EventMap>,
     /// How long one request may take.
     #[serde(default = "default_timeout")]
     pub timeout: Duration,
@@ -141,6 +148,42 @@ impl fmt::Display for Success {
     }
 }
 super::values::text_value!(Success, "Success");
+
+/// A jq filter that makes a subscriber's own form of an event.
+#[derive(Debug, Clone)]
+pub struct EventMap(Filter);
+
+impl EventMap {
+    /// What is posted in the place of `event`; nothing where the filter yields null.
+    ///
+    /// # Errors
+    /// Why there is nothing to post, without anything of the event.
+    pub fn form(&self, event: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        let failed = |what: &str| format!("the subscriber's map failed: {what}");
+        let event: Value = serde_json::from_slice(event).map_err(|_| failed("the event is no JSON"))?;
+        match self.0.first(event, Caps::default()).map_err(|error| failed(&error.to_string()))? {
+            None => Err(failed("it yields nothing; let it yield null for what is to be left out")),
+            Some(Value::Null) => Ok(None),
+            Some(form) => serde_json::to_vec(&form).map(Some).map_err(|error| failed(&error.to_string())),
+        }
+    }
+}
+
+impl FromStr for EventMap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |error: jiesu_mapping::CompileError| format!("{error}; write a jq filter such as \"{{ id: .subject }}\"");
+        Filter::map(text).map(Self).map_err(wrong)
+    }
+}
+
+impl fmt::Display for EventMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.source())
+    }
+}
+super::values::text_value!(EventMap, "EventMap");
 
 /// Which tickets a subscriber wants: those that fit one pattern of every list given.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]

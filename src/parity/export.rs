@@ -2,7 +2,8 @@
 
 use super::Row;
 use crate::{config::Hotline, triage};
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiesu_mapping::said;
+use jiff::Timestamp;
 use std::{borrow::Cow, collections::BTreeMap, fs::File, io::Read, path::Path};
 
 /// The longest export, in bytes.
@@ -64,11 +65,11 @@ const USUAL: [(&str, &[&str]); 9] = [
     ("kind", &["kind", "type", "类型", "诉求类型", "工单类型", "诉求性质"]),
 ];
 
-/// Reads the export of `line` whose times are of `zone`.
+/// Reads the export of `line`.
 ///
 /// # Errors
 /// [`BadExport`]
-pub fn read(path: &Path, line: &Hotline, zone: &TimeZone) -> Result<Vec<Row>, BadExport> {
+pub fn read(path: &Path, line: &Hotline) -> Result<Vec<Row>, BadExport> {
     let shown = path.display();
     let bad = |what: String| BadExport(format!("{shown}: {what}"));
     let mut bytes = Vec::new();
@@ -102,7 +103,7 @@ pub fn read(path: &Path, line: &Hotline, zone: &TimeZone) -> Result<Vec<Row>, Ba
             (!text.is_empty()).then(|| text.to_owned())
         };
         let time = match get("time") {
-            Some(text) => Some(time(&text, zone).ok_or_else(|| {
+            Some(text) => Some(time(&text).ok_or_else(|| {
                 bad(format!("line {at}: {:?} is no time; it must be such as 2026-11-22 08:00:00", clip(&text)))
             })?),
             None => None,
@@ -119,7 +120,7 @@ pub fn read(path: &Path, line: &Hotline, zone: &TimeZone) -> Result<Vec<Row>, Ba
             // A code that the register does not translate can be compared with nothing.
             category: get("category").and_then(translate),
             location: get("location"),
-            kind: get("kind").and_then(|text| triage::kind_of_words(&text)).map(|kind| triage::name(kind).to_owned()),
+            kind: get("kind").and_then(|text| said::kind(&text)).map(|kind| triage::name(kind).to_owned()),
         });
     }
     Ok(rows)
@@ -131,6 +132,10 @@ fn decoded(bytes: &[u8]) -> Cow<'_, str> {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => encoding_rs::GB18030.decode(bytes).0,
     }
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    said::time(text)?.parse().ok()
 }
 
 fn clip(text: &str) -> String {
@@ -160,49 +165,4 @@ fn places(headers: &csv::StringRecord, line: &Hotline) -> Result<BTreeMap<&'stat
          it has: {}",
         seen()
     ))
-}
-
-/// RFC 3339, or as spreadsheets write it, in the city's time.
-fn time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at);
-    }
-    let text = text.replace(['/', '年', '月'], "-").replace('日', " ").replace('T', " ");
-    let (day, clock) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
-    let numbers =
-        |text: &str, mark: char| text.split(mark).map(|part| part.trim().parse::<i16>()).collect::<Result<Vec<_>, _>>();
-    let day = numbers(day, '-').ok()?;
-    let clock = clock.split('.').next().unwrap_or_default().trim();
-    let clock = if clock.is_empty() { vec![0, 0] } else { numbers(clock, ':').ok()? };
-    let [year, month, date] = day[..] else { return None };
-    let (hour, minute, second) = match clock[..] {
-        [hour, minute] => (hour, minute, 0),
-        [hour, minute, second] => (hour, minute, second),
-        _ => return None,
-    };
-    let small = |number: i16| i8::try_from(number).ok();
-    let at = civil::DateTime::new(year, small(month)?, small(date)?, small(hour)?, small(minute)?, small(second)?, 0);
-    Some(at.ok()?.to_zoned(zone.clone()).ok()?.timestamp())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_as_spreadsheets_write_them() {
-        let zone = TimeZone::get("Asia/Shanghai").unwrap();
-        let right: Timestamp = "2026-11-02T08:05:00+08:00".parse().unwrap();
-        for text in [
-            "2026-11-02T08:05:00+08:00",
-            "2026-11-02 08:05:00",
-            "2026/11/2 8:05",
-            "2026年11月2日 08:05",
-            "2026-11-02T08:05",
-            "2026-11-02 08:05:00.0",
-        ] {
-            assert_eq!(time(text, &zone), Some(right), "{text}");
-        }
-        assert!(["soon", "2026-13-01", "2026-11-02 25:00", "8:05"].iter().all(|text| time(text, &zone).is_none()));
-    }
 }
