@@ -173,7 +173,8 @@ impl FromStr for EventMap {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |error: jiesu_mapping::CompileError| format!("{error}; write a jq filter such as \"{{ id: .subject }}\"");
+        let wrong =
+            |error: jiesu_mapping::CompileError| format!("{error}; write a jq filter such as \"{{ id: .subject }}\"");
         Filter::map(text).map(Self).map_err(wrong)
     }
 }

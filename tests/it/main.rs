@@ -5,14 +5,20 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod browser;
+mod conform;
+mod days;
 mod deliver;
 mod durable;
 mod email;
 mod failing_disk;
 mod feed;
+mod feeds;
+mod gateways;
 mod harness;
 mod hostile;
+mod hotlines;
 mod house;
+mod parity;
 mod power_cut;
 mod receipts;
 mod refusals;
