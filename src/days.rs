@@ -151,13 +151,14 @@ impl Days {
             if over < STRAGGLERS {
                 return Ok(false);
             }
-            let _ = self.intake.flush().await;
             let key = day_key(day);
-            let rows = self.store.tallies(key).await?;
-            let pending: u64 = rows.iter().map(|row| row.pending).sum();
-            if pending > 0 && over.unsigned_abs() < self.config.close_after.get() {
+            let waits = !self.store.waiting(key, Timestamp::MAX).await?.is_empty();
+            if waits && over.unsigned_abs() < self.config.close_after.get() {
                 return Ok(false);
             }
+            let _ = self.intake.flush().await;
+            let rows = self.store.tallies(key).await?;
+            let pending: u64 = rows.iter().map(|row| row.pending).sum();
             let mut record = sums(key, &rows);
             record["closed_at"] = ticket::rfc3339(now, &self.zone).into();
             let record = record.to_string();

@@ -342,9 +342,12 @@ async fn serve(
 async fn hold_back(loaded: &mut Loaded, store: &dyn Store) -> Result<(), StoreError> {
     let today = Timestamp::now().to_zoned(loaded.config.server.timezone.get().clone()).date();
     for run in store.parity().await? {
-        let refusal = loaded.hotlines.get(&run.line).and_then(|line| line.refusal(today, run.parity()));
-        if let Some(why) = refusal {
+        let Some(line) = loaded.hotlines.get(&run.line) else { continue };
+        if let Some(why) = line.refusal(today, run.parity()) {
             tracing::error!(alarm = true, line = run.line, "a line is not absorbed yet: {why}");
+        }
+        // Also where its day is still to come: this process may live until then.
+        if line.falls_short(run.parity()) {
             loaded.hotlines.hold(&run.line);
         }
     }

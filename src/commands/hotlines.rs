@@ -37,7 +37,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             BTreeMap::new()
         }
     };
-    hold(&mut loaded, &runs, day);
+    hold(&mut loaded, &runs);
     let lines: Vec<&Hotline> = loaded.hotlines.iter().collect();
     if arguments.json {
         let shown: Vec<Value> = lines.iter().map(|line| json(line, day, runs.get(&line.code))).collect();
@@ -53,9 +53,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// What a gateway would hold back at its start.
-fn hold(loaded: &mut Loaded, runs: &BTreeMap<String, ParityRun>, day: Date) {
+fn hold(loaded: &mut Loaded, runs: &BTreeMap<String, ParityRun>) {
     for run in runs.values() {
-        if loaded.hotlines.get(&run.line).is_some_and(|line| line.refusal(day, run.parity()).is_some()) {
+        if loaded.hotlines.get(&run.line).is_some_and(|line| line.falls_short(run.parity())) {
             loaded.hotlines.hold(&run.line);
         }
     }
@@ -84,7 +84,8 @@ fn note(line: &Hotline, day: Date) -> String {
             notes.extend(next.or(off));
         }
     }
-    if line.held {
+    let due = Hotline { held: false, ..line.clone() }.mode_on(day) == Mode::Absorbed;
+    if line.held && due {
         notes.push("核对未达标，暂不并入".into());
     } else if let Some(reason) = &line.absorbed_reason {
         notes.push(format!("并入理由：{reason}"));

@@ -283,11 +283,11 @@ impl<T: Transport> Delivery<T> {
 
     /// When to look again, though nothing happens.
     fn alarm(&self, in_flight: usize) -> Option<Instant> {
-        if self.doing.stopping.is_some() {
+        if self.doing.stopping.is_some() || self.paused {
             return self.doing.stopping;
         }
         let ready = self.window.has_ready();
-        let may_start = !self.paused && (ready || self.window.has_suspended()) && in_flight < self.pace.limit();
+        let may_start = (ready || self.window.has_suspended()) && in_flight < self.pace.limit();
         let now = Instant::now();
         let start = self.health.next_start(ready, now).filter(|at| may_start && *at > now);
         self.window.next_wake().into_iter().chain(start).min()

@@ -141,7 +141,7 @@ async fn what_the_old_system_called_it_becomes_our_category_and_the_line_has_its
             .await;
     }
     let tickets = eventually("three tickets", seconds(10), async || {
-        let log = site.core.log();
+        let log = site.core.in_order();
         (log.len() >= 3).then(|| log.iter().map(|one| one.event["data"]["ticket"].clone()).collect::<Vec<_>>())
     })
     .await;

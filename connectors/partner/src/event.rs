@@ -224,3 +224,84 @@ fn arrived(change: &Value) -> Vec<File> {
 fn text(value: &Value, field: &str) -> Option<String> {
     value[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(kind: &str, change: Value) -> Value {
+        json!({
+            "specversion": "1.0", "id": "ev_1", "source": "jiesu/leshan", "type": kind, "subject": "20261122-000001-2",
+            "data": { "change": change, "ticket": {
+                "number": "20261122-000001-2", "hotline": { "code": "12366" }, "kind": "complaint", "content": "不开发票",
+                "received_at": "2026-11-22T08:00:00+08:00", "category": { "code": "06" },
+                "appellant": { "key": "ap_1", "name": "王**", "phone": "138****8000", "email": "a@b.cn", "confidential": true },
+                "location": { "text": "嘉州大道", "lat": null, "lon": null, "region": "511102" },
+                "attachments": [{ "id": "f1", "media_type": "image/png", "url": "https://c/f1" }, { "id": "f2", "media_type": "image/png" }],
+                "origin": { "system": "app", "number": "7", "via": [] },
+            } },
+        })
+    }
+
+    fn appeal(kind: &str, change: Value) -> Appeal {
+        Event::read(event(kind, change).to_string().as_bytes()).unwrap().appeal("city")
+    }
+
+    #[test]
+    fn a_new_ticket_is_an_appeal_that_keeps_its_number_and_no_masked_telephone() {
+        let appeal = appeal("ticket.created", Value::Null);
+        assert_eq!(
+            (appeal.intent, appeal.content.as_str(), appeal.kind),
+            (Intent::Appeal, "不开发票", Some(Kind::Complaint))
+        );
+        let origin = appeal.origin.unwrap();
+        assert_eq!((origin.system.as_deref(), origin.number.as_str()), (Some("jiesu/leshan"), "20261122-000001-2"));
+        assert_eq!(origin.via, ["jiesu/leshan"]);
+        assert_eq!((appeal.appellant.phone, appeal.appellant.email.as_deref()), (None, Some("a@b.cn")));
+        assert!(appeal.appellant.confidential && appeal.thread.is_empty());
+        assert_eq!((appeal.hotline.as_deref(), appeal.category.as_deref()), (Some("12366"), Some("06")));
+        assert_eq!(appeal.occurred_at.as_deref(), Some("2026-11-22T08:00:00+08:00"));
+        assert_eq!(appeal.attachments.len(), 1, "what has no link yet comes later");
+    }
+
+    #[test]
+    fn what_happens_to_a_ticket_leads_to_the_one_that_came_of_it() {
+        let name = vec![("ticket/gateway/city".to_owned(), "jiesu/leshan 20261122-000001-2".to_owned())];
+        for (kind, intent) in [
+            ("ticket.supplemented", Intent::Appeal),
+            ("ticket.repeated", Intent::Appeal),
+            ("ticket.urged", Intent::Urge),
+            ("ticket.withdrawn", Intent::Withdraw),
+        ] {
+            let appeal = appeal(kind, json!({ "content": "再说一次" }));
+            assert_eq!(
+                (appeal.intent, appeal.content.as_str(), &appeal.thread.answers),
+                (intent, "再说一次", &name),
+                "{kind}"
+            );
+        }
+        let late = json!({ "attachments": { "old": [{ "id": "f2" }, { "id": "f1", "url": "x" }],
+            "new": [{ "id": "f1", "url": "x" }, { "id": "f2", "url": "https://c/f2" }] } });
+        assert_eq!(appeal("ticket.updated", late).attachments.len(), 1);
+        for kind in ["ticket.updated", "ticket.joined", "ticket.rated", "ticket.unheard_of"] {
+            assert_eq!(appeal(kind, json!({})).note, Some(Note::Event(kind.into())));
+        }
+    }
+
+    #[test]
+    fn a_bad_event_is_told_by_its_field() {
+        let field = |change: fn(&mut Value)| {
+            let mut event = event("ticket.created", Value::Null);
+            change(&mut event);
+            Event::read(event.to_string().as_bytes()).unwrap_err().field
+        };
+        assert_eq!(field(|event| event["specversion"] = json!("0.3")), "specversion");
+        assert_eq!(field(|event| event["id"] = json!("")), "id");
+        assert_eq!(field(|event| event["source"] = json!("x".repeat(201))), "source");
+        assert_eq!(field(|event| event["subject"] = json!("other")), "subject");
+        assert_eq!(field(|event| event["data"] = json!(7)), "body");
+        assert_eq!(field(|event| event["data"]["ticket"]["origin"]["via"] = json!(["a"; 8])), "data.ticket.origin.via");
+        assert!(Event::read(b"not json").is_err() && Event::read("[".repeat(10_000).as_bytes()).is_err());
+    }
+}

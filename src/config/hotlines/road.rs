@@ -45,12 +45,17 @@ impl Hotline {
         self.subscriber.as_deref().filter(|_| self.mode_on(day) != Mode::Absorbed)
     }
 
-    /// Why it may not be absorbed on a local day, where the last comparison found `parity`.
-    pub fn refusal(&self, day: Date, parity: f64) -> Option<String> {
-        let threshold = self.parity_threshold.filter(|threshold| parity < *threshold)?;
+    /// Whether it may not be absorbed, where the last comparison found `parity`: that is too little, and nobody said why.
+    pub fn falls_short(&self, parity: f64) -> bool {
         let said = self.absorbed_reason.as_deref().is_some_and(|reason| !reason.trim().is_empty());
+        !said && self.parity_threshold.is_some_and(|threshold| parity < threshold)
+    }
+
+    /// What is wrong with declaring it absorbed on a local day, where the last comparison found `parity`.
+    pub fn refusal(&self, day: Date, parity: f64) -> Option<String> {
+        let threshold = self.parity_threshold.filter(|_| self.falls_short(parity))?;
         let free = Self { held: false, ..self.clone() };
-        (!said && free.mode_on(day) == Mode::Absorbed).then(|| {
+        (free.mode_on(day) == Mode::Absorbed).then(|| {
             format!(
                 "{} {} is declared absorbed, but the last `jiesu parity {}` found {:.2} % here and parity_threshold is \
                  {:.2} %; mend it and compare again, leave it parallel, or say why in `absorbed_reason`",

@@ -36,12 +36,16 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                     receipts::add(connection, ticket.number, receipt)?;
                 }
                 links::note(connection, ticket.number, ticket.joins, ticket.unchecked)?;
-                let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
-                counted.entry(row).or_default().0 += 1;
-                // Each counts for the line that it came in on, which need not be the first one's.
-                for message in messages.iter().skip(1) {
+                if messages.len() == 1 {
+                    let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
+                    counted.entry(row).or_default().0 += 1;
+                    continue;
+                }
+                // Each counts for the line that it came in on, which need not be the ticket's.
+                for (place, message) in messages.iter().enumerate() {
                     let (number, channel, hotline) = origin(connection, *message)?;
-                    counted.entry((number.day, channel, hotline)).or_default().1 += 1;
+                    let counts = counted.entry((number.day, channel, hotline)).or_default();
+                    *if place == 0 { &mut counts.0 } else { &mut counts.1 } += 1;
                 }
             }
             Outcome::Repeat { messages, number, code_hash, change } => {
