@@ -48,7 +48,7 @@ pub use words::Words;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use std::{fmt, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 /// One kind of channel. Implemented once by each connector crate and listed in the gateway's registry.
 pub trait Connector: Sized + 'static {
@@ -79,13 +79,20 @@ pub struct Setup<'a> {
     pub http: Arc<dyn HttpClient>,
     /// What all nodes of the gateway remember together.
     pub shared: Arc<dyn Shared>,
+    /// What is no fault, but hardly meant; see [`Setup::warn`].
+    pub warnings: RefCell<Vec<BuildError>>,
 }
 
 impl<'a> Setup<'a> {
     /// With the standard words, no way out, and the memory of this process.
     pub fn new(channel: &'a str, public_url: &'a str, secrets: &'a dyn Secrets) -> Self {
         let (words, http, shared) = (Words::default(), Arc::new(Offline), Arc::new(LocalMemory::default()));
-        Self { channel, public_url, secrets, words, http, shared }
+        Self { channel, public_url, secrets, words, http, shared, warnings: RefCell::default() }
+    }
+
+    /// Tells the operator of something that is no fault, but hardly meant.
+    pub fn warn(&self, warning: BuildError) {
+        self.warnings.borrow_mut().push(warning);
     }
 }
 
