@@ -12,6 +12,7 @@
 
 mod appeal;
 mod ask;
+mod import;
 mod incoming;
 mod network;
 mod outbound;
@@ -31,6 +32,7 @@ pub use appeal::{
     mask_phone,
 };
 pub use ask::{Ask, rating, recognise};
+pub use import::{Import, Imported, Importer};
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Piece, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};
