@@ -18,9 +18,11 @@ impl Registry {
     pub fn standard() -> Self {
         Self(vec![
             Registration::of::<jiesu_email::Email>(),
+            Registration::of::<jiesu_files::Files>(),
             Registration::of::<jiesu_partner::Partner>(),
             Registration::of::<jiesu_sms::Sms>(),
             Registration::of::<jiesu_web::Web>(),
+            Registration::of::<jiesu_webhook::Webhook>(),
             Registration::of::<jiesu_wechat::Wechat>(),
         ])
     }
@@ -98,7 +100,17 @@ mod tests {
             serde_json::json!({ "transport": "imap", "host": "h", "username": "u", "password": secret, "smtp": smtp });
         let email = Specimen { example: Some(email), ..Specimen::of::<jiesu_email::Email>() };
         let sms = Specimen::of::<jiesu_sms::Sms>();
-        let specimens = [email, Specimen::of::<jiesu_partner::Partner>(), sms, web, wechat];
+        let webhook = serde_json::json!({ "auth": { "bearer": secret }, "map": "{content: .text}" });
+        let webhook = Specimen { example: Some(webhook), ..Specimen::of::<jiesu_webhook::Webhook>() };
+        let specimens = [
+            email,
+            Specimen::of::<jiesu_files::Files>(),
+            Specimen::of::<jiesu_partner::Partner>(),
+            sms,
+            web,
+            webhook,
+            wechat,
+        ];
         let names = specimens.each_ref().map(|specimen| specimen.name);
         assert_eq!(Registry::standard().names(), names, "list the new connector here, too");
         let readme = include_str!("../connectors/README.md");

@@ -25,7 +25,7 @@ mod tests;
 pub use attempt::BadDestination;
 pub use destination::{Contact, Destination, Map, Predicate, RetryPolicy, Success};
 pub use filter::Filter;
-pub use jiesu_webhooks as signature;
+pub use jiesu_signing as signature;
 pub use status::DestinationStatus;
 
 use crate::store::{EventLog, Sequence};

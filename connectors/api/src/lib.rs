@@ -12,6 +12,7 @@
 
 mod appeal;
 mod ask;
+mod import;
 mod incoming;
 mod network;
 mod outbound;
@@ -31,6 +32,7 @@ pub use appeal::{
     mask_name, mask_phone,
 };
 pub use ask::{Ask, rating, recognise};
+pub use import::{Import, Imported, Importer};
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Piece, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};
@@ -48,7 +50,7 @@ pub use words::Words;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use std::{fmt, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 /// One kind of channel. Implemented once by each connector crate and listed in the gateway's registry.
 pub trait Connector: Sized + 'static {
@@ -81,13 +83,20 @@ pub struct Setup<'a> {
     pub http: Arc<dyn HttpClient>,
     /// What all nodes of the gateway remember together.
     pub shared: Arc<dyn Shared>,
+    /// What is no fault, but hardly meant; see [`Setup::warn`].
+    pub warnings: RefCell<Vec<BuildError>>,
 }
 
 impl<'a> Setup<'a> {
     /// With the standard words, no way out, and the memory of this process.
     pub fn new(channel: &'a str, public_url: &'a str, secrets: &'a dyn Secrets) -> Self {
         let (words, http, shared) = (Words::default(), Arc::new(Offline), Arc::new(LocalMemory::default()));
-        Self { channel, public_url, source: "jiesu".into(), secrets, words, http, shared }
+        Self { channel, public_url, source: "jiesu".into(), secrets, words, http, shared, warnings: RefCell::default() }
+    }
+
+    /// Tells the operator of something that is no fault, but hardly meant.
+    pub fn warn(&self, warning: BuildError) {
+        self.warnings.borrow_mut().push(warning);
     }
 }
 

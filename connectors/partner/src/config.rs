@@ -1,7 +1,7 @@
 //! Who may post.
 
 use jiesu_connector::{BuildError, Secret, SecretRef, Secrets};
-use jiesu_webhooks::SigningKey;
+use jiesu_signing::SigningKey;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

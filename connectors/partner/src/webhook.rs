@@ -9,7 +9,7 @@ use jiesu_connector::{
     Accept, Callers, DeliveryKey, FieldFault, Incoming, OnOtherContent, Problem, Raw, Reception, Rejection, Request,
     Response, Webhook, digest, read_posted, receipt_answer,
 };
-use jiesu_webhooks::{ID, SIGNATURE, Signed, TIMESTAMP};
+use jiesu_signing::{ID, SIGNATURE, Signed, TIMESTAMP};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc};
 

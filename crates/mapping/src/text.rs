@@ -1,5 +1,6 @@
 //! Bytes as text, in whatever encoding a vendor declares or a Chinese system writes.
 
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{BIG5, Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
 /// `bytes` as text: by their byte order mark, else in the `declared` encoding (a label of the WHATWG Encoding Standard, as
@@ -14,8 +15,11 @@ pub fn decode(bytes: &[u8], declared: Option<&str>) -> String {
     encoding.decode(bytes).0.into_owned()
 }
 
-/// What undeclared bytes most likely are: UTF-8 if they can be; UTF-16 if every second byte of Latin letters is missing;
-/// else Big5 where GB18030 cannot be, else GB18030.
+/// Bytes that a guess is made from: more of them do not make it better.
+const SAMPLE: usize = 64 << 10;
+
+/// What undeclared bytes most likely are: UTF-16 if every second byte of Latin letters is missing, UTF-8 if they can be,
+/// else Big5 or GB18030.
 pub fn guessed(bytes: &[u8]) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return encoding;
@@ -36,12 +40,37 @@ pub fn guessed(bytes: &[u8]) -> &'static Encoding {
     if whole {
         return UTF_8;
     }
-    let faults = |encoding: &'static Encoding| {
-        encoding.decode_without_bom_handling(bytes).0.chars().filter(|character| *character == '\u{fffd}').count()
-    };
-    match faults(GB18030) {
-        0 => GB18030,
-        gb if faults(BIG5) < gb / 2 => BIG5,
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(&bytes[..bytes.len().min(SAMPLE)], true);
+    match detector.guess(Some(b"cn"), Utf8Detection::Deny) {
+        encoding if encoding == BIG5 => BIG5,
         _ => GB18030,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_declared_marked_or_likely_is_read() {
+        let words = "反映城东小区夜间施工噪声扰民，希望尽快处理，谢谢。";
+        let (gb, traditional) = (GB18030.encode(words).0, "反映城東小區夜間施工噪聲擾民，希望儘快處理，謝謝。");
+        assert_eq!(decode(&gb, Some("gb2312")), words);
+        assert_eq!(decode(&gb, None), words);
+        assert_eq!(decode(&BIG5.encode(traditional).0, None), traditional);
+        assert_eq!(decode(words.as_bytes(), None), words);
+        assert_eq!(decode(format!("\u{feff}{words}").as_bytes(), Some("gbk")), words, "a mark goes before all");
+        let wide =
+            |order: fn(u16) -> [u8; 2]| format!("id,{words}").encode_utf16().flat_map(order).collect::<Vec<u8>>();
+        assert_eq!(
+            guessed(&"id,phone,content".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+            UTF_16LE
+        );
+        assert_eq!(
+            guessed(&"id,phone,content".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()),
+            UTF_16BE
+        );
+        assert_eq!(decode(&wide(u16::to_le_bytes), Some("utf-16le")), format!("id,{words}"));
     }
 }

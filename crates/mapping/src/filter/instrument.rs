@@ -91,6 +91,7 @@ impl<'s> Instrument<'s> {
         pipe(Term::Call(fuel::AT, vec![Term::Num(number)]), term)
     }
 
+    #[allow(clippy::boxed_local)] // It comes boxed, and goes boxed.
     fn boxed(&self, term: Box<T<'s>>, own: bool) -> Box<T<'s>> {
         Box::new(self.term(*term, own))
     }

@@ -22,10 +22,9 @@ async fn days_are_closed_in_their_order_and_each_once() {
     let second = closed(20_261_122, first.hash, "{\"day\":2}");
     assert!(store.close_day(second.clone()).await.unwrap());
     assert!(!store.close_day(closed(20_261_121, second.hash, "{}")).await.unwrap(), "nothing is put in later");
-    let store = {
-        store.close().await.unwrap();
-        place.open()
-    };
+    store.close().await.unwrap();
+    drop(store);
+    let store = place.open();
     assert_eq!(store.closed_days(0, 10).await.unwrap(), [first.clone(), second.clone()]);
     assert_eq!(store.last_closed().await.unwrap().as_ref(), Some(&second));
     assert_eq!(store.closed_before(second.day).await.unwrap().as_ref(), Some(&first));
