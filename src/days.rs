@@ -26,9 +26,12 @@ const STRAGGLERS: SignedDuration = SignedDuration::from_secs(30);
 /// Days closed in one look, after a long rest.
 const AT_ONCE: usize = 31;
 
+/// A day, and what waits of it.
+type Raised = Option<(u32, Vec<Waiting>)>;
+
 /// What still waits shortly before the day ends.
 #[derive(Debug, Clone, Default)]
-pub struct Alarm(Arc<Mutex<Option<(u32, Vec<Waiting>)>>>);
+pub struct Alarm(Arc<Mutex<Raised>>);
 
 impl Alarm {
     /// The alarm in words, if there is one.
@@ -45,7 +48,7 @@ impl Alarm {
         ))
     }
 
-    fn set(&self, alarm: Option<(u32, Vec<Waiting>)>) -> bool {
+    fn set(&self, alarm: Raised) -> bool {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let news = alarm.as_ref().map(|(day, _)| *day) != held.as_ref().map(|(day, _)| *day);
         *held = alarm;

@@ -27,7 +27,7 @@ pub struct Arguments {
     /// The last day.
     #[arg(long, value_name = "DAY")]
     to: Option<Date>,
-    /// The old system's export: CSV with a row of column names. Without it the last comparison is shown.
+    /// The old system's export: CSV, XLSX or NDJSON, with the names of its columns. Without it the last comparison is shown.
     file: Option<PathBuf>,
     /// How far apart the two systems may have the same appeal.
     #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]

@@ -98,9 +98,12 @@ impl fmt::Debug for Success {
     }
 }
 
-/// Makes a destination's own form of an event: `None` leaves the event out; an error is the message's fault.
+/// A destination's own form of an event: `None` leaves the event out; an error is the message's fault.
+pub type Form = Result<Option<Vec<u8>>, String>;
+
+/// Makes a destination's own form of an event.
 #[derive(Clone)]
-pub struct Map(pub Arc<dyn Fn(&[u8]) -> Result<Option<Vec<u8>>, String> + Send + Sync>);
+pub struct Map(pub Arc<dyn Fn(&[u8]) -> Form + Send + Sync>);
 
 impl fmt::Debug for Map {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

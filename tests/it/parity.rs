@@ -217,7 +217,7 @@ async fn an_export_that_cannot_be_read_is_refused_with_what_would_be_right() {
         assert!(output.status.code() == Some(1) && said.contains(expected), "{expected} in {said}");
     };
     refused("a,b\n1,2\n", &[], "上报时间").await;
-    refused("上报时间,b\n1,2\n", &[], "columns = { id").await;
+    refused("上报时间,b\n2026-11-02 08:00,2\n", &[], "columns = { id").await;
     refused("上报时间,内容\n昨天,路灯\n", &[], "no time").await;
     let output = site.run_alone("parity", &["12399"]).await;
     assert!(String::from_utf8(output.stderr).unwrap().contains("known: 12319, 12345"));

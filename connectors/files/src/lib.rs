@@ -9,11 +9,11 @@
 mod config;
 mod folder;
 mod import;
-mod read;
+pub mod read;
 mod rejects;
 mod row;
 mod session;
-mod usual;
+pub mod usual;
 
 pub use config::Config;
 

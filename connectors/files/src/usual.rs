@@ -20,6 +20,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("lon", &["经度", "lon", "lng", "longitude"]),
     ("region", &["区划代码", "行政区划代码", "行政区划", "region", "regioncode"]),
     ("at", &["时间", "诉求时间", "受理时间", "来电时间", "登记时间", "创建时间", "发生时间", "提交时间", "time", "occurredat", "createdat", "date", "createtime"]),
+    ("category", &["分类", "诉求分类", "问题分类", "事项分类", "分类代码", "类别代码", "category", "categorycode"]),
     ("hotline", &["热线", "热线号码", "被叫号码", "hotline"]),
 ];
 
@@ -36,6 +37,13 @@ pub(crate) fn has_content<'a>(mut columns: impl Iterator<Item = &'a String>) -> 
 
 /// The appeal in a row.
 pub(crate) fn submission(row: &Map<String, Value>) -> Result<Submission, Vec<FieldFault>> {
+    let (submission, mut faults) = read(row);
+    faults.extend(submission.faults());
+    if faults.is_empty() { Ok(submission) } else { Err(faults) }
+}
+
+/// What can be read of a row, whether it makes an appeal or not; and what cannot be read.
+pub fn read(row: &Map<String, Value>) -> (Submission, Vec<FieldFault>) {
     let row: Vec<(String, String)> = row
         .iter()
         .filter_map(|(name, value)| match value {
@@ -81,9 +89,9 @@ pub(crate) fn submission(row: &Map<String, Value>) -> Result<Submission, Vec<Fie
         appellant: (appellant != Appellant::default()).then_some(appellant),
         location: (location != Location::default()).then_some(location),
         hotline: field("hotline"),
+        category: field("category"),
         occurred_at,
         ..Submission::default()
     };
-    faults.extend(submission.faults());
-    if faults.is_empty() { Ok(submission) } else { Err(faults) }
+    (submission, faults)
 }

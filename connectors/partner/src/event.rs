@@ -301,7 +301,10 @@ mod tests {
         assert_eq!(field(|event| event["source"] = json!("x".repeat(201))), "source");
         assert_eq!(field(|event| event["subject"] = json!("other")), "subject");
         assert_eq!(field(|event| event["data"] = json!(7)), "body");
-        assert_eq!(field(|event| event["data"]["ticket"]["origin"]["via"] = vec!["a"; 8].into()), "data.ticket.origin.via");
+        assert_eq!(
+            field(|event| event["data"]["ticket"]["origin"]["via"] = vec!["a"; 8].into()),
+            "data.ticket.origin.via"
+        );
         assert!(Event::read(b"not json").is_err() && Event::read("[".repeat(10_000).as_bytes()).is_err());
     }
 }

@@ -21,7 +21,7 @@ use std::{
 pub(crate) const MAX_LINE: usize = 1 << 20;
 
 /// One row.
-pub(crate) struct Row {
+pub struct Row {
     /// The line that it begins on (the row of a spreadsheet), from 1.
     pub line: u64,
     /// Its cells as they stand, for the reject file.
@@ -31,7 +31,7 @@ pub(crate) struct Row {
 }
 
 /// Reads rows.
-pub(crate) trait Rows: Send {
+pub trait Rows: Send {
     /// The next row; none at the end.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Read for Counted {
 ///
 /// # Errors
 /// Why it cannot be read, and what would be right.
-pub(crate) fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Box<dyn Rows>, String> {
+pub fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Box<dyn Rows>, String> {
     let mut file = File::open(path).map_err(|error| format!("the file cannot be opened: {error}"))?;
     let mut head = vec![0; 256 << 10];
     let mut length = 0;
