@@ -101,9 +101,11 @@ impl fmt::Debug for Success {
 /// A destination's own form of an event: `None` leaves the event out; an error is the message's fault.
 pub type Form = Result<Option<Vec<u8>>, String>;
 
+type Former = dyn Fn(&[u8]) -> Form + Send + Sync;
+
 /// Makes a destination's own form of an event.
 #[derive(Clone)]
-pub struct Map(pub Arc<dyn Fn(&[u8]) -> Form + Send + Sync>);
+pub struct Map(pub Arc<Former>);
 
 impl fmt::Debug for Map {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
