@@ -17,7 +17,7 @@ fn watched(site: &mut Site) -> PathBuf {
     site.set("channels.old.type", "files");
     site.set("channels.old.hotline", "12345");
     site.set("channels.old.watch", folder.display().to_string());
-    site.set("channels.old.settle_seconds", 1);
+    site.set("channels.old.settle", "1s");
     folder
 }
 
@@ -252,7 +252,7 @@ async fn files_that_cannot_be_read_hold_up_nothing() {
 /// A cell of 400 MiB in some hundred KiB.
 const BOMB: &str = r#"
 import sys, zipfile
-with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
+with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=9) as book:
     book.writestr("xl/workbook.xml", '<workbook xmlns:r="r"><sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>')
     book.writestr("xl/_rels/workbook.xml.rels", '<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>')
     with book.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:

@@ -23,14 +23,14 @@ const FILES: usize = 4;
 const PACE: Duration = Duration::from_secs(1);
 
 /// A folder that files are dropped into.
-pub(crate) struct Drop {
+pub(crate) struct Exports {
     pub channel: String,
     pub folder: Option<Folder>,
     pub reader: Arc<Reader>,
 }
 
 #[async_trait]
-impl Source for Drop {
+impl Source for Exports {
     async fn open(&self) -> Result<Box<dyn Session>, Lost> {
         let (sender, events) = mpsc::channel(1);
         let watch = match self.folder.clone() {

@@ -167,7 +167,7 @@ fn slips_in_the_configuration_are_told() {
             .contains("done: is the watched folder")
     );
     assert!(faults(json!({ "map": ".row |" })).contains("map: not a jq filter"));
-    assert!(faults(json!({ "settle_seconds": 0 })).contains("settle_seconds"));
+    assert!(faults(json!({ "settle": "0s" })).contains("settle: \"0s\" is no duration"));
 }
 
 /// A workbook with shared strings, dates, formulas, merged cells, and a hidden sheet before the one that counts.
