@@ -45,7 +45,7 @@ pub struct Arguments {
 /// Where messages go.
 enum Door<'a> {
     Gateway(Gateway<'a>),
-    Store { intake: Intake, channel: Arc<Channel>, store: Arc<dyn Store> },
+    Store { intake: Box<Intake>, channel: Arc<Channel>, store: Arc<dyn Store> },
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -97,7 +97,7 @@ fn door(loaded: &Loaded, channel: Arc<Channel>) -> anyhow::Result<Door<'_>> {
     let store: Arc<dyn Store> = Arc::new(sqlite::SqliteStore::open(path)?);
     let key = gateway::receipt_key(loaded)?;
     let zone = loaded.config.server.timezone.get().clone();
-    let intake = Intake::new(store.clone(), key, zone, Arc::new(Notify::new()));
+    let intake = Box::new(Intake::new(store.clone(), key, zone, Arc::new(Notify::new())));
     Ok(Door::Store { intake, channel, store })
 }
 

@@ -69,7 +69,10 @@ pub(crate) struct Folder {
 }
 
 /// The folder and the map.
-pub(crate) fn checked(config: Config) -> Result<(Option<Folder>, Option<Arc<Map>>), Vec<BuildError>> {
+type Checked = (Option<Folder>, Option<Arc<Map>>);
+
+/// Looks at the folder; opens nothing.
+pub(crate) fn checked(config: Config) -> Result<Checked, Vec<BuildError>> {
     let mut faults = Vec::new();
     let mut fault = |key: &str, what: String| faults.push(BuildError::new(key, what));
     let map = match config.map.as_deref().map(Map::compile).transpose() {
