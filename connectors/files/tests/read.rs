@@ -1,5 +1,8 @@
 //! What comes of files: encodings, separators, quotes, broken rows, workbooks.
 
+// A helper has nobody to hand an error to: what cannot go on panics with the reason.
+#![allow(clippy::unwrap_used)]
+
 use encoding_rs::{BIG5, GB18030};
 use jiesu_connector::{Appeal, Connector, Inbound, Parts};
 use jiesu_connector_testkit::{FakeSecrets, Specimen};
