@@ -32,9 +32,11 @@ pub struct Proposal {
 /// Proposes what becomes of `matter`, received `at`.
 pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &TimeZone) -> Proposal {
     let (title, demand) = (matter.first(|appeal| appeal.title.clone()), matter.first(|appeal| appeal.demand.clone()));
+    let category = matter.first(|appeal| appeal.category.clone());
     let text = matter.content();
     let said = Said {
         kind: matter.first(|appeal| appeal.kind).map(name),
+        category: category.as_deref(),
         title: title.as_deref().unwrap_or_default(),
         text: &text,
         demand: demand.as_deref().unwrap_or_default(),

@@ -14,6 +14,7 @@ mod files;
 mod harness;
 mod hostile;
 mod house;
+mod ivr;
 mod power_cut;
 mod receipts;
 mod refusals;
