@@ -19,6 +19,7 @@ impl Registry {
         Self(vec![
             Registration::of::<jiesu_email::Email>(),
             Registration::of::<jiesu_files::Files>(),
+            Registration::of::<jiesu_ivr::Ivr>(),
             Registration::of::<jiesu_partner::Partner>(),
             Registration::of::<jiesu_sms::Sms>(),
             Registration::of::<jiesu_web::Web>(),
@@ -100,11 +101,15 @@ mod tests {
             serde_json::json!({ "transport": "imap", "host": "h", "username": "u", "password": secret, "smtp": smtp });
         let email = Specimen { example: Some(email), ..Specimen::of::<jiesu_email::Email>() };
         let sms = Specimen::of::<jiesu_sms::Sms>();
+        let ivr = serde_json::json!({ "dialect": "json", "secret": secret, "auth_token": secret, "signing_secret": secret,
+            "basic": secret, "query_secret": secret, "recording_login": secret });
+        let ivr = Specimen { example: Some(ivr), ..Specimen::of::<jiesu_ivr::Ivr>() };
         let webhook = serde_json::json!({ "auth": { "bearer": secret }, "map": "{content: .text}" });
         let webhook = Specimen { example: Some(webhook), ..Specimen::of::<jiesu_webhook::Webhook>() };
         let specimens = [
             email,
             Specimen::of::<jiesu_files::Files>(),
+            ivr,
             Specimen::of::<jiesu_partner::Partner>(),
             sms,
             web,

@@ -12,6 +12,9 @@ use jiesu_triage::Said;
 use jiff::{Timestamp, tz::TimeZone};
 use std::sync::atomic::{AtomicI16, Ordering};
 
+/// Who says so, of a category that was given and not proposed.
+const GIVEN: &str = "channel";
+
 /// A first proposal.
 #[derive(Debug)]
 pub struct Proposal {
@@ -38,20 +41,28 @@ pub fn propose(
     zone: &TimeZone,
 ) -> Proposal {
     let (title, demand) = (matter.first(|appeal| appeal.title.clone()), matter.first(|appeal| appeal.demand.clone()));
+    let category = matter.first(|appeal| appeal.category.clone());
+    // The old system's code by the register, else one of ours.
+    let translated = category.as_deref().and_then(|code| line?.categories.get(code)).map(String::as_str);
     let text = matter.content();
     let said = Said {
         kind: matter.first(|appeal| appeal.kind).map(name),
+        category: translated.or(category.as_deref()),
         title: title.as_deref().unwrap_or_default(),
         text: &text,
         demand: demand.as_deref().unwrap_or_default(),
         profile: line.and_then(|line| line.profile.as_deref()),
     };
+    let category_said = category.as_deref();
     let policy = &judgement.policy;
     let models = (&judgement.category_model, &judgement.categories);
     let found = policy.propose(&said, models, (at, zone, &judgement.calendar));
     let mut triage = Triage {
         kind: found.kind.reason,
-        category: found.category.as_ref().map(|category| category.reason.clone()),
+        category: found.category.as_ref().map(|category| match (&category.value.3, translated.and(category_said)) {
+            (&GIVEN, Some(old)) => format!("原系统分类 {old}，按热线登记表对照"),
+            _ => category.reason.clone(),
+        }),
         flags: found.flags.iter().map(|flag| format!("{}：{}", flag.value, flag.reason)).collect(),
         due: None,
     };
@@ -69,34 +80,18 @@ pub fn propose(
         }
         None => None,
     };
-    let given = matter.first(|appeal| appeal.category.clone()).and_then(|code| given(judgement, line, &code));
-    if let Some((_, reason)) = &given {
-        triage.category = Some(reason.clone());
-    }
-    let given = given.map(|(category, _)| category);
     Proposal {
         kind: kind(&found.kind.value),
-        category: given.or_else(|| {
-            let (code, name, confidence, by) = found.category?.value;
-            Some(Category { code, name, confidence: (f64::from(confidence) * 100.0).round() / 100.0, by })
+        category: found.category.map(|category| {
+            let (code, name, confidence, by) = category.value;
+            let by = if translated.is_some() && by == GIVEN { "crosswalk" } else { by };
+            Category { code, name, confidence: (f64::from(confidence) * 100.0).round() / 100.0, by }
         }),
         priority: Priority { level: found.level.value, reason: found.level.reason },
         flags: found.flags.into_iter().map(|flag| flag.value).collect(),
         due,
         triage,
     }
-}
-
-/// The category that the sender gave: one of its old system's that the register translates, or one of ours.
-fn given(judgement: &Judgement, line: Option<&Hotline>, code: &str) -> Option<(Category, String)> {
-    let translated = line.and_then(|line| line.categories.get(code));
-    let category = judgement.categories.coded(translated.map_or(code, String::as_str))?;
-    let (by, reason) = match translated {
-        Some(_) => ("crosswalk", format!("原系统分类 {code}，按热线登记表对照")),
-        None => ("sender", "来源系统已分类".to_owned()),
-    };
-    let (code, name) = (category.code.clone(), category.name.clone());
-    Some((Category { code, name, confidence: 1.0, by }, reason))
 }
 
 /// Once for each year that is missing, not for each ticket.

@@ -4,6 +4,7 @@ pub mod backtest;
 mod beside;
 pub mod check;
 pub mod hotlines;
+pub mod import;
 pub mod parity;
 pub mod reindex;
 pub mod replay;

@@ -97,10 +97,10 @@ async fn received(loaded: &mut Loaded, line: &Hotline, span: &Span) -> anyhow::R
     let mut pages = Vec::new();
     let mut after = 0;
     if !sqlite::lock_is_free(loaded.config.store.url.path()) {
+        let gateway = beside::Gateway::new(loaded)?;
         loop {
             let path = format!("parity/received?line={}&from={first}&to={last}&after={after}", line.code);
-            let page: Page =
-                serde_json::from_value(beside::get(loaded, &path).await?).context("the gateway's answer")?;
+            let page: Page = serde_json::from_value(gateway.get(&path).await?).context("the gateway's answer")?;
             let next = page.next;
             pages.push(page);
             let Some(next) = next else { return Ok(Page::join(pages)) };

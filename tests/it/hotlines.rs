@@ -146,7 +146,7 @@ async fn what_the_old_system_called_it_becomes_our_category_and_the_line_has_its
     })
     .await;
     assert_eq!((&tickets[0]["category"]["code"], &tickets[0]["category"]["by"]), (&json!("03"), &json!("crosswalk")));
-    assert_eq!((&tickets[1]["category"]["code"], &tickets[1]["category"]["by"]), (&json!("02"), &json!("sender")));
+    assert_eq!((&tickets[1]["category"]["code"], &tickets[1]["category"]["by"]), (&json!("02"), &json!("channel")));
     assert_ne!(tickets[2]["category"]["by"], "crosswalk", "no line of 12345 translates it");
     assert_eq!((&tickets[0]["due"]["policy"], &tickets[1]["due"]["policy"]), (&json!("beijing"), &json!("leshan")));
 }

@@ -18,8 +18,13 @@ pub struct Appeal {
     pub kind: Option<Kind>,
     /// A title, where one was given.
     pub title: Option<String>,
+    /// What it is about, where the citizen or the channel said so: by the code of the city's categories, or by one that the
+    /// register of hotlines translates.
+    pub category: Option<String>,
     /// The citizen's words.
     pub content: String,
+    /// How satisfied they are, where they said so in a number ([`Intent::Rate`]); on the channel's own scale.
+    pub score: Option<u8>,
     /// What the citizen asks to be done (办理要求).
     pub demand: Option<String>,
     /// Who speaks.
@@ -30,8 +35,6 @@ pub struct Appeal {
     pub occurred_at: Option<String>,
     /// The hotline that the citizen or the partner named.
     pub hotline: Option<String>,
-    /// The sender's own code of what it is about; the register of hotlines says which of ours that is.
-    pub category: Option<String>,
     /// Which ticket of another system it was.
     pub origin: Option<Provenance>,
     /// The citizen agreed to have it published.
@@ -91,7 +94,8 @@ pub enum Intent {
     Urge,
     /// Take it back (撤回).
     Withdraw,
-    /// How satisfied they are (评价): the content is a digit from 1 to 5. An appeal after all where nobody asked.
+    /// How satisfied they are (评价): [`Appeal::score`], or else the content is a digit from 1 to 5. An appeal after all
+    /// where nobody asked.
     Rate,
     /// No appeal: kept raw and counted, no ticket. See [`Appeal::note`].
     Note,

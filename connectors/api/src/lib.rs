@@ -12,6 +12,9 @@
 
 mod appeal;
 mod ask;
+mod contact;
+mod faults;
+mod fetched;
 mod import;
 mod incoming;
 mod network;
@@ -32,6 +35,9 @@ pub use appeal::{
     mask_name, mask_phone,
 };
 pub use ask::{Ask, rating, recognise};
+pub use contact::{Contact, Patience};
+pub use faults::Faults;
+pub use fetched::{checked_media, get_media, unfetched};
 pub use import::{Import, Imported, Importer};
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Piece, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};

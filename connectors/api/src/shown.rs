@@ -24,6 +24,12 @@ impl Appeal {
         if !self.flags.is_empty() {
             shown.insert("flags".into(), json!(self.flags));
         }
+        if let Some(category) = &self.category {
+            shown.insert("category".into(), json!(category));
+        }
+        if let Some(score) = self.score {
+            shown.insert("score".into(), json!(score));
+        }
         let transcript = self.transcript.iter();
         let rest = json!({
             "kind": self.kind,

@@ -23,9 +23,9 @@ pub struct Config {
     /// Where files go that could not be read, each with a reason beside it.
     #[serde(default = "failed")]
     pub failed: PathBuf,
-    /// Seconds for which a file must not have changed before it is read.
+    /// How long a file must not have changed before it is read: `"500ms"`, `"5s"`, `"2m"`; up to an hour.
     #[serde(default = "settle")]
-    pub settle_seconds: u64,
+    pub settle: String,
 }
 
 fn done() -> PathBuf {
@@ -36,8 +36,27 @@ fn failed() -> PathBuf {
     "failed".into()
 }
 
-fn settle() -> u64 {
-    5
+fn settle() -> String {
+    "5s".into()
+}
+
+/// A whole number and its unit.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.find(|character: char| !character.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit);
+    let unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(unit)
+        .filter(|millis| (100..=3_600_000).contains(millis))
+        .map(Duration::from_millis)
 }
 
 /// A watched folder.
@@ -50,7 +69,10 @@ pub(crate) struct Folder {
 }
 
 /// The folder and the map.
-pub(crate) fn checked(config: Config) -> Result<(Option<Folder>, Option<Arc<Map>>), Vec<BuildError>> {
+type Checked = (Option<Folder>, Option<Arc<Map>>);
+
+/// Looks at the folder; opens nothing.
+pub(crate) fn checked(config: Config) -> Result<Checked, Vec<BuildError>> {
     let mut faults = Vec::new();
     let mut fault = |key: &str, what: String| faults.push(BuildError::new(key, what));
     let map = match config.map.as_deref().map(Map::compile).transpose() {
@@ -60,9 +82,10 @@ pub(crate) fn checked(config: Config) -> Result<(Option<Folder>, Option<Arc<Map>
             None
         }
     };
-    if !(1..=3_600).contains(&config.settle_seconds) {
-        fault("settle_seconds", "must be 1 to 3600".into());
-    }
+    let settle = duration(&config.settle).unwrap_or_else(|| {
+        fault("settle", format!("{:?} is no duration from 100ms to 1h, such as \"5s\"", config.settle));
+        Duration::ZERO
+    });
     if let Some(watch) = &config.watch {
         match std::fs::metadata(watch) {
             Ok(found) if !found.is_dir() => fault("watch", format!("{} is no folder", watch.display())),
@@ -80,7 +103,7 @@ pub(crate) fn checked(config: Config) -> Result<(Option<Folder>, Option<Arc<Map>
         done: watch.join(&config.done),
         failed: watch.join(&config.failed),
         watch,
-        settle: Duration::from_secs(config.settle_seconds),
+        settle,
     });
     if let Some(folder) = &folder {
         for (key, place) in [("done", &folder.done), ("failed", &folder.failed)] {

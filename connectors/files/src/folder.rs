@@ -67,19 +67,25 @@ fn is_under_way(path: &Path) -> bool {
     name.starts_with('.') || name.starts_with("~$") || unfinished.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Moves `file` into `folder`; a name that is taken there gets a number.
-pub(crate) fn put_away(file: &Path, folder: &Path) -> io::Result<PathBuf> {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut place = folder.join(&name);
+/// Where `file` goes in `folder`: a name that is taken there gets a number.
+pub(crate) fn place_for(file: &Path, folder: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let mut place = folder.join(&*name);
     let mut count = 2;
     while place.exists() {
         place = folder.join(format!("{count}-{name}"));
         count += 1;
     }
+    place
+}
+
+/// Moves `file` into `folder`.
+pub(crate) fn put_away(file: &Path, folder: &Path) -> io::Result<PathBuf> {
+    let place = place_for(file, folder);
     match fs::rename(file, &place) {
         // Another disk: copied whole before the first goes.
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            let part = folder.join(format!(".{name}.part"));
+            let part = folder.join(format!(".{}.part", place.file_name().unwrap_or_default().to_string_lossy()));
             fs::copy(file, &part)?;
             fs::File::open(&part)?.sync_all()?;
             fs::rename(&part, &place)?;

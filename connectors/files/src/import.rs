@@ -28,14 +28,13 @@ pub(crate) struct Reader {
 
 impl Importer for Reader {
     fn open(&self, file: &Path) -> Result<Box<dyn Import>, String> {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok(Box::new(self.read(file, folder)?))
+        Ok(Box::new(self.read(file, file)?))
     }
 }
 
 impl Reader {
-    /// Opens `file`; what is rejected goes to `rejects`, a folder.
-    pub fn read(&self, file: &Path, rejects: &Path) -> Result<Reading, String> {
+    /// Opens `file`; what is rejected is told beside `away`, where the file will be when it is through.
+    pub fn read(&self, file: &Path, away: &Path) -> Result<Reading, String> {
         let read = Arc::new(AtomicU64::new(0));
         let size = file.metadata().map_err(|error| format!("the file cannot be opened: {error}"))?.len();
         let mut rows = read::open(file, &read)?;
@@ -57,7 +56,7 @@ impl Reader {
                 ));
             }
         }
-        let rejects = Rejects::new(file, rejects, rows.columns());
+        let rejects = Rejects::beside(away, rows.columns());
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Reading {
             rows,

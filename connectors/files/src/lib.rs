@@ -21,7 +21,7 @@ use config::checked;
 use import::Reader;
 use jiesu_connector::{BuildError, Connector, Inbound, Parts, Setup};
 use row::Meaning;
-use session::Drop;
+use session::Exports;
 use std::sync::Arc;
 
 /// The connector `files`.
@@ -36,7 +36,7 @@ impl Connector for Files {
         let meaning = Meaning(map);
         let reader = Arc::new(Reader { meaning: meaning.clone() });
         Ok(Parts {
-            inbound: Inbound::Pull(Box::new(Drop { channel: setup.channel.into(), folder, reader })),
+            inbound: Inbound::Pull(Box::new(Exports { channel: setup.channel.into(), folder, reader })),
             parser: Box::new(meaning),
             replier: None,
             media: None,

@@ -20,17 +20,18 @@ pub(crate) struct Rejects {
 }
 
 impl Rejects {
-    /// For `file`, in `folder`.
-    pub fn new(file: &Path, folder: &Path, columns: &[String]) -> Self {
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let place = folder.join(format!("{name}.rejected.csv"));
-        remove_left(folder, &prefix(&place));
+    /// Those of `file`, which is, or will be, beside them.
+    pub fn beside(file: &Path, columns: &[String]) -> Self {
+        let mut name = file.file_name().unwrap_or_default().to_os_string();
+        name.push(".rejected.csv");
+        let place = file.with_file_name(name);
+        remove_left(folder_of(&place), &prefix(&place));
         Self { place, columns: columns.to_vec(), file: None }
     }
 
     pub fn add(&mut self, line: u64, reason: &str, cells: &[String]) -> io::Result<()> {
         if self.file.is_none() {
-            let folder = self.place.parent().unwrap_or(Path::new("."));
+            let folder = folder_of(&self.place);
             let mut made = tempfile::Builder::new().prefix(&prefix(&self.place)).suffix(".part").tempfile_in(folder)?;
             // So that spreadsheets take it for UTF-8.
             made.write_all(b"\xef\xbb\xbf")?;
@@ -45,7 +46,7 @@ impl Rejects {
 
     /// Puts it in its place; where it is, if there is one.
     pub fn finish(self) -> io::Result<Option<PathBuf>> {
-        let folder = self.place.parent().unwrap_or(Path::new(".")).to_owned();
+        let folder = folder_of(&self.place).to_owned();
         let Some(file) = self.file else {
             // Of an earlier run, with another map.
             return match fs::remove_file(&self.place) {
@@ -59,6 +60,10 @@ impl Rejects {
         fs::File::open(folder)?.sync_all()?;
         Ok(Some(self.place))
     }
+}
+
+fn folder_of(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn prefix(place: &Path) -> String {

@@ -3,12 +3,18 @@
 
 use crate::{
     config::Folder,
-    folder::{Watch, put_away},
+    folder::{Watch, place_for, put_away},
     import::{Reader, Reading},
 };
 use async_trait::async_trait;
 use jiesu_connector::{Batch, Import, Imported, Importer, Incoming, Lost, Receipt, Refusal, Session, Source};
-use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 
 /// Files that are read at the same time: a long one holds up no other.
@@ -17,14 +23,14 @@ const FILES: usize = 4;
 const PACE: Duration = Duration::from_secs(1);
 
 /// A folder that files are dropped into.
-pub(crate) struct Drop {
+pub(crate) struct Exports {
     pub channel: String,
     pub folder: Option<Folder>,
     pub reader: Arc<Reader>,
 }
 
 #[async_trait]
-impl Source for Drop {
+impl Source for Exports {
     async fn open(&self) -> Result<Box<dyn Session>, Lost> {
         let (sender, events) = mpsc::channel(1);
         let watch = match self.folder.clone() {
@@ -38,7 +44,8 @@ impl Source for Drop {
             channel: self.channel.clone(),
             folder: self.folder.clone(),
             reader: self.reader.clone(),
-            watch,
+            watch: watch.map(|watch| Arc::new(Mutex::new(watch))),
+            looked: None,
             sender,
             events,
             under_way: BTreeSet::new(),
@@ -74,7 +81,8 @@ struct Watching {
     channel: String,
     folder: Option<Folder>,
     reader: Arc<Reader>,
-    watch: Option<Watch>,
+    watch: Option<Arc<Mutex<Watch>>>,
+    looked: Option<Instant>,
     sender: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
     under_way: BTreeSet<PathBuf>,
@@ -134,19 +142,22 @@ impl Session for Watching {
 impl Watching {
     /// Begins files that have settled.
     async fn look(&mut self) -> Result<(), Lost> {
-        if self.under_way.len() >= FILES {
+        if self.under_way.len() >= FILES || self.looked.is_some_and(|at| at.elapsed() < PACE) {
             return Ok(());
         }
-        let (Some(watch), Some(folder)) = (&mut self.watch, &self.folder) else { return Ok(()) };
-        // A listing is short; what it finds is read elsewhere.
-        let settled = watch.settled();
-        let settled = settled.map_err(|error| lost(format!("the watched folder cannot be read: {error}")))?;
+        let (Some(watch), Some(folder)) = (self.watch.clone(), &self.folder) else { return Ok(()) };
+        let settled = blocking(move || {
+            let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+            watch.settled().map_err(|error| error.to_string())
+        });
+        let settled = settled.await.map_err(|why| lost(format!("the watched folder cannot be read: {why}")))?;
+        self.looked = Some(Instant::now());
         for file in settled {
             if self.under_way.len() < FILES && self.under_way.insert(file.clone()) {
                 tracing::info!(channel = self.channel, file = %file.display(), "a file is read");
-                let (reader, sender, rejects) = (self.reader.clone(), self.sender.clone(), folder.done.clone());
+                let (reader, sender, done) = (self.reader.clone(), self.sender.clone(), folder.done.clone());
                 // A thread of its own: it waits for the store most of the time.
-                std::thread::spawn(move || read(&reader, file, &rejects, &sender));
+                std::thread::spawn(move || read(&reader, file, &done, &sender));
             }
         }
         Ok(())
@@ -198,8 +209,8 @@ impl Watching {
 }
 
 /// Reads a file to its end, as fast as its rows are taken. Ends with the session.
-fn read(reader: &Reader, file: PathBuf, rejects: &std::path::Path, sender: &mpsc::Sender<Event>) {
-    let mut reading = match reader.read(&file, rejects) {
+fn read(reader: &Reader, file: PathBuf, done: &Path, sender: &mpsc::Sender<Event>) {
+    let mut reading = match reader.read(&file, &place_for(&file, done)) {
         Ok(reading) => reading,
         Err(why) => return drop(sender.blocking_send(Event::Closed(file, why))),
     };

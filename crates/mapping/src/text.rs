@@ -1,6 +1,5 @@
 //! Bytes as text, in whatever encoding a vendor declares or a Chinese system writes.
 
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{BIG5, Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
 /// `bytes` as text: by their byte order mark, else in the `declared` encoding (a label of the WHATWG Encoding Standard, as
@@ -19,7 +18,7 @@ pub fn decode(bytes: &[u8], declared: Option<&str>) -> String {
 const SAMPLE: usize = 64 << 10;
 
 /// What undeclared bytes most likely are: UTF-16 if every second byte of Latin letters is missing, UTF-8 if they can be,
-/// else Big5 or GB18030.
+/// else whichever of GB18030 and Big5 makes the likelier Chinese of them.
 pub fn guessed(bytes: &[u8]) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return encoding;
@@ -40,12 +39,17 @@ pub fn guessed(bytes: &[u8]) -> &'static Encoding {
     if whole {
         return UTF_8;
     }
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(&bytes[..bytes.len().min(SAMPLE)], true);
-    match detector.guess(Some(b"cn"), Utf8Detection::Deny) {
-        encoding if encoding == BIG5 => BIG5,
-        _ => GB18030,
-    }
+    let sample = &bytes[..bytes.len().min(SAMPLE)];
+    if oddities(BIG5, sample) < oddities(GB18030, sample) { BIG5 } else { GB18030 }
+}
+
+/// Characters that no Chinese sentence has much of: what comes of reading one encoding as another.
+fn oddities(encoding: &'static Encoding, sample: &[u8]) -> usize {
+    let odd = |character: &char| {
+        matches!(character, '\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\u{370}'..='\u{52f}' | '\u{2500}'..='\u{257f}'
+            | '\u{3040}'..='\u{312f}' | '\u{ac00}'..='\u{d7a3}' | '\u{80}'..='\u{9f}')
+    };
+    encoding.decode_without_bom_handling(sample).0.chars().filter(odd).count()
 }
 
 #[cfg(test)]

@@ -52,11 +52,6 @@ impl Categories {
         self.0.iter().find(|category| category.label.as_deref().unwrap_or(&category.name) == label)
     }
 
-    /// The category of this code.
-    pub fn coded(&self, code: &str) -> Option<&Category> {
-        self.0.iter().find(|category| category.code == code)
-    }
-
     /// All.
     pub fn iter(&self) -> impl Iterator<Item = &Category> {
         self.0.iter()

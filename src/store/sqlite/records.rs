@@ -195,6 +195,7 @@ fn received_for(
             sender: row.get(5)?,
             conversation: false,
             ticketed: false,
+            late: false,
             raw: Raw { media_type: row.get(6)?, meta, body },
         });
         if bytes >= READ_BYTES {

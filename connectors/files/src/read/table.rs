@@ -30,6 +30,8 @@ pub(super) trait Records: Send {
 pub(super) struct Table<R> {
     records: R,
     columns: Vec<String>,
+    /// Up to the last column with a name, a row must have them all.
+    named: usize,
     padded: bool,
     begun: VecDeque<Record>,
 }
@@ -56,18 +58,18 @@ impl<R: Records> Table<R> {
         if columns.len() > MAX_COLUMNS {
             return Err(format!("the file has more than {MAX_COLUMNS} columns"));
         }
+        let named = header.cells.iter().rposition(|name| !name.trim().is_empty()).map_or(0, |last| last + 1);
         let padded = records.expect(columns.len());
-        Ok(Self { records, columns, padded, begun })
+        Ok(Self { records, columns, named, padded, begun })
     }
 }
 
 /// The columns' names: trimmed, each its own; a column without a name is called by its place.
 fn names(header: &[String]) -> Vec<String> {
-    let last = header.iter().rposition(|name| !name.trim().is_empty()).map_or(0, |last| last + 1);
-    let mut names: Vec<String> = Vec::with_capacity(last);
-    for (place, name) in header.iter().take(last).enumerate() {
+    let mut names: Vec<String> = Vec::with_capacity(header.len());
+    for (place, name) in header.iter().enumerate() {
         let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name = if name.is_empty() { format!("column_{}", place + 1) } else { name };
+        let name = if name.is_empty() { nameless(place) } else { name };
         let mut own = name.clone();
         let mut count = 2;
         while names.contains(&own) {
@@ -77,6 +79,10 @@ fn names(header: &[String]) -> Vec<String> {
         names.push(own);
     }
     names
+}
+
+fn nameless(place: usize) -> String {
+    format!("column_{}", place + 1)
 }
 
 impl<R: Records> Rows for Table<R> {
@@ -107,14 +113,14 @@ impl<R> Table<R> {
     fn fields(&self, cells: &[String]) -> Result<Map<String, Value>, String> {
         let (found, expected) = (cells.len(), self.columns.len());
         let beyond = cells.iter().skip(expected).any(|cell| !cell.trim().is_empty());
-        if beyond || (found < expected && !self.padded) {
+        if !self.padded && (beyond || found < self.named) {
             return Err(format!("the row has {found} columns, the header {expected}"));
         }
         if cells.iter().any(|cell| cell.contains('\0')) {
             return Err("the row has U+0000 in it, which is no text".into());
         }
-        let empty = String::new();
-        let cells = cells.iter().chain(std::iter::repeat(&empty));
-        Ok(self.columns.iter().cloned().zip(cells.map(|cell| Value::String(cell.clone()))).collect())
+        let names = self.columns.iter().cloned().chain((expected..).map(nameless));
+        let text = |place: usize| Value::String(cells.get(place).cloned().unwrap_or_default());
+        Ok(names.take(expected.max(found)).enumerate().map(|(place, name)| (name, text(place))).collect())
     }
 }

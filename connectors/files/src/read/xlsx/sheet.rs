@@ -64,6 +64,7 @@ pub(super) struct Sheet {
     merged: Vec<Merged>,
     open: Vec<Merged>,
     row: u64,
+    over: bool,
 }
 
 /// A cell under way.
@@ -87,19 +88,26 @@ enum In {
 
 impl Sheet {
     pub fn new(part: Part, strings: Strings, dates: Vec<bool>, epoch_1904: bool, merged: Vec<Merged>) -> Self {
-        Self { xml: Xml::new(part), strings, dates, epoch_1904, merged, open: Vec::new(), row: 0 }
+        Self { xml: Xml::new(part), strings, dates, epoch_1904, merged, open: Vec::new(), row: 0, over: false }
     }
 
     pub fn next(&mut self) -> Result<Option<Record>, String> {
         let mut record: Option<Record> = None;
         let (mut cell, mut within, mut bytes, mut spoken) = (Cell::default(), In::Nothing, 0, false);
         let mut next = 0;
+        if self.over {
+            return Ok(None);
+        }
         loop {
             let event = self.xml.next()?;
             let ends = matches!(event, Event::Empty(_));
             match event {
-                Event::Eof => return Ok(None),
+                Event::Eof => return Err("the file is no whole XLSX: its sheet ends too early".into()),
                 Event::Start(element) | Event::Empty(element) => match element.local_name().into_inner() {
+                    "sheetData" if ends => {
+                        self.over = true;
+                        return Ok(None);
+                    }
                     "row" => {
                         let given = attribute(&element, "r").and_then(|row| row.parse().ok());
                         self.row = given.unwrap_or(self.row + 1);
@@ -146,7 +154,10 @@ impl Sheet {
                             return Ok(Some(record));
                         }
                     }
-                    "sheetData" => return Ok(None),
+                    "sheetData" => {
+                        self.over = true;
+                        return Ok(None);
+                    }
                     _ => {}
                 },
                 _ => {}
