@@ -7,7 +7,7 @@ use crate::{
     config::{self, Assembly, ContactPolicy, Loaded, Success},
     delivery::{self, Contact, Destination, Filter, RetryPolicy},
     event::Events,
-    files::Files,
+    files::{Files, Spool},
     intake::Intake,
     issue::{Incidents, Issuer},
     media::Fetcher,
@@ -173,6 +173,7 @@ async fn serve(
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let key = receipt_key(loaded)?;
+    loaded.outside.seal.set(key.clone());
     let channels = Arc::new(channels(loaded, registry));
     for id in store.paused_channels().await? {
         if let Some(channel) = channels.get(id.as_str()) {
@@ -183,6 +184,7 @@ async fn serve(
     let zone = config.server.timezone.get().clone();
     let events = Events { source: config.server.source() };
     let files = Files::new(config.store.files.path().to_owned());
+    let spool = Spool::new(files.clone());
     let arrived = Arc::new(Notify::new());
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
@@ -237,6 +239,7 @@ async fn serve(
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
+        line.spawn(spool.clone().run(store.clone(), line_stop.clone()));
         for destination in destinations_of(loaded) {
             let name = destination.name.clone();
             let worker = delivery::start(store.clone(), destination, news.clone(), line_stop.clone())
@@ -251,6 +254,7 @@ async fn serve(
         intake: intake.clone(),
         channels: channels.clone(),
         files: files.clone(),
+        spool,
         key: key.clone(),
         reviser,
         reply_due,

@@ -6,10 +6,11 @@ mod look_up;
 mod status;
 mod tries;
 mod update;
+mod upload;
 
 use crate::{
     channels::Channels,
-    files::Files,
+    files::{Files, Spool},
     intake::Intake,
     number::ReceiptKey,
     revise::Reviser,
@@ -46,6 +47,8 @@ pub struct Public {
     pub channels: Arc<Channels>,
     /// Attachments.
     pub files: Files,
+    /// What is uploaded, until it belongs to a ticket.
+    pub spool: Spool,
     /// For codes and links.
     pub key: ReceiptKey,
     /// Changes tickets.

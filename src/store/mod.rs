@@ -110,6 +110,9 @@ pub trait Store: EventLog {
     /// Messages in quarantine, newest first.
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>>;
 
+    /// Whether a message that is in the line or in quarantine names this upload (its SHA-256, in its `meta`).
+    async fn is_awaited(&self, sha256: &str) -> Result<bool>;
+
     /// Puts quarantined messages back into the line: one, or all. Says how many.
     async fn release(&self, message: Option<MessageId>) -> Result<usize>;
 

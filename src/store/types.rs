@@ -89,6 +89,8 @@ pub struct Message {
     pub sender: Option<String>,
     /// It is one of a conversation; see [`super::Store::conversation`].
     pub conversation: bool,
+    /// An operator let it out of quarantine.
+    pub released: bool,
     /// Its number has a ticket already: it came back late, out of quarantine.
     pub ticketed: bool,
     /// The bytes.

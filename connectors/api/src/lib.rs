@@ -20,10 +20,13 @@ mod problem;
 mod pull;
 mod push;
 mod sample;
+mod seal;
 mod secret;
 mod shown;
+mod sniff;
 mod submission;
 mod told;
+mod upload;
 mod words;
 
 pub use appeal::{
@@ -38,12 +41,16 @@ pub use posted::{IDEMPOTENCY_KEY, idempotency_key, one_receipt, read_posted, rec
 pub use problem::{FieldFault, Problem};
 pub use pull::{Batch, Door, Listener, Lost, Question, Session, Source, Stream, Told};
 pub use push::{
-    Accept, Answer, Aside, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook,
+    Accept, Answer, Aside, Asked, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response,
+    Webhook,
 };
 pub use sample::{Sample, SampleError};
+pub use seal::{LocalSeal, Seal};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
+pub use sniff::{HARMFUL, media_type_of};
 pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
 pub use told::shorten;
+pub use upload::{Form, KeptFile, Upload, UploadCaps, UploadFault, plain_file_name};
 pub use words::Words;
 
 use schemars::JsonSchema;
@@ -79,13 +86,15 @@ pub struct Setup<'a> {
     pub http: Arc<dyn HttpClient>,
     /// What all nodes of the gateway remember together.
     pub shared: Arc<dyn Shared>,
+    /// Marks what citizens' browsers bring back.
+    pub seal: Arc<dyn Seal>,
 }
 
 impl<'a> Setup<'a> {
-    /// With the standard words, no way out, and the memory of this process.
+    /// With the standard words, no way out, and memory and seal of this process.
     pub fn new(channel: &'a str, public_url: &'a str, secrets: &'a dyn Secrets) -> Self {
         let (words, http, shared) = (Words::default(), Arc::new(Offline), Arc::new(LocalMemory::default()));
-        Self { channel, public_url, secrets, words, http, shared }
+        Self { channel, public_url, secrets, words, http, shared, seal: Arc::new(LocalSeal::default()) }
     }
 }
 

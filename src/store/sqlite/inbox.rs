@@ -209,6 +209,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         sender: row.get(5)?,
         conversation: row.get::<_, i64>(9)? > 0,
         ticketed: row.get(10)?,
+        released: row.get::<_, i64>(9)? < 0,
         raw: Raw { media_type: row.get(6)?, meta, body },
     })
 }
@@ -237,6 +238,13 @@ pub(super) fn quarantined(connection: &Connection, limit: usize) -> rusqlite::Re
         })
     })?;
     rows.collect()
+}
+
+/// Few messages have no outcome yet, so all of them are looked at.
+pub(super) fn is_awaited(connection: &Connection, sha256: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM (SELECT message FROM pending UNION ALL SELECT message FROM quarantine) AS open
+                              JOIN message ON id = open.message WHERE instr(meta, ?1) > 0)";
+    connection.prepare_cached(sql)?.query_row([sha256], |row| row.get(0))
 }
 
 pub(super) fn release(connection: &Connection, message: Option<MessageId>) -> rusqlite::Result<usize> {

@@ -232,6 +232,11 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| inbox::quarantined(connection, limit)).await
     }
 
+    async fn is_awaited(&self, sha256: &str) -> Result<bool> {
+        let sha256 = sha256.to_owned();
+        self.readers.read(move |connection| inbox::is_awaited(connection, &sha256)).await
+    }
+
     async fn release(&self, message: Option<MessageId>) -> Result<usize> {
         self.write(move |connection| inbox::release(connection, message)).await
     }
