@@ -27,6 +27,7 @@ use crate::{
         sqlite::{OpenError, SqliteStore},
     },
 };
+use jiesu_connector::Connector;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sha2::{Digest, Sha256};
@@ -266,6 +267,7 @@ async fn serve(
         per_key: Limiter::new(rate(&config.limits.per_key)),
         body_budget: Public::body_budget(),
         asides: Public::asides(),
+        look: look(loaded),
         tries: Tries::default(),
     };
     let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
@@ -447,6 +449,13 @@ fn destinations_of(loaded: &Loaded) -> Vec<Destination> {
         ..Destination::new(&subscriber.name, subscriber.url.url().as_str())
     });
     core.chain(subscribers).collect()
+}
+
+/// The first form page's; pages that belong to no channel look like it.
+fn look(loaded: &Loaded) -> jiesu_web::Look {
+    let form = loaded.config.channels.values().find(|channel| channel.kind == <jiesu_web::Web as Connector>::NAME);
+    let config = form.and_then(|channel| serde_json::from_value(channel.settings.clone()).ok());
+    jiesu_web::Look::of(&config.unwrap_or_default())
 }
 
 fn rate(rate: &crate::config::Rate) -> Option<RateSpec> {

@@ -28,6 +28,7 @@ use axum::{
 };
 use http::StatusCode;
 use jiesu_connector::{Problem, Secret};
+use jiesu_web::Look;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore};
@@ -71,6 +72,8 @@ pub struct Public {
     pub body_budget: Arc<Semaphore>,
     /// What runs beside answers.
     pub asides: Arc<Semaphore>,
+    /// What pages for citizens look like.
+    pub look: Look,
     /// Wrong codes, per number.
     pub tries: tries::Tries,
 }
@@ -94,7 +97,7 @@ pub use tries::Tries;
 pub fn routes(public: Arc<Public>) -> Router {
     let router = Router::new()
         .route("/", get(home))
-        .route("/status", get(status::page).post(status::form))
+        .route("/status", get(status::form_page).post(status::form))
         .route("/api/v1/status", post(status::json))
         .route("/api/v1/tickets/{number}/updates", post(update::serve))
         .route("/files/{number}/{file}", get(file::serve));
