@@ -268,6 +268,8 @@ async fn serve(
         body_budget: Public::body_budget(),
         asides: Public::asides(),
         look: look(loaded),
+        public_url: public_url.clone(),
+        categories: loaded.judgement.categories.clone(),
         tries: Tries::default(),
     };
     let (handles, joins): (BTreeMap<_, _>, Vec<_>) =

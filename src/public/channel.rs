@@ -132,7 +132,7 @@ async fn conclude(
 async fn respond(public: &Public, channel: &Channel, reception: Reception) -> Response {
     match reception {
         Reception::Answer(response) => Http(response).into_response(),
-        Reception::Accept(accept) => take(public, channel, accept).await,
+        Reception::Accept(accept) => Http(take(public, channel, accept).await).into_response(),
         Reception::LookUp(look_up) => Http(super::look_up::answer(public, channel, look_up).await).into_response(),
         Reception::Ask(_) => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel asks twice")),
         Reception::With(reception, aside) => {
@@ -162,7 +162,7 @@ async fn run_aside(public: &Public, aside: Aside) -> Option<JoinHandle<()>> {
 }
 
 /// `None` after a panic, or for a channel that is not called.
-fn receive(
+pub(super) fn receive(
     channel: &Channel,
     request: &jiesu_connector::Request,
     form: Option<Form>,
@@ -176,18 +176,18 @@ fn receive(
     std::panic::catch_unwind(receive).ok()
 }
 
-async fn take(public: &Public, channel: &Channel, accept: Accept) -> Response {
+/// Through the one door, and the channel's own answer.
+pub(super) async fn take(public: &Public, channel: &Channel, accept: Accept) -> jiesu_connector::Response {
     if let Some(caller) = &accept.caller
         && let Err(wait) = public.per_key.check_key(caller)
     {
         channel.meters.limited.increment(1);
-        return answer(too_many(wait));
+        return too_many(wait).into();
     }
     channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
     let outcome = public.intake.accept(channel, accept.messages).await;
     if let Err(Refusal::OtherContent | Refusal::UnderWay) = &outcome {
         public.intake.rejected(channel, "conflict");
     }
-    let response = (accept.answer)(outcome.as_deref().map_err(|refusal| *refusal));
-    Http(response).into_response()
+    (accept.answer)(outcome.as_deref().map_err(|refusal| *refusal))
 }

@@ -83,8 +83,8 @@ const ENDINGS: [(&str, &[&str]); 16] = [
 ];
 /// Endings that systems run, or open in a browser, when they are clicked.
 const RUN: [&str; 30] = [
-    "exe", "com", "scr", "msi", "bat", "cmd", "ps1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "hta", "lnk", "pif", "cpl",
-    "jar", "apk", "sh", "app", "dll", "reg", "htm", "html", "xhtml", "shtml", "mht", "svg", "xml",
+    "exe", "com", "scr", "msi", "bat", "cmd", "ps1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "hta", "lnk", "pif",
+    "cpl", "jar", "apk", "sh", "app", "dll", "reg", "htm", "html", "xhtml", "shtml", "mht", "svg", "xml",
 ];
 
 /// `name` with an ending that is true to the bytes, or that nothing runs.
@@ -104,7 +104,7 @@ fn disposition(name: Option<&str>) -> HeaderValue {
     let name = name.unwrap_or("file").rsplit(['/', '\\']).next().unwrap_or("file");
     let encoded: String = name
         .bytes()
-        .take(200)
+        .take(450)
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
             _ => format!("%{byte:02X}"),

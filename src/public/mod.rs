@@ -3,6 +3,7 @@
 mod channel;
 mod file;
 mod look_up;
+mod open311;
 mod status;
 mod tries;
 mod update;
@@ -28,6 +29,7 @@ use axum::{
 };
 use http::StatusCode;
 use jiesu_connector::{Problem, Secret};
+use jiesu_triage::Categories;
 use jiesu_web::Look;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
@@ -72,6 +74,10 @@ pub struct Public {
     pub body_budget: Arc<Semaphore>,
     /// What runs beside answers.
     pub asides: Arc<Semaphore>,
+    /// The public address.
+    pub public_url: String,
+    /// What matters are about.
+    pub categories: Categories,
     /// What pages for citizens look like.
     pub look: Look,
     /// Wrong codes, per number.
@@ -103,7 +109,8 @@ pub fn routes(public: Arc<Public>) -> Router {
         .route("/files/{number}/{file}", get(file::serve));
     let router = with_problems(router)
         .route("/channels/{id}", any(channel::serve))
-        .route("/channels/{id}/{*rest}", any(channel::serve));
+        .route("/channels/{id}/{*rest}", any(channel::serve))
+        .route("/open311/v2/{*rest}", any(open311::serve));
     with_fallbacks(router.with_state(public))
 }
 

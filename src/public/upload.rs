@@ -25,7 +25,12 @@ const OVERHEAD: u64 = 1 << 20;
 /// # Errors
 /// 400 for what is no form, 413 for fields beyond the caps. A body with too much in its files is no error: it is
 /// [`Form::cut`].
-pub async fn read_form(mut body: Body, mut splitter: Splitter, caps: UploadCaps, spool: &Spool) -> Result<Form, Problem> {
+pub async fn read_form(
+    mut body: Body,
+    mut splitter: Splitter,
+    caps: UploadCaps,
+    spool: &Spool,
+) -> Result<Form, Problem> {
     let most = (caps.files as u64).saturating_mul(caps.file).saturating_add(caps.fields).saturating_add(OVERHEAD);
     let too_long = body.size_hint().lower() > most;
     let mut reader = Reader { caps, spool, form: Form::default(), part: Part::None, fields: 0, files: 0, parts: 0 };

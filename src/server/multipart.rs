@@ -262,7 +262,10 @@ mod tests {
         assert_eq!(name(b"filename=\"a;name=g\""), said("a;name=g"));
         assert_eq!(name(b"filename=\"never closed"), said("never closed"));
         assert_eq!(name(b"filename*=UTF-8''%e8%b7%af.jpg"), said("路.jpg"));
-        assert_eq!(name(format!("filename=\"{}\"", "x".repeat(200_000)).as_bytes()).map(|name| name.len()), Ok(200_000));
+        assert_eq!(
+            name(format!("filename=\"{}\"", "x".repeat(200_000)).as_bytes()).map(|name| name.len()),
+            Ok(200_000)
+        );
         assert!(name(format!("filename=\"{}\"", "x".repeat(300_000)).as_bytes()).is_err());
     }
 

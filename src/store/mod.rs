@@ -124,6 +124,9 @@ pub trait Store: EventLog {
     /// Tickets, newest first.
     async fn tickets(&self, query: TicketQuery) -> Result<Vec<TicketRow>>;
 
+    /// Tickets that their citizens agreed to publish, newest first.
+    async fn published(&self, query: PublishedQuery) -> Result<Vec<TicketRow>>;
+
     /// What the store knows of `number`: its ticket, or that its message is still in the line.
     async fn known(&self, number: Number) -> Result<Known>;
 

@@ -21,5 +21,6 @@ mod restart;
 mod shim;
 mod sms;
 mod stop;
+mod web;
 mod webdriver;
 mod wechat;

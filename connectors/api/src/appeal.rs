@@ -16,6 +16,8 @@ pub struct Appeal {
     pub note: Option<Note>,
     /// What kind of matter it is, where the citizen or the channel said so.
     pub kind: Option<Kind>,
+    /// The code of the category, where the sender said so.
+    pub category: Option<String>,
     /// A title, where one was given.
     pub title: Option<String>,
     /// The citizen's words.

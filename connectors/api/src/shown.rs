@@ -21,6 +21,9 @@ impl Appeal {
             let Thread { shown: proved, answers, written } = &self.thread;
             shown.insert("thread".into(), json!({ "shown": proved, "answers": answers, "written": written }));
         }
+        if let Some(code) = &self.category {
+            shown.insert("category".into(), json!(code));
+        }
         if let Some(reason) = &self.suspect {
             shown.insert("suspect".into(), json!(reason));
         }

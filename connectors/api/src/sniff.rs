@@ -73,9 +73,19 @@ fn markup(bytes: &[u8]) -> Option<&'static str> {
     match () {
         () if !head.starts_with(b"<") => None,
         () if has(b"<svg") => Some("image/svg+xml"),
-        () if [&b"<!doctype html"[..], b"<html", b"<head", b"<body", b"<script", b"<iframe", b"<img", b"<a ", b"<!--"]
-            .iter()
-            .any(|tag| has(tag)) =>
+        () if [
+            &b"<!doctype html"[..],
+            b"<html",
+            b"<head",
+            b"<body",
+            b"<script",
+            b"<iframe",
+            b"<img",
+            b"<a ",
+            b"<!--",
+        ]
+        .iter()
+        .any(|tag| has(tag)) =>
         {
             Some("text/html")
         }
@@ -95,9 +105,10 @@ mod tests {
             (b"\0\0\0\x18ftypheic", Some("image/heic")),
             (b"\0\0\0\x18ftypqt  ", Some("video/quicktime")),
             (b"\0\0\0\x18ftypisom", Some("video/mp4")),
-            (b"PK\x03\x04....[Content_Types].xml....word/document.xml", Some(
-                "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-            )),
+            (
+                b"PK\x03\x04....[Content_Types].xml....word/document.xml",
+                Some("application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+            ),
             (b"PK\x03\x04", Some("application/zip")),
             (b"MZ\x90", Some(HARMFUL[0])),
             (b"\xef\xbb\xbf \n<!DOCTYPE html>", Some("text/html")),

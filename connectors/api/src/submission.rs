@@ -21,6 +21,9 @@ pub struct Submission {
     /// What kind of matter it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// What it is about, where the sender knows the code of the city's category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// A title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -103,6 +106,7 @@ impl Submission {
         if self.id.as_deref() == Some("") {
             faults.add("id", "is empty: leave it out, or give a name unique to this appeal");
         }
+        faults.text("category", &self.category, 40);
         faults.text("title", &self.title, MAX_LINE);
         faults.text("demand", &self.demand, MAX_CONTENT);
         faults.text("hotline", &self.hotline, 20);
@@ -165,6 +169,7 @@ impl Submission {
         let attachments = attachments.collect();
         Ok(Appeal {
             kind: self.kind,
+            category: self.category,
             title: self.title,
             content,
             demand: self.demand,

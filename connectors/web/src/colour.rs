@@ -16,7 +16,8 @@ impl Colour {
     /// Reads `#rgb` or `#rrggbb`.
     pub fn read(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('#')?;
-        let digits: Vec<u8> = digits.chars().map(|digit| digit.to_digit(16).map(|it| it as u8)).collect::<Option<_>>()?;
+        let digits: Vec<u8> =
+            digits.chars().map(|digit| digit.to_digit(16).map(|it| it as u8)).collect::<Option<_>>()?;
         match digits[..] {
             [r, g, b] => Some(Self([r * 17, g * 17, b * 17])),
             [r, s, g, h, b, c] => Some(Self([r * 16 + s, g * 16 + h, b * 16 + c])),

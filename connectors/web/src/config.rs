@@ -99,8 +99,10 @@ impl Limits {
         if Colour::read(&config.colour).is_none_or(|colour| colour.contrast(WHITE) < READABLE) {
             fault("colour", "must be a colour as \"#0b5cad\" on which white can be read (a contrast of 4.5)");
         }
-        let digits = |code: &str| (3..=20).contains(&code.len()) && code.bytes().all(|it| it.is_ascii_digit() || it == b'-');
-        if config.hotlines.is_empty() || config.hotlines.iter().any(|line| !digits(&line.code) || line.name.is_empty()) {
+        let digits =
+            |code: &str| (3..=20).contains(&code.len()) && code.bytes().all(|it| it.is_ascii_digit() || it == b'-');
+        if config.hotlines.is_empty() || config.hotlines.iter().any(|line| !digits(&line.code) || line.name.is_empty())
+        {
             fault("hotlines", "must name at least one: { code = \"12345\", name = \"政务服务便民热线\" }");
         }
         if !(1_000..=1_000_000).contains(&config.difficulty) {

@@ -30,8 +30,8 @@ pub use page::{Look, Page};
 
 use desk::Desk;
 use jiesu_connector::{
-    Appeal, BuildError, Connector, FieldFault, Inbound, ParseError, Parser, PartType, Parts, Payload, Raw, Setup, Submission,
-    media_type_of,
+    Appeal, BuildError, Connector, FieldFault, HARMFUL, Inbound, ParseError, Parser, PartType, Parts, Payload, Raw,
+    Setup, Submission, media_type_of,
 };
 use kept::Kept;
 use webhook::Web as Webhook;
@@ -92,6 +92,9 @@ impl Parser for FormOrJson {
             let (part, attachment) = file.into_attachment(appeal.attachments.len());
             appeal.transcript.push(part);
             appeal.attachments.push(attachment);
+        }
+        if appeal.attachments.iter().any(|attachment| HARMFUL.contains(&attachment.media_type.as_str())) {
+            appeal.flags.push("unsafe-file".into());
         }
         appeal.suspect = raw.meta.get(SUSPECT).cloned();
         Ok(appeal)

@@ -24,8 +24,8 @@ pub(crate) fn qr(text: &str, label: &str) -> Markup {
     let side = width + 2 * QUIET;
     html! {
         svg.qr role="img" aria-label=(label) viewBox={ "0 0 " (side) " " (side) } shape-rendering="crispEdges" {
-            path fill="#fff" d={ "M0 0h" (side) "v" (side) "H0z" };
-            path fill="#000" d=(path);
+            path fill="#fff" d={ "M0 0h" (side) "v" (side) "H0z" } {}
+            path fill="#000" d=(path) {}
         }
     }
 }

@@ -40,10 +40,12 @@ impl Sent {
     /// With files, which the gateway has taken out.
     pub fn of_form(desk: &Desk, request: &Request, form: Form, now: Timestamp) -> Self {
         let pairs = || form.fields.iter().map(|(name, value)| (name.as_str(), value));
-        let decoded = read_pairs(pairs().map(|(name, value)| (Cow::Borrowed(name.as_bytes()), Cow::Borrowed(&value[..]))));
+        let decoded =
+            read_pairs(pairs().map(|(name, value)| (Cow::Borrowed(name.as_bytes()), Cow::Borrowed(&value[..]))));
         let mut body = String::new();
         for (name, value) in pairs().filter(|(name, _)| !["altcha", "patience", KEPT].contains(name)) {
-            let encoded = |bytes: &[u8]| percent_encoding::percent_encode(bytes, percent_encoding::NON_ALPHANUMERIC).to_string();
+            let encoded =
+                |bytes: &[u8]| percent_encoding::percent_encode(bytes, percent_encoding::NON_ALPHANUMERIC).to_string();
             let and = if body.is_empty() { "" } else { "&" };
             body.push_str(&format!("{and}{}={}", encoded(name.as_bytes()), encoded(value)));
         }
@@ -164,7 +166,9 @@ impl Sent {
                 Verdict::Wait(wait) => {
                     let minutes = wait.as_secs().div_ceil(60);
                     let phone = desk.pages.look.phone();
-                    let notice = format!("提交次数太多，请 {minutes} 分钟后再点“提交诉求”，或者直接拨打 {phone}。您填写的内容都还在。");
+                    let notice = format!(
+                        "提交次数太多，请 {minutes} 分钟后再点“提交诉求”，或者直接拨打 {phone}。您填写的内容都还在。"
+                    );
                     let refused = Refused::new("limit", StatusCode::TOO_MANY_REQUESTS).because(&notice);
                     Err(self.refuse(&desk, now, Refused { retry: Some(wait), ..refused }))
                 }
@@ -204,7 +208,8 @@ impl Sent {
             Ok(receipt) => desk.pages.receipt(receipt, &self.typed, &self.kept),
             Err(refusal) => {
                 let phone = desk.pages.look.phone();
-                let notice = format!("系统暂时无法保存，您填写的内容都还在。请稍后再点一次“提交诉求”，或者直接拨打 {phone}。");
+                let notice =
+                    format!("系统暂时无法保存，您填写的内容都还在。请稍后再点一次“提交诉求”，或者直接拨打 {phone}。");
                 let problem = Response::from(refusal);
                 let shown = self.shown(&desk, now, false);
                 let mut page = desk.pages.form(problem.status, &shown.because(&notice));

@@ -35,7 +35,9 @@ impl Webhook for Web {
             ("", &Method::GET | &Method::HEAD) => Ok(Reception::Answer(self.0.blank_form(now))),
             ("", &Method::POST) => match media_type(request).as_str() {
                 FORM => Sent::of_body(&self.0, request, now).receive(&self.0, request, now),
-                "multipart/form-data" => Err(malformed("media-type", StatusCode::BAD_REQUEST, "the boundary is missing")),
+                "multipart/form-data" => {
+                    Err(malformed("media-type", StatusCode::BAD_REQUEST, "the boundary is missing"))
+                }
                 _ => self.receive_json(request, now),
             },
             ("", _) => Ok(Reception::Answer(not_allowed("GET the form, or POST an appeal", "GET, HEAD, POST"))),
@@ -82,7 +84,8 @@ impl Web {
         if !faults.is_empty() {
             return Err(Rejection::Malformed { reason: "fields", response: Problem::fields(faults).into() });
         }
-        let phone = submission.appellant.as_ref().and_then(|who| phone_digits(who.phone.as_deref().unwrap_or_default()));
+        let phone =
+            submission.appellant.as_ref().and_then(|who| phone_digits(who.phone.as_deref().unwrap_or_default()));
         let raw = Raw { media_type: "application/json".into(), meta: BTreeMap::new(), body: request.body.clone() };
         let message = Incoming::from_submission(submission, raw, keys);
         let solution = request.headers.get(SOLUTION).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -226,7 +226,9 @@ mod tests {
 
     #[test]
     fn a_number_may_be_typed_as_people_do() {
-        for typed in ["20261122-000123-4", " 20261122 000123 4 ", "202611220001234", "２０２６１１２２－０００１２３－４"] {
+        for typed in
+            ["20261122-000123-4", " 20261122 000123 4 ", "202611220001234", "２０２６１１２２－０００１２３－４"]
+        {
             assert_eq!(typed_number(typed), "20261122-000123-4", "{typed}");
         }
         assert_eq!(typed_number("20261122"), "20261122");

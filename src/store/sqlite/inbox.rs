@@ -242,7 +242,8 @@ pub(super) fn quarantined(connection: &Connection, limit: usize) -> rusqlite::Re
 
 /// Few messages have no outcome yet, so all of them are looked at.
 pub(super) fn is_awaited(connection: &Connection, sha256: &str) -> rusqlite::Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM (SELECT message FROM pending UNION ALL SELECT message FROM quarantine) AS open
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM (SELECT message FROM pending UNION ALL SELECT message FROM quarantine) AS open
                               JOIN message ON id = open.message WHERE instr(meta, ?1) > 0)";
     connection.prepare_cached(sql)?.query_row([sha256], |row| row.get(0))
 }

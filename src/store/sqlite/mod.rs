@@ -30,8 +30,8 @@ pub use open::{OpenError, inspect};
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
-    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Reach, Reported, Requeue,
-    Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
+    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Progress, PublishedQuery, Quarantined, Reach,
+    Reported, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -247,6 +247,10 @@ impl Store for SqliteStore {
 
     async fn tickets(&self, query: TicketQuery) -> Result<Vec<TicketRow>> {
         self.readers.read(move |connection| tickets::search(connection, &query)).await
+    }
+
+    async fn published(&self, query: PublishedQuery) -> Result<Vec<TicketRow>> {
+        self.readers.read(move |connection| tickets::published(connection, &query)).await
     }
 
     async fn known(&self, number: Number) -> Result<Known> {

@@ -8,7 +8,11 @@ pub const APPLICATION_ID: i32 = 0x4A49_4553;
 pub const PAGE_SIZE: u32 = 4096;
 
 /// Each brings the file from the version of its index to the next.
-pub const MIGRATIONS: &[&str] = &[include_str!("schema/001_line.sql"), include_str!("schema/002_pieces.sql")];
+pub const MIGRATIONS: &[&str] = &[
+    include_str!("schema/001_line.sql"),
+    include_str!("schema/002_pieces.sql"),
+    include_str!("schema/003_published.sql"),
+];
 
 /// The version this program writes.
 pub fn version() -> i32 {

@@ -59,8 +59,11 @@ impl Pages {
 
 /// What was sent, without who sent it: a printed receipt may lie about.
 fn summary(typed: &Typed, kept: &[Kept]) -> Markup {
-    let kind = KINDS.iter().find(|(_, value, _)| *value == typed.get("kind").trim()).map(|(_, _, name)| (*name).to_owned());
-    let said = |field: &'static str| Some((label(field), typed.said(field)?.replace('T', if field == "occurred_at" { " " } else { "T" })));
+    let kind =
+        KINDS.iter().find(|(_, value, _)| *value == typed.get("kind").trim()).map(|(_, _, name)| (*name).to_owned());
+    let said = |field: &'static str| {
+        Some((label(field), typed.said(field)?.replace('T', if field == "occurred_at" { " " } else { "T" })))
+    };
     let rows = [kind.map(|kind| (label("kind"), kind))];
     let rows = rows.into_iter().chain(["content", "demand", "place", "occurred_at"].map(said)).flatten();
     html! {
