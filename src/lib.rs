@@ -27,6 +27,7 @@ pub mod look_up;
 pub mod media;
 pub mod network;
 pub mod number;
+pub mod openapi;
 pub mod public;
 pub mod registry;
 pub mod repeats;

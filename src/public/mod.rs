@@ -14,6 +14,7 @@ use crate::{
     files::{Files, Spool},
     intake::Intake,
     number::ReceiptKey,
+    openapi,
     revise::Reviser,
     server::{
         limits::Limiter,
@@ -105,6 +106,7 @@ pub fn routes(public: Arc<Public>) -> Router {
         .route("/", get(home))
         .route("/status", get(status::form_page).post(status::form))
         .route("/api/v1/status", post(status::json))
+        .route("/api/v1/openapi.json", get(async || axum::Json(openapi::document(openapi::Listener::Public))))
         .route("/api/v1/tickets/{number}/updates", post(update::serve))
         .route("/files/{number}/{file}", get(file::serve));
     let router = with_problems(router)

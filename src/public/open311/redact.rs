@@ -8,23 +8,22 @@ pub(super) fn redacted(text: &str, name: Option<&str>) -> String {
     let mut told = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
-        let length = match () {
+        let (length, secret) = match () {
             () if is_digit(letter) => number(rest),
             () if is_address(letter) && told.chars().next_back().is_none_or(|before| !is_address(before)) => mail(rest),
-            () => 0,
+            () => (letter.len_utf8(), false),
         };
-        if length > 0 {
-            told.push_str("***");
-            rest = &rest[length..];
-            continue;
-        }
-        // A short number as a whole, so that its end is not taken for a beginning.
-        let whole = rest.find(|letter| !is_digit(letter)).unwrap_or(rest.len()).max(letter.len_utf8());
-        told.push_str(&rest[..whole]);
-        rest = &rest[whole..];
+        told.push_str(if secret { "***" } else { &rest[..length] });
+        rest = &rest[length..];
     }
     match name.map(str::trim).filter(|name| name.chars().count() > 1) {
-        Some(name) => told.replace(name, "***"),
+        // As it is written, run together, and in its parts.
+        Some(name) => {
+            let whole: String = name.split_whitespace().collect();
+            let parts = name.split_whitespace().filter(|part| part.chars().count() > 1);
+            let names = [name, whole.as_str()].into_iter().chain(parts);
+            names.fold(told, |told, name| told.replace(name, "***"))
+        }
         None => told,
     }
 }
@@ -37,8 +36,8 @@ fn is_address(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '%' | '+' | '-')
 }
 
-/// Bytes of the number at the beginning of `text`, if it is long enough to be somebody's.
-fn number(text: &str) -> usize {
+/// Bytes of the number at the beginning of `text`, and whether it is long enough to be somebody's.
+fn number(text: &str) -> (usize, bool) {
     let (mut digits, mut end, mut gap) = (0, 0, 0);
     for (at, letter) in text.char_indices() {
         if is_digit(letter) || (digits == 17 && matches!(letter, 'X' | 'x')) {
@@ -53,7 +52,7 @@ fn number(text: &str) -> usize {
     }
     // A number of ours, or a day, is nobody's.
     let ours = text[..end].parse::<crate::number::Number>().is_ok();
-    if digits >= DIGITS && !ours && !is_day(&text[..end]) { end } else { 0 }
+    (end, digits >= DIGITS && !ours && !is_day(&text[..end]))
 }
 
 /// `2026-11-22`
@@ -61,12 +60,17 @@ fn is_day(text: &str) -> bool {
     text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
 }
 
-/// Bytes of the mail address at the beginning of `text`.
-fn mail(text: &str) -> usize {
+/// Bytes of the word at the beginning of `text`, and whether it is a mail address.
+fn mail(text: &str) -> (usize, bool) {
     let local = text.find(|letter| !is_address(letter)).unwrap_or(text.len());
-    let Some(host) = text[local..].strip_prefix('@') else { return 0 };
+    let host = text[local..].strip_prefix('@').unwrap_or_default();
     let length = host.find(|letter: char| !is_address(letter)).unwrap_or(host.len());
-    if host[..length].contains('.') { local + 1 + length } else { 0 }
+    if host[..length].contains('.') {
+        return (local + 1 + length, true);
+    }
+    // A word may end in a number that is somebody's: `tel13800138000`.
+    let digits = text[..local].find(|letter: char| letter.is_ascii_digit());
+    (digits.filter(|at| *at > 0).unwrap_or(local), false)
 }
 
 #[cfg(test)]
@@ -83,10 +87,12 @@ mod tests {
             ("邮箱wang.xm@example.org.cn，微信wxm", "邮箱***，微信wxm"),
             ("我是王小明，住 3 栋 1502", "我是***，住 3 栋 1502"),
             ("2026-11-22 在 123 号，12345 没人接", "2026-11-22 在 123 号，12345 没人接"),
-            ("工单 20261122-000123-4", "工单 20261122-000123-4"),
+            ("工单 20261122-000001-2", "工单 20261122-000001-2"),
+            ("tel13800138000 a1@b.cn.", "tel*** ***"),
         ] {
             assert_eq!(redacted(text, Some("王小明")), told);
         }
+        assert_eq!(redacted("王小明，小明，王 小明", Some("王 小明")), "***，***，***");
         assert_eq!(redacted("王家湾", Some("王")), "王家湾", "one character is no name");
     }
 }

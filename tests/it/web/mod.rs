@@ -3,6 +3,7 @@
 mod look_up;
 mod nuisance;
 mod open311;
+mod openapi;
 mod pages;
 mod uploads;
 

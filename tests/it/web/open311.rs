@@ -40,7 +40,7 @@ async fn an_app_finds_services_makes_a_request_and_reads_only_what_is_public() {
     assert_eq!((made["category"]["code"].as_str(), made["category"]["by"].as_str()), (Some("03"), Some("sender")));
     assert_eq!((made["location"]["lat"].as_f64(), made["appellant"]["name"].as_str()), (Some(29.55), Some("王 小明")));
     site.core.has_all([&number, &private], seconds(10)).await;
-    let update = json!({ "id": "1", "status": "closed", "reply": { "text": "已扶正。王 小明请放心", "public": true } });
+    let update = json!({ "id": "1", "status": "closed", "reply": { "text": "已扶正。王小明请放心", "public": true } });
     let path = format!("/api/v1/tickets/{number}/updates");
     assert_eq!(post(gateway.public, &path, Some("token-of-the-core-0123456789"), &update).await.status, 200);
 
