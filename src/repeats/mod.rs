@@ -13,7 +13,7 @@ use crate::{
     shared,
 };
 use jiesu_connector::SharedError;
-use jiesu_linking::{Appeal, Decision, Digest, Linker, MemoryHome, Placed, Record, Vocabulary};
+use jiesu_linking::{Appeal, Decision, Linker, MemoryHome, Placed, Record, Vocabulary};
 use jiff::Timestamp;
 use std::{
     sync::{
@@ -190,25 +190,25 @@ impl Repeats {
                 let mut home = held(home);
                 home.forget(appeal.at.saturating_sub(window));
                 let gathered = home.gather(&keys, appeal.at, &record);
-                (gathered.id, home.records(&Linker::candidates(&digest, &gathered)))
+                let ids = Linker::candidates(&digest, &gathered);
+                (gathered.id, Linker::nearest(&digest, window, home.records(&ids)))
             }
             Home::Redis(home) => {
                 let gathered = home.gather(&keys, &record).await?;
                 let records = home.records(&Linker::candidates(&digest, &gathered)).await?;
-                (gathered.id, records)
+                let records = records.iter().flatten().map(Vec::as_slice);
+                (gathered.id, Linker::nearest(&digest, window, records))
             }
         };
-        let decision = self.decide(&digest, records);
+        let decision = {
+            let linker = held(&self.linker);
+            let candidates = linker.compare(&digest, records);
+            linker.decide(&digest, &candidates)
+        };
         if let Some(placed) = Linker::placed(id, appeal.number, &decision) {
             self.place(placed);
         }
         Ok(Checked { id, decision })
-    }
-
-    fn decide(&self, digest: &Digest, records: Vec<Option<Record>>) -> Decision {
-        let linker = held(&self.linker);
-        let candidates = linker.compare(digest, records);
-        linker.decide(digest, &candidates)
     }
 
     /// Notes where an appeal belongs: after an operator has linked it, or undone a link.

@@ -103,7 +103,11 @@ impl RedisHome {
                 // What is found in an index that has lost everything says nothing.
                 match self.lost() {
                     true => Err(Away("Redis has lost the index; it is built anew".into())),
-                    false => Ok(Gathered { id, buckets }),
+                    false => {
+                        let mut gathered = Gathered { id, ..Gathered::default() };
+                        keys.iter().zip(&buckets).for_each(|((_, tag), bucket)| gathered.add(bucket, *tag));
+                        Ok(gathered)
+                    }
                 }
             }
             Err(error) => {
@@ -114,7 +118,8 @@ impl RedisHome {
         }
     }
 
-    pub(super) async fn records(&self, ids: &[u32]) -> Result<Vec<Option<Record>>, Away> {
+    /// The bytes of the records at these places, where there still are such.
+    pub(super) async fn records(&self, ids: &[u32]) -> Result<Vec<Option<Vec<u8>>>, Away> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -130,7 +135,7 @@ impl RedisHome {
                 bytes.copy_from_slice(&Record::placed(note.ticket, note.root));
             }
         }
-        Ok(records.into_iter().map(|bytes| bytes.and_then(|bytes| Record::from_bytes(&bytes))).collect())
+        Ok(records)
     }
 
     pub(super) fn place(&self, placed: Placed) {

@@ -1,20 +1,23 @@
 //! The decision: which earlier appeal is the same matter, and how sure that is.
 
 use crate::{
-    digest::{Appeal, Digest, KEYS, Table},
+    digest::{Appeal, Digest},
     features::{Features, TELLING},
     home::{Gathered, Placed},
     model::Model,
     postings,
-    record::Record,
+    record::{Glance, Record},
+    table::Table,
     vocabulary::Vocabulary,
     words,
 };
 
 /// Candidates that are scored, beside the citizen's own.
-const MOST_CANDIDATES: usize = 50;
+const MOST_CANDIDATES: usize = 32;
 /// Of these, so many are compared thoroughly.
-const MOST_COMPARED: usize = 14;
+const MOST_COMPARED: usize = 8;
+/// Numbers of houses in a street that are further apart are not next door.
+const NEIGHBOURS: u16 = 20;
 /// The citizen's own last ones.
 const OWN_CANDIDATES: usize = 12;
 
@@ -105,51 +108,72 @@ impl Linker {
 
     /// The places of the candidates, in the order of the index.
     pub fn candidates(digest: &Digest, gathered: &Gathered) -> Vec<u32> {
-        let mut weights: Table<f32> = Table::default();
-        let mut own = Vec::new();
-        for (index, (key, bucket)) in digest.keys().zip(&gathered.buckets).enumerate() {
-            let found = postings::newest(bucket, postings::place(key).1).filter(|id| *id != gathered.id);
-            match digest.keys.get(index).filter(|_| index < KEYS) {
-                Some((_, rarity)) => found.for_each(|id| *weights.entry(id).or_default() += rarity),
-                None => own.extend(found.take(OWN_CANDIDATES)),
+        let most = gathered.found.len();
+        let (mut places, mut found) = (Table::with_room(most), Vec::<(u32, f32)>::with_capacity(most));
+        let mut own: &[u32] = &[];
+        for (index, ids) in gathered.keys().enumerate() {
+            let Some((_, rarity)) = digest.keys.get(index) else {
+                own = ids;
+                break;
+            };
+            for id in ids.iter().filter(|id| **id != gathered.id) {
+                let place = places.place(*id, found.len());
+                match found.get_mut(place) {
+                    Some((_, weight)) => *weight += rarity,
+                    None => found.push((*id, *rarity)),
+                }
             }
         }
-        let mut found: Vec<(u32, f32)> = weights.into_iter().collect();
-        found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
-        found.truncate(MOST_CANDIDATES);
-        let mut ids: Vec<u32> = found.into_iter().map(|(id, _)| id).chain(own).collect();
+        let heavier = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0));
+        if found.len() > MOST_CANDIDATES {
+            found.select_nth_unstable_by(MOST_CANDIDATES, heavier);
+            found.truncate(MOST_CANDIDATES);
+        }
+        let own = own.iter().filter(|id| **id != gathered.id).take(OWN_CANDIDATES).copied();
+        let mut ids: Vec<u32> = found.iter().map(|(id, _)| *id).chain(own).collect();
         ids.sort_unstable();
         ids.dedup();
         ids
     }
 
-    /// Compares an appeal with the candidates' records.
-    pub fn compare(&self, digest: &Digest, records: Vec<Option<Record>>) -> Vec<Candidate> {
-        let of_time = |record: &Record| record.number != digest.number && digest.at - record.at <= self.window;
-        let mut records: Vec<Record> = records.into_iter().flatten().filter(of_time).collect();
-        // One that was put in again, because an operator knew better, counts as it was put in last.
-        records.reverse();
-        let mut met = std::collections::HashSet::new();
-        records.retain(|record| met.insert(record.number));
-        records.reverse();
+    /// Those of the candidates' records, in the order of the index, that an appeal is compared with: what is too old is left
+    /// out, of one appeal only what was put in last counts, and where there are many only the nearest are taken.
+    pub fn nearest<'a>(digest: &Digest, window: i64, records: impl Iterator<Item = &'a [u8]>) -> Vec<Record> {
+        let of_time = |glance: &Glance<'_>| glance.number != digest.number && digest.at - glance.at <= window;
+        let known = records.filter_map(|bytes| Some((Record::glance(bytes)?, bytes)));
+        let mut known: Vec<(Glance<'_>, &[u8])> = known.filter(|(glance, _)| of_time(glance)).collect();
+        // A stable sort: one that was put in again, because an operator knew better, is the last of its number.
+        known.sort_by_key(|(glance, _)| glance.number);
+        known.dedup_by(|later, kept| {
+            let same = later.0.number == kept.0.number;
+            if same {
+                *kept = *later;
+            }
+            same
+        });
         // A quick look at all, and a thorough one at those that have most in common.
-        if records.len() > MOST_COMPARED {
-            let same = |record: &Record| digest.citizen != 0 && record.citizen == digest.citizen;
-            let near =
-                |record: &Record| if same(record) { f32::INFINITY } else { crate::features::nearness(digest, record) };
-            let mut ranked: Vec<(f32, Record)> = records.into_iter().map(|record| (near(&record), record)).collect();
-            ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.number.cmp(&a.1.number)));
+        if known.len() > MOST_COMPARED {
+            let same = |glance: &Glance<'_>| digest.citizen != 0 && glance.citizen == digest.citizen;
+            let near = |glance: &Glance<'_>| if same(glance) { f32::INFINITY } else { digest.nearness(glance) };
+            let mut ranked: Vec<_> = known.iter().map(|known| (near(&known.0), *known)).collect();
+            ranked.select_nth_unstable_by(MOST_COMPARED, |a, b| {
+                b.0.total_cmp(&a.0).then(b.1.0.number.cmp(&a.1.0.number))
+            });
             ranked.truncate(MOST_COMPARED);
-            records = ranked.into_iter().map(|(_, record)| record).collect();
-            records.sort_by_key(|record| record.number);
+            known = ranked.into_iter().map(|(_, known)| known).collect();
+            known.sort_unstable_by_key(|(glance, _)| glance.number);
         }
-        records
-            .into_iter()
-            .map(|record| {
-                let features = Features::of(digest, &record);
-                Candidate { score: self.model.score(&features), features, record }
-            })
-            .collect()
+        known.into_iter().filter_map(|(_, bytes)| Record::from_bytes(bytes)).collect()
+    }
+
+    /// Compares an appeal with others.
+    pub fn compare(&self, digest: &Digest, records: Vec<Record>) -> Vec<Candidate> {
+        let mut room = Vec::new();
+        let compared = records.into_iter().map(|record| (Features::compared(digest, &record, &mut room), record));
+        let (features, records): (Vec<Features>, Vec<Record>) = compared.unzip();
+        let scores = self.model.scores(&features);
+        let all = records.into_iter().zip(features).zip(scores);
+        all.map(|((record, features), score)| Candidate { record, features, score }).collect()
     }
 
     /// Decides among candidates.
@@ -192,7 +216,11 @@ impl Linker {
         // 3栋电梯坏了, 5栋电梯坏了: where little else is said, another number is another matter, or a person says that it is not.
         let (new, old) = (digest.numbers, chosen.record.numbers);
         let other_numbers = new != 0 && old != 0 && new != old && digest.length.min(chosen.record.length) < TELLING;
-        let sure = !other_numbers && (seconded || chosen.score >= self.model.limits(same_citizen).auto);
+        // 滨河路 88 号, 滨河路 690 号: who lives next door may speak of the same, who lives down the street hardly.
+        let (new, old) = (digest.door, chosen.record.door);
+        let down_the_street = new != 0 && old != 0 && new.abs_diff(old) > NEIGHBOURS;
+        let open = other_numbers || down_the_street;
+        let sure = !open && (seconded || chosen.score >= self.model.limits(same_citizen).auto);
         let band = if sure { Band::Auto } else { Band::Ask };
         let record = &chosen.record;
         let matched =
@@ -225,8 +253,8 @@ mod tests {
             let appeal = Appeal { number, at: number * 60, citizen: 7, title: "", text };
             let digest = linker.digest(&appeal);
             let gathered = home.gather(&Linker::keys(&digest), appeal.at, &Record::of(&digest).to_bytes());
-            let records = home.records(&Linker::candidates(&digest, &gathered));
-            let candidates = linker.compare(&digest, records);
+            let ids = Linker::candidates(&digest, &gathered);
+            let candidates = linker.compare(&digest, Linker::nearest(&digest, 86_400, home.records(&ids)));
             decision = Some(linker.decide(&digest, &candidates));
         }
         decision.unwrap()
@@ -242,5 +270,17 @@ mod tests {
         assert_eq!(last(&[&since("3天"), &since("5天")]).band, Band::Auto);
         assert_eq!(last(&[&since("从11月3号起"), &since("从11月5号起")]).band, Band::Auto);
         assert_eq!(last(&[&since("3盏"), &since("")]).band, Band::Auto, "nothing is said against it");
+    }
+
+    #[test]
+    fn down_the_street_is_another_place_and_next_door_is_not() {
+        let noise = |door: &str| {
+            format!(
+                "您好，我住在滨河路{door}号，楼下施工机械噪声很大，已经持续三天，老人心脏不好，整夜无法入睡，请城管制止。"
+            )
+        };
+        assert_eq!(last(&[&noise("88"), &noise("90")]).band, Band::Auto);
+        assert_ne!(last(&[&noise("88"), &noise("690")]).band, Band::Auto);
+        assert_ne!(last(&[&noise("88"), &noise("690"), &noise("380")]).band, Band::Auto, "nor is a third one");
     }
 }

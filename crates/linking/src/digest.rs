@@ -1,14 +1,13 @@
 //! An appeal taken apart: what it is compared by.
 
 use crate::{
-    fold::{fold, without_courtesy},
-    grams::{AsIs, Gram, grams, letters},
+    fold::{folded, without_courtesy},
+    grams::{Gram, grams, letters},
     places::{Class, Name, names},
-    vocabulary::Vocabulary,
-};
-use std::{
-    collections::{HashMap, HashSet},
-    hash::BuildHasherDefault,
+    quick::Quick,
+    record::Glance,
+    table::Table,
+    vocabulary::{Vocabulary, logarithm},
 };
 
 /// Keys into the index that a text gets.
@@ -21,9 +20,6 @@ const MOST_NAMES: usize = 24;
 const HEAD: usize = 40;
 /// Grams of two, and of three characters.
 const LENGTHS: [usize; 2] = [2, 3];
-
-pub(crate) type Table<V> = HashMap<u32, V, BuildHasherDefault<AsIs>>;
-pub(crate) type Set = HashSet<u32, BuildHasherDefault<AsIs>>;
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,7 +37,7 @@ pub struct Appeal<'a> {
 }
 
 /// A gram with its weight.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Weighed {
     /// 24 bits of its hash.
     pub gram: u32,
@@ -65,43 +61,57 @@ pub(crate) struct Weighty {
     pub head: bool,
 }
 
+/// A gram of a title.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Subject {
+    pub gram: u32,
+    pub rarity: f32,
+    /// Its place among all grams.
+    pub place: usize,
+    /// It is the core of a name.
+    pub in_name: bool,
+}
+
 /// An appeal taken apart.
 #[derive(Debug, Clone, Default)]
 pub struct Digest {
     pub(crate) number: i64,
     pub(crate) at: i64,
     pub(crate) citizen: u64,
-    /// The [`HEAVIEST`] first, in their order.
+    /// As they come in the text, each once.
     pub(crate) grams: Vec<Weighed>,
+    /// Places in `grams` of the [`HEAVIEST`], the heaviest first.
+    heaviest: Vec<u32>,
     /// Places in `grams`, by gram.
-    pub(crate) table: Table<u32>,
+    table: Table,
     pub(crate) keys: Vec<(Gram, f32)>,
-    /// Of the title: grams of two characters with their rarity.
-    pub(crate) subject: Vec<(u32, f32)>,
+    /// Of the title: grams of two characters, in the order of their hashes.
+    pub(crate) subject: Vec<Subject>,
     pub(crate) names: Vec<Weighty>,
+    /// Places in `grams` of the cores of `names`.
+    names_at: Vec<u32>,
     /// Cores of names of every class.
-    pub(crate) cores: Set,
+    cores: Table,
+    /// What a quick look compares with.
+    quick: Quick,
     /// Of the letters of the text.
     pub(crate) exact: u32,
     /// Of the numbers in title and text, in their order.
     pub(crate) numbers: u32,
+    /// The number of the first address in a street; 0 if there is none.
+    pub(crate) door: u16,
     pub(crate) length: u32,
     pub(crate) norm: f32,
     pub(crate) mass: f32,
     pub(crate) plain_mass: f32,
     pub(crate) subject_mass: f32,
-    pub(crate) all: Vec<Gram>,
+    /// The grams with all bits of their hashes; then areas and numbers.
+    all: Vec<Gram>,
 }
 
 /// 24 bits of a hash.
 pub(crate) fn short(gram: Gram) -> u32 {
     gram.0 & 0x00ff_ffff
-}
-
-#[derive(Default, Clone, Copy)]
-struct Seen {
-    times: f32,
-    length: u8,
 }
 
 impl Digest {
@@ -112,19 +122,6 @@ impl Digest {
         let (title, title_names) = part(title);
         let (text, text_names) = part(appeal.text);
         let (title_letters, text_letters) = (letters_of(&title), letters_of(&text));
-        let letters = title_letters.len() + text_letters.len();
-        let mut seen: Table<Seen> = Table::with_capacity_and_hasher(letters * LENGTHS.len(), Default::default());
-        for length in LENGTHS {
-            for (letters, times) in [(&title_letters, 2.0), (&text_letters, 1.0)] {
-                for gram in grams(letters, length) {
-                    let seen = seen.entry(gram.0).or_default();
-                    (seen.times, seen.length) = (seen.times + times, length as u8);
-                }
-            }
-        }
-        let mut named = Set::default();
-        mark(&title, &title_names, &mut named);
-        mark(&text, &text_names, &mut named);
         let mut digest = Self {
             number: appeal.number,
             at: appeal.at,
@@ -132,42 +129,95 @@ impl Digest {
             length: text_letters.len() as u32,
             ..Self::default()
         };
+        digest.take_grams(&title_letters, &text_letters);
+        digest.mark(&title, &title_names);
+        digest.mark(&text, &text_names);
+        digest.weigh(vocabulary);
+        digest.name(&title_names, &text_names, title.len(), vocabulary);
         digest.numbers = numbers(title.iter().chain(&[' ']).chain(&text));
+        digest.door = door(&title).or_else(|| door(&text)).unwrap_or(0);
         digest.exact =
             text_letters.iter().fold(0x811c_9dc5, |hash, letter| (hash ^ *letter as u32).wrapping_mul(0x0100_0193));
-        digest.all = seen.keys().map(|gram| Gram(*gram)).collect();
-        digest.grams = seen
-            .iter()
-            .map(|(gram, seen)| {
-                let rarity = vocabulary.rarity(Gram(*gram));
-                // Most are said once.
-                let weight = if seen.times == 1.0 { rarity } else { rarity * (1.0 + seen.times.ln()) };
-                Weighed { gram: *gram, rarity, weight, named: named.contains(gram), length: seen.length }
-            })
-            .collect();
-        let heavier = |a: &Weighed, b: &Weighed| b.weight.total_cmp(&a.weight).then(a.gram.cmp(&b.gram));
-        if digest.grams.len() > HEAVIEST {
-            digest.grams.select_nth_unstable_by(HEAVIEST, heavier);
-        }
-        let heaviest = HEAVIEST.min(digest.grams.len());
-        digest.grams[..heaviest].sort_unstable_by(heavier);
-        let keys = digest.grams.iter().filter(|gram| gram.length == 3).take(KEYS);
-        digest.keys = keys.map(|gram| (Gram(gram.gram), gram.rarity)).collect();
-        digest.name(&title_names, &text_names, title.len(), vocabulary);
         let mut subject: Vec<Gram> = grams(&title_letters, 2).collect();
         subject.sort_unstable();
         subject.dedup();
-        digest.subject = subject.iter().map(|gram| (short(*gram), vocabulary.rarity(*gram))).collect();
-        digest.finish();
+        digest.subject = subject.into_iter().filter_map(|gram| digest.of_title(short(gram))).collect();
+        digest.subject_mass = digest.subject.iter().map(|gram| gram.rarity).sum();
+        digest.names_at = digest.names.iter().map(|name| digest.place(name.core)).collect();
+        digest.quick = Quick::of(&digest.grams);
         digest
     }
 
+    /// Each gram once, with how often it is there; those of the title count twice.
+    fn take_grams(&mut self, title: &[char], text: &[char]) {
+        let most = (title.len() + text.len()) * LENGTHS.len();
+        self.table = Table::with_room(most);
+        self.grams.reserve(most);
+        self.all.reserve(most);
+        for length in LENGTHS {
+            for (letters, times) in [(title, 2.0), (text, 1.0)] {
+                for gram in grams(letters, length) {
+                    let next = self.grams.len();
+                    let place = self.table.place(short(gram), next);
+                    if place == next {
+                        let weighed = Weighed { gram: short(gram), length: length as u8, ..Weighed::default() };
+                        self.grams.push(weighed);
+                        self.all.push(gram);
+                    }
+                    if let Some(weighed) = self.grams.get_mut(place) {
+                        weighed.weight += times;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Marks grams in and around a name.
+    fn mark(&mut self, text: &[char], names: &[Name]) {
+        for name in names.iter().filter(|name| !matches!(name.class, Class::Area | Class::Number)) {
+            let around = text.get(name.at.saturating_sub(2)..(name.at + 4).min(text.len())).unwrap_or_default();
+            let around = letters(around.iter().copied());
+            for gram in LENGTHS.into_iter().flat_map(|length| grams(&around, length)) {
+                if let Some(weighed) = self.table.get(short(gram)).and_then(|place| self.grams.get_mut(place)) {
+                    weighed.named = true;
+                }
+            }
+        }
+    }
+
+    /// Makes weights of how often each gram is there; sums them up, and finds the heaviest.
+    fn weigh(&mut self, vocabulary: &Vocabulary) {
+        let mut squares = 0.0;
+        for (weighed, gram) in self.grams.iter_mut().zip(&self.all) {
+            weighed.rarity = vocabulary.rarity(*gram);
+            // Most are said once.
+            weighed.weight = weighed.rarity * (1.0 + logarithm(weighed.weight as u16));
+            squares += weighed.weight * weighed.weight;
+            self.mass += weighed.rarity;
+            self.plain_mass += if weighed.named { 0.0 } else { weighed.rarity };
+        }
+        self.norm = squares.sqrt().max(1e-6);
+        // The heaviest first, of equals the one with the smaller hash: weights are not negative, so their bits are in order.
+        let in_order = |(place, weighed): (usize, &Weighed)| {
+            (u64::from(!weighed.weight.to_bits()) << 32 | u64::from(weighed.gram), place as u32)
+        };
+        let mut order: Vec<(u64, u32)> = self.grams.iter().enumerate().map(in_order).collect();
+        if order.len() > HEAVIEST {
+            order.select_nth_unstable(HEAVIEST);
+            order.truncate(HEAVIEST);
+        }
+        order.sort_unstable();
+        self.heaviest = order.into_iter().map(|(_, place)| place).collect();
+        let whole = |place: &u32| Some((self.grams.get(*place as usize)?, self.all.get(*place as usize)?));
+        let longer = self.heaviest.iter().filter_map(whole).filter(|(weighed, _)| weighed.length == 3);
+        self.keys = longer.take(KEYS).map(|(weighed, gram)| (*gram, weighed.rarity)).collect();
+    }
+
     fn name(&mut self, title: &[Name], text: &[Name], title_length: usize, vocabulary: &Vocabulary) {
-        let mut met = Set::default();
+        self.cores = Table::with_room(title.len() + text.len());
         let later = text.iter().map(|name| Name { at: name.at + title_length, end: name.end + title_length, ..*name });
-        for name in title.iter().copied().chain(later) {
-            self.cores.insert(short(name.core));
-            if met.insert(name.core.0) && self.names.len() < MOST_NAMES {
+        for (next, name) in title.iter().copied().chain(later).enumerate() {
+            if self.cores.place(short(name.core), next) == next && self.names.len() < MOST_NAMES {
                 let head = name.at < title_length + HEAD;
                 self.names.push(Weighty {
                     class: name.class,
@@ -182,21 +232,45 @@ impl Digest {
         }
     }
 
-    fn finish(&mut self) {
-        self.table.reserve(self.grams.len());
-        for (place, gram) in self.grams.iter_mut().enumerate() {
-            gram.gram &= 0x00ff_ffff;
-            self.table.entry(gram.gram).or_insert(place as u32);
-        }
-        self.norm = self.grams.iter().map(|gram| gram.weight * gram.weight).sum::<f32>().sqrt().max(1e-6);
-        self.mass = self.grams.iter().map(|gram| gram.rarity).sum();
-        self.plain_mass = self.grams.iter().filter(|gram| !gram.named).map(|gram| gram.rarity).sum();
-        self.subject_mass = self.subject.iter().map(|(_, rarity)| rarity).sum();
+    /// The gram and its place, if the text has it.
+    pub(crate) fn find(&self, gram: u32) -> Option<(usize, &Weighed)> {
+        let place = self.table.get(gram)?;
+        Some((place, self.grams.get(place)?))
     }
 
-    /// The gram, if the text has it.
-    pub(crate) fn get(&self, gram: u32) -> Option<&Weighed> {
-        self.table.get(&gram).and_then(|place| self.grams.get(*place as usize))
+    fn place(&self, gram: u32) -> u32 {
+        self.table.get(gram).map_or(u32::MAX, |place| place as u32)
+    }
+
+    fn of_title(&self, gram: u32) -> Option<Subject> {
+        let (place, weighed) = self.find(gram)?;
+        Some(Subject { gram, rarity: weighed.rarity, place, in_name: self.names_it(gram) })
+    }
+
+    /// The place of the core of a name.
+    pub(crate) fn name_at(&self, name: usize) -> usize {
+        self.names_at.get(name).map_or(usize::MAX, |place| *place as usize)
+    }
+
+    /// Whether a name with this core is in the text.
+    pub(crate) fn names_it(&self, core: u32) -> bool {
+        self.cores.get(core).is_some()
+    }
+
+    /// The [`HEAVIEST`] grams with their places, the heaviest first.
+    pub(crate) fn heaviest(&self) -> impl Iterator<Item = (usize, &Weighed)> {
+        let places = self.heaviest.iter().map(|place| *place as usize);
+        places.filter_map(|place| Some((place, self.grams.get(place)?)))
+    }
+
+    /// The cosine of two appeals, but for a factor: quickly told, and hardly ever a little wrong.
+    pub(crate) fn nearness(&self, old: &Glance<'_>) -> f32 {
+        let (mut dot, mut norm) = (0u64, 1u64);
+        for (gram, weight) in old.grams() {
+            norm += u64::from(weight) * u64::from(weight);
+            dot += u64::from(self.quick.weight(gram) * weight);
+        }
+        dot as f32 / (norm as f32).sqrt()
     }
 
     /// All its grams, for the vocabulary.
@@ -223,8 +297,7 @@ fn first_sentence(text: &str) -> &str {
 
 /// The folded text without areas by code, and its names.
 fn part(text: &str) -> (Vec<char>, Vec<Name>) {
-    let folded: Vec<char> = without_courtesy(&fold(text)).chars().collect();
-    names(&folded)
+    names(&without_courtesy(&folded(text)))
 }
 
 /// What is counted so says when and how often, not where.
@@ -253,17 +326,22 @@ fn numbers<'a>(text: impl Iterator<Item = &'a char>) -> u32 {
     hash
 }
 
-fn letters_of(text: &[char]) -> Vec<char> {
-    letters(text.iter().copied())
-}
-
-/// Grams in and around a name.
-fn mark(text: &[char], names: &[Name], named: &mut Set) {
-    for name in names.iter().filter(|name| !matches!(name.class, Class::Area | Class::Number)) {
-        let around = text.get(name.at.saturating_sub(2)..(name.at + 4).min(text.len())).unwrap_or_default();
-        let around = letters(around.iter().copied());
-        for length in LENGTHS {
-            named.extend(grams(&around, length).map(|gram| gram.0));
+/// 滨河路 88 号: the number of an address.
+fn door(text: &[char]) -> Option<u16> {
+    const STREETS: &str = "路街巷道段弄";
+    let mut rest = text;
+    while let Some((letter, after)) = rest.split_first() {
+        rest = after;
+        let digits = after.iter().take_while(|letter| letter.is_ascii_digit()).count();
+        let ends = after.get(digits) == Some(&'号') && after.get(digits + 1) != Some(&'线');
+        if ends && STREETS.contains(*letter) && (1..=4).contains(&digits) {
+            let digits = after.get(..digits)?.iter().filter_map(|digit| digit.to_digit(10));
+            return Some(digits.fold(0, |number, digit| number * 10 + digit as u16));
         }
     }
+    None
+}
+
+fn letters_of(text: &[char]) -> Vec<char> {
+    letters(text.iter().copied())
 }

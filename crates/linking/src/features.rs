@@ -1,6 +1,7 @@
 //! How two appeals are compared: numbers, each with a name and a direction.
 
 use crate::{
+    common::{Common, Titles},
     digest::{Digest, Weighty},
     places::Class,
     record::Record,
@@ -49,8 +50,8 @@ pub struct Features {
     pub matter: [f32; COUNT],
     /// For near copies: is it the same place?
     pub place: [f32; PLACE_COUNT],
-    /// Names that both have, rarest first.
-    pub shared_names: Vec<Class>,
+    /// Of the rarest name that both have.
+    pub shared_name: Option<Class>,
 }
 
 /// How the numbers in [`Features::place`] may act.
@@ -78,11 +79,13 @@ struct Found {
 }
 
 impl Found {
-    fn of(names: &[Weighty], head: bool, has: impl Fn(u32) -> bool) -> Self {
+    /// `has` is asked by a name's place.
+    fn of(names: &[Weighty], head: bool, has: impl Fn(usize) -> bool) -> Self {
         let mut sum = Self::default();
-        for name in names.iter().filter(|name| name.class.is_named() && (!head || name.head)) {
+        let counts = |(_, name): &(usize, &Weighty)| name.class.is_named() && (!head || name.head);
+        for (place, name) in names.iter().enumerate().filter(counts) {
             let weight = (name.rarity - 2.0).max(0.0);
-            if has(name.core) {
+            if has(place) {
                 sum.found += weight;
                 sum.rarest = sum.rarest.max(weight);
             } else {
@@ -106,50 +109,35 @@ struct Both {
     only: (f32, f32),
 }
 
+fn has(names: &[Weighty], name: &Weighty) -> bool {
+    names.iter().any(|other| other.class == name.class && other.core == name.core)
+}
+
 fn both(new: &[Weighty], old: &[Weighty], class: Class) -> Both {
-    let of = |names: &[Weighty]| {
-        names.iter().filter(|name| name.class == class).map(|name| (name.core, name.rarity)).collect::<Vec<_>>()
-    };
-    let (new, old) = (of(new), of(old));
-    let has = |names: &[(u32, f32)], core: u32| names.iter().any(|(other, _)| *other == core);
     let mut both = Both { shared: 0.0, sum: 0.0, only: (0.0, 0.0) };
-    for (core, rarity) in &new {
-        if has(&old, *core) {
-            both.shared = both.shared.max(*rarity);
-            both.sum += rarity;
+    for name in new.iter().filter(|name| name.class == class) {
+        if has(old, name) {
+            both.shared = both.shared.max(name.rarity);
+            both.sum += name.rarity;
         } else {
-            both.only.0 = both.only.0.max(*rarity);
+            both.only.0 = both.only.0.max(name.rarity);
         }
     }
-    for (core, rarity) in &old {
-        if !has(&new, *core) {
-            both.only.1 = both.only.1.max(*rarity);
-        }
+    for name in old.iter().filter(|name| name.class == class && !has(new, name)) {
+        both.only.1 = both.only.1.max(name.rarity);
     }
     both
 }
 
 /// 1: they name an area in common; -1: each names one, and none in common; else 0.
 fn areas(new: &[Weighty], old: &[Weighty], head: bool) -> f32 {
-    let of = |names: &[Weighty]| {
-        let telling = |name: &&Weighty| name.class == Class::Area && name.rarity > 1.5 && (!head || name.head);
-        names.iter().filter(telling).map(|name| name.core).collect::<Vec<_>>()
-    };
-    let (new, old) = (of(new), of(old));
+    let telling = |name: &&Weighty| name.class == Class::Area && name.rarity > 1.5 && (!head || name.head);
+    let common = |name: &Weighty| old.iter().filter(telling).any(|other| other.core == name.core);
     match () {
-        () if new.is_empty() || old.is_empty() => 0.0,
-        () if new.iter().any(|core| old.contains(core)) => 1.0,
+        () if !new.iter().any(|name| telling(&name)) || !old.iter().any(|name| telling(&name)) => 0.0,
+        () if new.iter().filter(telling).any(common) => 1.0,
         () => -1.0,
     }
-}
-
-/// What `old` says, quickly asked.
-struct Old<'a> {
-    record: &'a Record,
-    norm: f32,
-    mass: f32,
-    plain_mass: f32,
-    subject_mass: f32,
 }
 
 /// Shorter texts, in letters, say too little by themselves.
@@ -176,64 +164,45 @@ impl Features {
 
     /// Compares `new` with `old`.
     pub fn of(new: &Digest, old: &Record) -> Self {
-        let old = Old {
-            norm: old.grams.iter().map(|gram| gram.weight * gram.weight).sum::<f32>().sqrt().max(1e-6),
-            mass: old.grams.iter().map(|gram| gram.rarity).sum(),
-            plain_mass: old.grams.iter().filter(|gram| !gram.named).map(|gram| gram.rarity).sum(),
-            subject_mass: old.subject.iter().map(|(_, rarity)| rarity).sum(),
-            record: old,
-        };
-        let (mut dot, mut shared, mut plain) = (0.0, 0.0, 0.0);
-        let mut unmatched_old: Vec<f32> = Vec::with_capacity(old.record.grams.len());
-        for gram in &old.record.grams {
-            match new.get(gram.gram) {
-                Some(same) => {
-                    dot += same.weight * gram.weight;
-                    shared += same.rarity;
-                    if !same.named && !gram.named {
-                        plain += same.rarity;
-                    }
-                }
-                None => unmatched_old.push(gram.weight),
-            }
-        }
-        unmatched_old.sort_unstable_by(|a, b| b.total_cmp(a));
-        let heaviest = |weights: &mut dyn Iterator<Item = f32>| weights.take(4).sum::<f32>();
-        let unmatched_new =
-            heaviest(&mut new.grams.iter().filter(|gram| !old.record.has(gram.gram)).map(|gram| gram.weight));
-        let unmatched = unmatched_new.min(heaviest(&mut unmatched_old.into_iter()));
+        Self::compared(new, old, &mut Vec::new())
+    }
 
-        let (title_overlap, title_beyond) = titles(new, &old);
-        let title_of_new = ratio(new.subject.iter().filter(|(gram, _)| old.record.knows(*gram)), new.subject_mass);
-        let title_of_old =
-            ratio(old.record.subject.iter().filter(|(gram, _)| new.table.contains_key(gram)), old.subject_mass);
+    /// As [`Self::of`], with room that can be used again.
+    pub(crate) fn compared(new: &Digest, old: &Record, room: &mut Vec<u8>) -> Self {
+        let common = Common::of(new, old, room);
+        let old_norm = old.grams.iter().map(|gram| gram.weight * gram.weight).sum::<f32>().sqrt().max(1e-6);
+        let old_mass: f32 = old.grams.iter().map(|gram| gram.rarity).sum();
+        let old_plain_mass: f32 = old.grams.iter().filter(|gram| !gram.named).map(|gram| gram.rarity).sum();
+        let Common { dot, shared, plain, unmatched, .. } = common;
+        let titles = Titles::of(new, old, &common);
+        let (title_of_new, title_of_old) = titles.in_text;
 
-        let in_old = |core: u32| old.record.knows(core);
-        let in_new = |core: u32| new.table.contains_key(&core) || new.cores.contains(&core);
-        let all = (Found::of(&new.names, false, in_old), Found::of(&old.record.names, false, in_new));
-        let head = (Found::of(&new.names, true, in_old), Found::of(&old.record.names, true, in_new));
-        let area = both(&new.names, &old.record.names, Class::Area);
-        let number = both(&new.names, &old.record.names, Class::Number);
+        let of_new = |place: usize| common.old_knows(new.name_at(place));
+        let of_old = |place: usize| common.new_knows(place);
+        let all = (Found::of(&new.names, false, of_new), Found::of(&old.names, false, of_old));
+        let head = (Found::of(&new.names, true, of_new), Found::of(&old.names, true, of_old));
+        let area = both(&new.names, &old.names, Class::Area);
+        let number = both(&new.names, &old.names, Class::Number);
         let other_area = area.only.0.min(area.only.1) - area.shared;
         let other_number = number.only.0.min(number.only.1);
-        let containment = shared / new.mass.min(old.mass).max(1.0);
-        let overlap = shared / (new.mass + old.mass - shared).max(1.0);
-        let days = (((new.at - old.record.at).max(0) as f32) / 86_400.0 + 0.01).ln();
-        let same_letters = f32::from(u8::from(new.exact == old.record.exact && new.length == old.record.length));
-        let same_citizen = f32::from(u8::from(new.citizen != 0 && new.citizen == old.record.citizen));
+        let containment = shared / new.mass.min(old_mass).max(1.0);
+        let overlap = shared / (new.mass + old_mass - shared).max(1.0);
+        let days = (((new.at - old.at).max(0) as f32) / 86_400.0 + 0.01).ln();
+        let same_letters = f32::from(u8::from(new.exact == old.exact && new.length == old.length));
+        let same_citizen = f32::from(u8::from(new.citizen != 0 && new.citizen == old.citizen));
         let other_name = all.0.rarest_missed.min(all.1.rarest_missed);
         let other_head_name = head.0.rarest_missed.min(head.1.rarest_missed);
         let rarest_head = head.0.rarest.max(head.1.rarest);
-        let plain_part = plain / new.plain_mass.min(old.plain_mass).max(5.0);
+        let plain_part = plain / new.plain_mass.min(old_plain_mass).max(5.0);
         let least = |two: (Found, Found)| two.0.part().min(two.1.part());
         let most = |two: (Found, Found)| two.0.part().max(two.1.part());
-        let cosine = dot / (new.norm * old.norm);
+        let cosine = dot / (new.norm * old_norm);
         let matter = [
             cosine,
             containment,
             overlap,
             shared.max(1.0).ln(),
-            title_overlap,
+            titles.overlap,
             title_of_new.min(title_of_old),
             title_of_new.max(title_of_old),
             least(all),
@@ -248,11 +217,11 @@ impl Features {
             other_number,
             days,
             same_citizen,
-            (new.length.min(old.record.length) as f32 + 1.0).ln(),
+            (new.length.min(old.length) as f32 + 1.0).ln(),
             same_letters,
             other_name,
             other_head_name,
-            title_beyond,
+            titles.beyond_names,
             plain_part,
         ];
         let place = [
@@ -267,45 +236,16 @@ impl Features {
             other_head_name,
             plain_part,
             unmatched,
-            areas(&new.names, &old.record.names, false),
-            areas(&new.names, &old.record.names, true),
+            areas(&new.names, &old.names, false),
+            areas(&new.names, &old.names, true),
             all.0.rarest.max(all.1.rarest),
             rarest_head,
         ];
-        let mut shared_names: Vec<&Weighty> =
-            new.names.iter().filter(|name| in_old(name.core) && name.rarity > 2.0).collect();
-        shared_names.sort_by(|a, b| b.rarity.total_cmp(&a.rarity));
-        Self { matter, place, shared_names: shared_names.into_iter().map(|name| name.class).collect() }
+        let told = |(place, name): &(usize, &Weighty)| {
+            name.class.is_named() && name.rarity > 2.0 && common.old_knows(new.name_at(*place))
+        };
+        let shared = new.names.iter().enumerate().filter(told).map(|(_, name)| name);
+        let rarest = shared.reduce(|rarest, name| if name.rarity > rarest.rarity { name } else { rarest });
+        Self { matter, place, shared_name: rarest.map(|name| name.class) }
     }
-}
-
-/// The cosine of two appeals: quickly told.
-pub(crate) fn nearness(new: &Digest, old: &Record) -> f32 {
-    let (mut dot, mut norm) = (0.0, 1e-6);
-    for gram in &old.grams {
-        norm += gram.weight * gram.weight;
-        dot += new.get(gram.gram).map_or(0.0, |same| same.weight * gram.weight);
-    }
-    dot / norm.sqrt()
-}
-
-fn ratio<'a>(some: impl Iterator<Item = &'a (u32, f32)>, all: f32) -> f32 {
-    some.map(|(_, rarity)| rarity).sum::<f32>() / all.max(1.0)
-}
-
-/// How much the titles have in common, and how much beyond the names in them.
-fn titles(new: &Digest, old: &Old<'_>) -> (f32, f32) {
-    let of_old = |gram: u32| old.record.subject.binary_search_by_key(&gram, |(gram, _)| *gram).is_ok();
-    let old_core = |gram: u32| old.record.names.iter().any(|name| name.core == gram);
-    let beyond = |gram: &u32| !new.cores.contains(gram) && !old_core(*gram);
-    let (mut shared, mut shared_beyond, mut new_beyond) = (0.0, 0.0, 0.0);
-    for (gram, rarity) in &new.subject {
-        let (common, beyond) = (of_old(*gram), beyond(gram));
-        shared += if common { *rarity } else { 0.0 };
-        new_beyond += if beyond { *rarity } else { 0.0 };
-        shared_beyond += if common && beyond { *rarity } else { 0.0 };
-    }
-    let old_beyond: f32 = old.record.subject.iter().filter(|(gram, _)| beyond(gram)).map(|(_, rarity)| rarity).sum();
-    let overlap = shared / (new.subject_mass + old.subject_mass - shared).max(1.0);
-    (overlap, shared_beyond / new_beyond.min(old_beyond).max(3.0))
 }

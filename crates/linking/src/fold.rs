@@ -1,5 +1,7 @@
 //! Text folding: one form for what is written in many, for comparing only. The original is never touched.
 
+use crate::{letters::Letters, simplify::simplify};
+use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 /// No text is read further than this, in characters: what matters is said by then.
@@ -42,30 +44,72 @@ const COURTESY: [&str; 30] = [
 /// `text` in its folded form: compatibility forms and width undone, lower case, simplified characters, no pinyin in
 /// brackets (「關(guān)于」), no space between characters. Punctuation stays.
 pub fn fold(text: &str) -> String {
-    let mut folded: Vec<char> = Vec::with_capacity(text.len().min(MOST * 3) / 2);
-    let mut letters = runs(text).flat_map(normal).take(MOST * 2).peekable();
-    while let Some(letter) = letters.next() {
+    folded(text).into_iter().collect()
+}
+
+/// As [`fold`], in characters.
+pub(crate) fn folded(text: &str) -> Vec<char> {
+    let mut folded: Vec<char> = Vec::with_capacity((text.len() / 3 + 16).min(MOST));
+    let mut left = MOST * 2;
+    let mut other: Vec<char> = Vec::new();
+    for run in runs(text) {
+        if folded.len() >= MOST || left == 0 {
+            break;
+        }
+        // Unified ideographs are as they should be, and never merge with what follows.
+        if run.starts_with(is_unified) {
+            let room = (MOST - folded.len()).min(left);
+            let before = folded.len();
+            folded.extend(run.chars().take(room).map(simplify));
+            left -= folded.len() - before;
+            continue;
+        }
+        other.clear();
+        match run.chars().all(|letter| quick(letter).is_some()) {
+            true => other.extend(run.chars().filter_map(quick).take(left)),
+            false => other.extend(run.nfkc().flat_map(char::to_lowercase).take(left)),
+        }
+        left -= other.len();
+        add(&mut folded, &other);
+    }
+    folded
+}
+
+/// The compatibility form in lower case of what is written most, beside Chinese characters.
+fn quick(letter: char) -> Option<char> {
+    match letter {
+        '\0'..='\u{7f}' => Some(letter.to_ascii_lowercase()),
+        '。' | '、' | '“' | '”' | '《' | '》' => Some(letter),
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0).map(|letter| letter.to_ascii_lowercase()),
+        _ => None,
+    }
+}
+
+/// Adds a run that has no unified ideograph in it.
+fn add(folded: &mut Vec<char>, run: &[char]) {
+    let mut at = 0;
+    while let Some(letter) = run.get(at).copied().filter(|_| folded.len() < MOST) {
+        at += 1;
+        let rest = run.get(at..).unwrap_or_default();
         match letter {
-            _ if folded.len() >= MOST => break,
-            '(' | '（' if folded.last().copied().is_some_and(is_han) => match pinyin(&mut letters.clone()) {
-                Some(length) => drop(letters.by_ref().take(length).count()),
+            '(' | '（' if folded.last().copied().is_some_and(is_han) => match pinyin(rest) {
+                Some(length) => at += length,
                 None => folded.push('('),
             },
             letter if letter.is_whitespace() || is_invisible(letter) => {
                 let between_words = folded.last().is_some_and(char::is_ascii_alphanumeric)
-                    && letters.peek().is_some_and(char::is_ascii_alphanumeric);
+                    && rest.first().is_some_and(char::is_ascii_alphanumeric);
                 if between_words {
                     folded.push(' ');
                 }
             }
-            letter => folded.push(super::simplify::simplify(letter)),
+            letter => folded.push(simplify(letter)),
         }
     }
-    folded.into_iter().collect()
 }
 
-/// `text` cut where unified ideographs begin and end. They are as they should be, and never merge with what follows.
-fn runs(text: &str) -> impl Iterator<Item = &str> + Clone {
+/// `text` cut where unified ideographs begin and end.
+fn runs(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = is_unified(rest.chars().next()?);
@@ -76,21 +120,15 @@ fn runs(text: &str) -> impl Iterator<Item = &str> + Clone {
     })
 }
 
-fn is_unified(letter: char) -> bool {
+/// A Chinese character of those that are written most.
+pub(crate) fn is_unified(letter: char) -> bool {
     matches!(letter, '\u{4e00}'..='\u{9fff}')
 }
 
-/// A run in its compatibility form, in lower case.
-fn normal(run: &str) -> impl Iterator<Item = char> + Clone {
-    let plain = run.starts_with(is_unified);
-    let (as_it_is, other) = if plain { (run, "") } else { ("", run) };
-    as_it_is.chars().chain(other.nfkc().flat_map(char::to_lowercase))
-}
-
 /// How many characters the pinyin and its closing bracket take, if that is what comes.
-fn pinyin(letters: &mut impl Iterator<Item = char>) -> Option<usize> {
+fn pinyin(letters: &[char]) -> Option<usize> {
     let mut toned = false;
-    for (index, letter) in letters.take(9).enumerate() {
+    for (index, letter) in letters.iter().copied().take(9).enumerate() {
         match letter {
             ')' | '）' => return (toned && index > 0).then_some(index + 1),
             'a'..='z' => {}
@@ -110,13 +148,21 @@ pub fn is_han(letter: char) -> bool {
     matches!(letter, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
 }
 
-/// Folded `text` without courtesies.
-pub fn without_courtesy(folded: &str) -> String {
-    let mut text = folded.to_owned();
-    for word in COURTESY {
-        if text.contains(word) {
-            text = text.replace(word, "，");
-        }
+static COURTESIES: LazyLock<(Letters, Vec<Vec<char>>)> = LazyLock::new(|| {
+    let mut words: Vec<Vec<char>> = COURTESY.iter().map(|word| word.chars().collect()).collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    (words.iter().filter_map(|word| word.first().copied()).collect(), words)
+});
+
+/// Folded text without courtesies: a comma in the place of each.
+pub(crate) fn without_courtesy(folded: &[char]) -> Vec<char> {
+    let (firsts, words) = &*COURTESIES;
+    let mut text = Vec::with_capacity(folded.len());
+    let mut rest = folded;
+    while let Some((letter, after)) = rest.split_first() {
+        let word = if firsts.has(*letter) { words.iter().find(|word| rest.starts_with(word)) } else { None };
+        text.push(if word.is_some() { '，' } else { *letter });
+        rest = word.map_or(after, |word| rest.get(word.len()..).unwrap_or_default());
     }
     text
 }
@@ -135,7 +181,8 @@ mod tests {
 
     #[test]
     fn courtesies_are_no_part_of_the_matter() {
-        assert_eq!(without_courtesy("尊敬的领导:您好!路灯坏了,谢谢"), "，，:，!路灯坏了,，");
+        let text: Vec<char> = "尊敬的领导:您好!路灯坏了,谢谢".chars().collect();
+        assert_eq!(without_courtesy(&text).iter().collect::<String>(), "，，:，!路灯坏了,，");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Character n-grams, as hashes.
 
-use std::hash::Hasher;
+use crate::fold::is_unified;
 
 /// A hash of a few characters. The same for all versions and machines: it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,23 +18,9 @@ impl Gram {
     }
 }
 
-/// Grams are hashes already.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, _: &[u8]) {}
-    fn write_u32(&mut self, value: u32) {
-        self.0 = u64::from(value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
 /// The letters of a folded text that grams are made of: no punctuation.
 pub fn letters(text: impl Iterator<Item = char>) -> Vec<char> {
-    text.filter(|letter| letter.is_alphanumeric()).collect()
+    text.filter(|letter| is_unified(*letter) || letter.is_alphanumeric()).collect()
 }
 
 /// All grams of `length`.

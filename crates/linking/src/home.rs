@@ -11,8 +11,24 @@ use std::collections::VecDeque;
 pub struct Gathered {
     /// The place in the index that the appeal got.
     pub id: u32,
-    /// A bucket for each key, as it was before.
-    pub buckets: Vec<Vec<u8>>,
+    /// The newest appeals that had the appeal's keys before: key after key, newest first.
+    pub found: Vec<u32>,
+    /// Where in `found` each key's end.
+    pub ends: Vec<usize>,
+}
+
+impl Gathered {
+    /// Adds what is in the bucket of one more key.
+    pub fn add(&mut self, bucket: &[u8], tag: u16) {
+        self.found.extend(postings::newest(bucket, tag));
+        self.ends.push(self.found.len());
+    }
+
+    /// Key by key.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u32]> {
+        let from = std::iter::once(0).chain(self.ends.iter().copied());
+        from.zip(&self.ends).map(|(from, to)| self.found.get(from..*to).unwrap_or_default())
+    }
 }
 
 /// Where an appeal belongs, found after it was put into the index.
@@ -46,10 +62,11 @@ impl MemoryHome {
     pub fn gather(&mut self, keys: &[(u16, u16)], at: i64, record: &[u8]) -> Gathered {
         let id = self.first.wrapping_add(self.records.len() as u32);
         self.records.push_back((at, record.into()));
-        let mut before = Vec::with_capacity(keys.len());
+        let mut gathered = Gathered { id, ..Gathered::default() };
+        gathered.found.reserve(keys.len() * postings::NEWEST);
         for (bucket, tag) in keys {
             let Some(bucket) = self.buckets.get_mut(usize::from(*bucket)) else { continue };
-            before.push(bucket.clone());
+            gathered.add(bucket, *tag);
             if bucket.capacity() - bucket.len() < postings::POSTING {
                 // Grows by a quarter, not to the double: there are many, and most are small.
                 bucket.reserve_exact((bucket.len() / 4).max(2 * postings::POSTING));
@@ -57,14 +74,12 @@ impl MemoryHome {
             bucket.extend(postings::posting(*tag, id));
             postings::cut(bucket);
         }
-        Gathered { id, buckets: before }
+        gathered
     }
 
-    /// The records at these places, where there still are such.
-    pub fn records(&self, ids: &[u32]) -> Vec<Option<Record>> {
-        ids.iter()
-            .map(|id| self.records.get(self.index(*id)?).and_then(|(_, bytes)| Record::from_bytes(bytes)))
-            .collect()
+    /// The bytes of the records at these places, where there still are such.
+    pub fn records<'a>(&'a self, ids: &'a [u32]) -> impl Iterator<Item = &'a [u8]> {
+        ids.iter().filter_map(|id| self.records.get(self.index(*id)?).map(|(_, bytes)| &**bytes))
     }
 
     /// Notes where an appeal belongs.

@@ -5,6 +5,7 @@
 //! candidates in bounded time; a [`Model`] of boosted trees scores each, and [`Linker`] decides. [`MemoryHome`] is the
 //! index in this process; a home elsewhere keeps the same bytes and so gives the same decisions.
 
+mod common;
 mod decide;
 mod digest;
 mod features;
@@ -12,12 +13,15 @@ mod fold;
 mod forest;
 mod grams;
 mod home;
+mod letters;
 mod model;
 mod places;
 pub mod postings;
 pub mod quality;
+mod quick;
 mod record;
 mod simplify;
+mod table;
 pub mod train;
 mod vocabulary;
 mod words;
@@ -29,7 +33,9 @@ pub use fold::{fold, is_han};
 pub use forest::{Forest, Node, Tree};
 pub use grams::Gram;
 pub use home::{Gathered, MemoryHome, Placed};
+pub use letters::Letters;
 pub use model::{BadModel, Limits, Model};
 pub use places::Class;
 pub use record::{PLACED_AT, Record};
+pub use table::Table;
 pub use vocabulary::Vocabulary;

@@ -59,8 +59,8 @@ impl Model {
             version: VERSION,
             trained_on,
             features: FEATURES.iter().map(|(name, _)| (*name).to_owned()).collect(),
-            same_citizen: Limits { auto: 0.28, ask: 0.22 },
-            others: Limits { auto: 0.7, ask: 0.55 },
+            same_citizen: Limits { auto: 0.22, ask: 0.15 },
+            others: Limits { auto: 0.68, ask: 0.53 },
             near_copy: 0.2,
             matter,
             place,
@@ -79,12 +79,27 @@ impl Model {
 
     /// From 0 to 1: how likely it is that they speak of the same matter.
     pub fn score(&self, features: &Features) -> f32 {
-        let score = self.matter.score(&features.matter);
-        let value = |place: usize| features.matter.get(place).copied().unwrap_or(0.0);
-        if value(at::SAME_CITIZEN) > 0.5 || value(at::OVERLAP) < self.near_copy {
-            return score;
+        self.scores(std::slice::from_ref(features)).first().copied().unwrap_or(0.0)
+    }
+
+    /// As [`Self::score`], of each.
+    pub fn scores(&self, all: &[Features]) -> Vec<f32> {
+        let rows: Vec<&[f32]> = all.iter().map(|features| &features.matter[..]).collect();
+        let mut scores = self.matter.scores(&rows);
+        let asks = |features: &Features| {
+            let value = |place: usize| features.matter.get(place).copied().unwrap_or(0.0);
+            value(at::SAME_CITIZEN) <= 0.5 && value(at::OVERLAP) >= self.near_copy
+        };
+        let copies: Vec<usize> =
+            all.iter().enumerate().filter(|(_, features)| asks(features)).map(|(at, _)| at).collect();
+        let rows: Vec<&[f32]> =
+            copies.iter().filter_map(|at| all.get(*at)).map(|features| &features.place[..]).collect();
+        for (at, place) in copies.into_iter().zip(self.place.scores(&rows)) {
+            if let Some(score) = scores.get_mut(at) {
+                *score *= (2.0 * place).min(1.0);
+            }
         }
-        score * (2.0 * self.place.score(&features.place)).min(1.0)
+        scores
     }
 
     /// The limits that apply.

@@ -1,10 +1,7 @@
 //! What a text names: places, organisations, administrative areas, numbers.
 
-use crate::{fold::is_han, grams::Gram};
-use std::{
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-};
+use crate::{fold::is_han, grams::Gram, letters::Letters};
+use std::{collections::HashMap, sync::LazyLock};
 
 /// What kind of name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,8 +64,9 @@ static BY_FIRST: LazyLock<Endings> = LazyLock::new(|| {
     by_first
 });
 
-/// `NOT_NAMES`, quickly asked.
-static NO_NAME: LazyLock<HashSet<char>> = LazyLock::new(|| NOT_NAMES.chars().collect());
+/// What endings begin with, and `NOT_NAMES`: quickly asked.
+static FIRSTS: LazyLock<Letters> = LazyLock::new(|| BY_FIRST.keys().copied().collect());
+static NO_NAME: LazyLock<Letters> = LazyLock::new(|| NOT_NAMES.chars().collect());
 
 /// Before an ending, these are no part of a name.
 const NOT_NAMES: &str = "的在是和与到从于了我们你他她它这那该此本各某每个一些有无为把被将让对向往去来过及或等也都很不没位位所住处边旁附近内外上下里中前后间其两";
@@ -129,7 +127,7 @@ pub(crate) fn area_codes(folded: &[char]) -> Vec<String> {
 
 /// Whether `letter` could stand in a name, right before its core.
 pub(crate) fn continues_name(letter: char) -> bool {
-    is_han(letter) && !NO_NAME.contains(&letter)
+    is_han(letter) && !NO_NAME.has(letter)
 }
 
 /// `a市`, `a7县`: places as codes.
@@ -158,12 +156,17 @@ fn numbers(letters: &[char], names: &mut Vec<Name>) {
 }
 
 fn endings(letters: &[char], names: &mut Vec<Name>) {
+    let firsts = &*FIRSTS;
     let mut index = 2;
     // Where the last ending ended: `家园` in `海棠家园小区` is no name of its own.
     let mut last = 0;
     while let (Some(letter), Some(core)) =
         (letters.get(index), index.checked_sub(2).and_then(|from| letters.get(from..index)))
     {
+        if !firsts.has(*letter) {
+            index += 1;
+            continue;
+        }
         let endings = BY_FIRST.get(letter).map_or(&[][..], Vec::as_slice);
         let Some((ending, class)) =
             endings.iter().find(|(ending, _)| letters.get(index..).is_some_and(|rest| rest.starts_with(ending)))
@@ -171,7 +174,7 @@ fn endings(letters: &[char], names: &mut Vec<Name>) {
             index += 1;
             continue;
         };
-        let named = |letter: &char| (is_han(*letter) || letter.is_ascii_alphanumeric()) && !NO_NAME.contains(letter);
+        let named = |letter: &char| (is_han(*letter) || letter.is_ascii_alphanumeric()) && !NO_NAME.has(*letter);
         if index >= last + 2 && core.iter().all(named) {
             names.push(Name { class: *class, core: Gram::of(core), at: index - 2, end: index + ending.len() });
         }

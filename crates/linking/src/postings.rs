@@ -3,7 +3,8 @@
 //! A posting is the upper half of the key and the appeal's place in the index, little endian; the lower half of the key is
 //! the bucket. The newest are at the end.
 
-use crate::{digest::Table, grams::Gram};
+use crate::grams::Gram;
+use std::collections::HashMap;
 
 /// Buckets in an index.
 pub const BUCKETS: usize = 1 << 16;
@@ -41,11 +42,11 @@ pub fn cut(bucket: &mut Vec<u8>) {
     if bucket.len() <= MOST {
         return;
     }
-    let mut counts: Table<usize> = Table::default();
+    let mut counts: HashMap<u16, usize> = HashMap::new();
     let mut kept: Vec<&[u8]> = Vec::new();
     for posting in bucket.chunks_exact(POSTING).rev() {
         let Some((tag, _)) = read(posting) else { continue };
-        let count = counts.entry(tag.into()).or_default();
+        let count = counts.entry(tag).or_default();
         *count += 1;
         if *count <= NEWEST && kept.len() < MOST / POSTING / 2 {
             kept.push(posting);

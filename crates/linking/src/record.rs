@@ -13,8 +13,10 @@ const MOST_NAMES: usize = 12;
 const STEP: f32 = 1.0 / 20.0;
 
 /// The form of the bytes; another form is not read.
-const FORM: u8 = 2;
-const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 3;
+const FORM: u8 = 3;
+const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 2 + 3;
+/// Bytes of a gram.
+const GRAM: usize = 5;
 
 /// What the index keeps of an appeal.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,24 +33,11 @@ pub struct Record {
     pub citizen: u64,
     pub(crate) exact: u32,
     pub(crate) numbers: u32,
+    pub(crate) door: u16,
     pub(crate) length: u32,
     pub(crate) grams: Vec<Weighed>,
     pub(crate) subject: Vec<(u32, f32)>,
     pub(crate) names: Vec<Weighty>,
-}
-
-impl Record {
-    /// Whether a gram or a name is known of it.
-    pub(crate) fn knows(&self, gram: u32) -> bool {
-        self.has(gram)
-            || self.subject.binary_search_by_key(&gram, |(gram, _)| *gram).is_ok()
-            || self.names.iter().any(|name| name.core == gram)
-    }
-
-    /// Whether a gram is among those kept of the whole text.
-    pub(crate) fn has(&self, gram: u32) -> bool {
-        self.grams.binary_search_by_key(&gram, |gram| gram.gram).is_ok()
-    }
 }
 
 /// Where `ticket` and `root` stand in the bytes.
@@ -58,14 +47,14 @@ impl Record {
     /// What is kept of `digest`.
     pub fn of(digest: &Digest) -> Self {
         let mut kept = [0; 2];
-        let grams = digest.grams.iter().filter(|gram| {
+        let grams = digest.heaviest().map(|(_, gram)| gram).filter(|gram| {
             let place = usize::from(gram.length == 3);
             kept[place] += 1;
             kept[place] <= KEPT[place]
         });
         let mut grams: Vec<Weighed> = grams.copied().collect();
         grams.sort_unstable_by_key(|gram| gram.gram);
-        let mut subject = digest.subject.clone();
+        let mut subject: Vec<(u32, f32)> = digest.subject.iter().map(|gram| (gram.gram, gram.rarity)).collect();
         subject.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         subject.truncate(MOST_SUBJECT);
         subject.sort_unstable_by_key(|(gram, _)| *gram);
@@ -77,6 +66,7 @@ impl Record {
             citizen: digest.citizen,
             exact: digest.exact,
             numbers: digest.numbers,
+            door: digest.door,
             length: digest.length,
             grams,
             subject,
@@ -94,6 +84,7 @@ impl Record {
         bytes.extend(self.citizen.to_le_bytes());
         bytes.extend(self.exact.to_le_bytes());
         bytes.extend(self.numbers.to_le_bytes());
+        bytes.extend(self.door.to_le_bytes());
         bytes.extend((self.length.min(65_535) as u16).to_le_bytes());
         bytes.extend([self.grams.len() as u8, self.subject.len() as u8, self.names.len() as u8]);
         for gram in &self.grams {
@@ -118,44 +109,53 @@ impl Record {
     /// Reads its bytes; `None` if they are none.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(&[FORM])?;
-        let mut numbers = [0i64; 4];
-        for number in &mut numbers {
-            *number = i64::from_le_bytes(take(&mut rest)?);
-        }
+        let [number, ticket, root, at] = take_numbers(&mut rest)?;
         let citizen = u64::from_le_bytes(take(&mut rest)?);
         let exact = u32::from_le_bytes(take(&mut rest)?);
         let of_numbers = u32::from_le_bytes(take(&mut rest)?);
+        let door = u16::from_le_bytes(take(&mut rest)?);
         let length = u32::from(u16::from_le_bytes(take(&mut rest)?));
         let counts: [u8; 3] = take(&mut rest)?;
         let mut record = Self {
-            number: numbers[0],
-            ticket: numbers[1],
-            root: numbers[2],
-            at: numbers[3],
+            number,
+            ticket,
+            root,
+            at,
             citizen,
             exact,
             numbers: of_numbers,
+            door,
             length,
             grams: Vec::with_capacity(counts[0].into()),
             subject: Vec::with_capacity(counts[1].into()),
             names: Vec::with_capacity(counts[2].into()),
         };
-        for _ in 0..counts[0] {
-            let (gram, [rare, times]) = (take_short(&mut rest)?, take(&mut rest)?);
-            let rarity = f32::from(rare) * STEP;
-            let weight = rarity * (1.0 + f32::from(times & 0x7f) / 16.0);
-            record.grams.push(Weighed { gram, rarity, weight, named: times & 0x80 != 0, length: 0 });
-        }
-        for _ in 0..counts[1] {
-            let (gram, [rare]) = (take_short(&mut rest)?, take(&mut rest)?);
-            record.subject.push((gram, f32::from(rare) * STEP));
-        }
+        let (grams, rest) = rest.split_at_checked(usize::from(counts[0]) * GRAM)?;
+        record.grams.extend(grams.as_chunks::<GRAM>().0.iter().map(|[a, b, c, rare, times]| {
+            let (rarity, weight) = weights(*rare, *times);
+            let gram = u32::from_le_bytes([*a, *b, *c, 0]);
+            Weighed { gram, rarity, weight, named: times & 0x80 != 0, length: 0 }
+        }));
+        let (subject, mut rest) = rest.split_at_checked(usize::from(counts[1]) * 4)?;
+        let subject = subject.as_chunks::<4>().0.iter();
+        record
+            .subject
+            .extend(subject.map(|[a, b, c, rare]| (u32::from_le_bytes([*a, *b, *c, 0]), f32::from(*rare) * STEP)));
         for _ in 0..counts[2] {
             let (core, [rare, class]) = (take_short(&mut rest)?, take(&mut rest)?);
             let rarity = f32::from(rare) * STEP;
             record.names.push(Weighty { class: Class::of(class & 0x7f)?, core, rarity, head: class & 0x80 != 0 });
         }
         Some(record)
+    }
+
+    /// A quick look at its bytes; `None` if they are none.
+    pub(crate) fn glance(bytes: &[u8]) -> Option<Glance<'_>> {
+        let mut rest = bytes.strip_prefix(&[FORM])?;
+        let [number, _, _, at]: [i64; 4] = take_numbers(&mut rest)?;
+        let citizen = u64::from_le_bytes(take(&mut rest)?);
+        let (grams, _) = rest.get(HEAD - 1 - 8 * 5..)?.split_at_checked(usize::from(*rest.get(12)?) * GRAM)?;
+        Some(Glance { number, at, citizen, grams })
     }
 
     /// The bytes of where an appeal belongs, to be written at [`PLACED_AT`].
@@ -166,6 +166,32 @@ impl Record {
         second.copy_from_slice(&root.to_le_bytes());
         bytes
     }
+}
+
+/// Of a record's bytes, what a quick look needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Glance<'a> {
+    pub number: i64,
+    pub at: i64,
+    pub citizen: u64,
+    grams: &'a [u8],
+}
+
+impl Glance<'_> {
+    /// The grams with their weights, in steps of 1/320.
+    pub fn grams(&self) -> impl Iterator<Item = (u32, u32)> {
+        let (grams, _) = self.grams.as_chunks::<GRAM>();
+        grams.iter().map(|[a, b, c, rare, times]| {
+            let weight = u32::from(*rare) * (16 + u32::from(times & 0x7f));
+            (u32::from_le_bytes([*a, *b, *c, 0]), weight)
+        })
+    }
+}
+
+/// Rarity and weight, as they are kept.
+fn weights(rare: u8, times: u8) -> (f32, f32) {
+    let rarity = f32::from(rare) * STEP;
+    (rarity, rarity * (1.0 + f32::from(times & 0x7f) / 16.0))
 }
 
 fn steps(value: f32) -> u8 {
@@ -180,6 +206,14 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, rest) = bytes.split_first_chunk::<N>()?;
     *bytes = rest;
     Some(*taken)
+}
+
+fn take_numbers<const N: usize>(bytes: &mut &[u8]) -> Option<[i64; N]> {
+    let mut numbers = [0; N];
+    for number in &mut numbers {
+        *number = i64::from_le_bytes(take(bytes)?);
+    }
+    Some(numbers)
 }
 
 fn take_short(bytes: &mut &[u8]) -> Option<u32> {

@@ -1,5 +1,6 @@
 //! Traditional characters to simplified ones, character by character: enough to compare by, no more.
 
+use crate::letters::Letters;
 use std::{collections::HashMap, sync::LazyLock};
 
 /// Pairs: traditional, simplified. The characters that complaints are written with.
@@ -19,15 +20,21 @@ const PAIRS: &str = "\
 達达遠远適适遷迁選选遺遗郵邮鄧邓鄭郑鄰邻醜丑醬酱釀酿釋释針针釣钓鈔钞鉤钩銀银銅铜銳锐鋁铝鋒锋鋪铺鋼钢錄录錯错錫锡鍋锅鍵键鍾钟鎖锁鏈链鏡镜鐘钟鐵铁鑑鉴鑰钥鑽钻閃闪闆板闡阐陝陕陳陈陸陆隸隶雲云靈灵靚靓鞏巩\
 韓韩頁页須须頑顽頓顿頗颇頸颈頹颓飄飘飾饰饋馈駁驳騰腾驅驱驕骄驚惊驟骤鬆松鬧闹鬱郁鮮鲜鴨鸭鵝鹅鹽盐麥麦麵面黨党齋斋龐庞龜龟";
 
-static TABLE: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+/// Each with the character it stands for, and which those are.
+static TABLE: LazyLock<(Letters, HashMap<char, char>)> = LazyLock::new(|| {
     let letters: Vec<char> = PAIRS.chars().collect();
-    letters.as_chunks::<2>().0.iter().map(|[from, to]| (*from, *to)).collect()
+    let pairs = letters.as_chunks::<2>().0;
+    (pairs.iter().map(|[from, _]| *from).collect(), pairs.iter().map(|[from, to]| (*from, *to)).collect())
 });
 
 /// One character.
 pub fn simplify(letter: char) -> char {
     // Nothing that is written with Latin letters or punctuation is there.
-    if letter < '\u{4e00}' { letter } else { TABLE.get(&letter).copied().unwrap_or(letter) }
+    if letter < '\u{4e00}' {
+        return letter;
+    }
+    let (traditional, simple) = &*TABLE;
+    if traditional.has(letter) { simple.get(&letter).copied().unwrap_or(letter) } else { letter }
 }
 
 #[cfg(test)]

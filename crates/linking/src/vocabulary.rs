@@ -3,8 +3,11 @@
 use crate::grams::Gram;
 use std::sync::LazyLock;
 
-/// Cells of each of the two rows.
-const CELLS: usize = 1 << 20;
+/// Blocks of cells: 4 MB.
+const BLOCKS: usize = 1 << 16;
+/// Cells of a block.
+const CELLS: usize = 32;
+
 /// After so many texts everything counts half, so that what is new in a city is learned and what is over forgotten.
 const HALVE_AT: u32 = 120_000;
 
@@ -12,10 +15,22 @@ const HALVE_AT: u32 = 120_000;
 static LOGARITHMS: LazyLock<Vec<f32>> =
     LazyLock::new(|| (0..4_096u16).map(|count| (1.0 + f32::from(count)).ln()).collect());
 
-/// A count of texts per n-gram (a count-min sketch of 4 MB): at most too high, hardly ever by much.
+/// The natural logarithm of a number from 1 on.
+pub(crate) fn logarithm(number: u16) -> f32 {
+    let known = number.checked_sub(1).and_then(|count| LOGARITHMS.get(usize::from(count)).copied());
+    known.unwrap_or_else(|| f32::from(number.max(1)).ln())
+}
+
+/// The cells of many n-grams, in one line of the processor's cache.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Block([u16; CELLS]);
+
+/// A count of texts per n-gram: at most too high, hardly ever by much. A count-min sketch whose two cells for a gram lie
+/// side by side: a text has hundreds of grams, and each would be two trips to memory.
 #[derive(Clone)]
 pub struct Vocabulary {
-    rows: [Vec<u16>; 2],
+    blocks: Vec<Block>,
     texts: u32,
     /// The logarithm of one more than `texts`.
     log_texts: f32,
@@ -23,26 +38,31 @@ pub struct Vocabulary {
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        Self { rows: [vec![0; CELLS], vec![0; CELLS]], texts: 0, log_texts: 0.0 }
+        Self { blocks: vec![Block([0; CELLS]); BLOCKS], texts: 0, log_texts: 0.0 }
     }
 }
 
-fn cells(gram: Gram) -> [usize; 2] {
-    let other = (u64::from(gram.0) ^ 0x5bd1_e995).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    [gram.0 as usize % CELLS, other as usize % CELLS]
+/// The block of a gram, and its two cells there.
+fn cells(gram: Gram) -> (usize, [usize; 2]) {
+    let spread = (u64::from(gram.0) ^ 0x5bd1_e995).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let first = (spread >> 43) as usize % CELLS;
+    // Another one in any case: a step of 1 to 31.
+    let step = 1 + (spread >> 32) as usize % (CELLS - 1);
+    ((spread >> 48) as usize % BLOCKS, [first, (first + step) % CELLS])
 }
 
 impl Vocabulary {
     fn count(&self, gram: Gram) -> u16 {
-        let cells = cells(gram);
-        self.rows.iter().zip(cells).map(|(row, cell)| row.get(cell).copied().unwrap_or(0)).min().unwrap_or(0)
+        let (block, [a, b]) = cells(gram);
+        let Some(Block(block)) = self.blocks.get(block) else { return 0 };
+        let of = |cell: usize| block.get(cell).copied().unwrap_or(0);
+        of(a).min(of(b))
     }
 
     /// How telling a gram is: the logarithm of how few texts have it.
     pub fn rarity(&self, gram: Gram) -> f32 {
         let count = self.count(gram);
-        let of_count = LOGARITHMS.get(usize::from(count)).copied();
-        (self.log_texts - of_count.unwrap_or_else(|| (1.0 + f32::from(count)).ln())).max(0.0)
+        (self.log_texts - logarithm(count.saturating_add(1))).max(0.0)
     }
 
     /// Counts a text's grams, each once.
@@ -53,7 +73,7 @@ impl Vocabulary {
         self.texts += 1;
         if self.texts >= HALVE_AT {
             self.texts /= 2;
-            self.rows.iter_mut().flatten().for_each(|cell| *cell /= 2);
+            self.blocks.iter_mut().flat_map(|Block(block)| block).for_each(|cell| *cell /= 2);
         }
         self.count_texts(self.texts);
     }
@@ -63,8 +83,10 @@ impl Vocabulary {
     }
 
     fn add(&mut self, gram: Gram, count: u16) {
-        for (row, cell) in self.rows.iter_mut().zip(cells(gram)) {
-            if let Some(cell) = row.get_mut(cell) {
+        let (block, cells) = cells(gram);
+        let Some(Block(block)) = self.blocks.get_mut(block) else { return };
+        for cell in cells {
+            if let Some(cell) = block.get_mut(cell) {
                 *cell = cell.saturating_add(count);
             }
         }

@@ -26,8 +26,7 @@ pub(crate) fn of(features: &Features, same_citizen: bool, seconds: i64) -> Strin
         days => format!("相隔 {days} 天"),
     });
     if value(at::RAREST_NAME) > 0.0 {
-        let class = features.shared_names.iter().find(|class| class.is_named());
-        parts.push(match class {
+        parts.push(match features.shared_name {
             Some(Class::Estate) => "同一小区或场所".into(),
             Some(Class::Road) => "同一道路".into(),
             Some(Class::Town) => "同一街道、社区或村".into(),

@@ -1,7 +1,6 @@
 //! The category model: linear, over hashed character n-grams.
 
-use jiesu_linking::{Gram, fold};
-use std::collections::BTreeMap;
+use jiesu_linking::{Gram, Table, fold, is_han};
 
 /// Of a text, so many characters are read.
 const MOST: usize = 1_500;
@@ -38,17 +37,25 @@ pub struct Guess {
 #[error("no category model of this version; train one (jiesu train categories)")]
 pub struct BadModel;
 
-/// The n-grams of a text, each with how often.
-pub(crate) fn counted(title: &str, text: &str, buckets: usize) -> BTreeMap<u32, f32> {
-    let mut counts = BTreeMap::new();
-    // The title counts twice: it says what it is about.
-    for (part, times) in [(title, 2.0), (text, 1.0)] {
+/// The n-grams of a text in the order they come, each once, with how often.
+pub(crate) fn counted(title: &str, text: &str, buckets: usize) -> Vec<(u32, f32)> {
+    let letters = |part: &str| -> Vec<char> {
         let folded = fold(part);
-        let letters = folded.chars().filter(|letter| letter.is_alphanumeric() && !letter.is_ascii_digit());
-        let letters: Vec<char> = letters.take(MOST).collect();
-        for length in 1..=2 {
-            for gram in letters.windows(length) {
-                *counts.entry(Gram::of(gram).0 & (buckets as u32 - 1)).or_default() += times;
+        let letters =
+            folded.chars().filter(|letter| is_han(*letter) || letter.is_alphanumeric() && !letter.is_ascii_digit());
+        letters.take(MOST).collect()
+    };
+    let (title, text) = (letters(title), letters(text));
+    let most = (title.len() + text.len()) * 2;
+    let (mut table, mut counts) = (Table::with_room(most), Vec::<(u32, f32)>::with_capacity(most));
+    // The title counts twice: it says what it is about.
+    for (letters, times) in [(title, 2.0), (text, 1.0)] {
+        for gram in (1..=2).flat_map(|length| letters.windows(length)) {
+            let bucket = Gram::of(gram).0 & (buckets as u32 - 1);
+            let place = table.place(bucket, counts.len());
+            match counts.get_mut(place) {
+                Some((_, count)) => *count += times,
+                None => counts.push((bucket, times)),
             }
         }
     }
@@ -78,7 +85,8 @@ impl Linear {
             if rarity == 0 {
                 continue;
             }
-            let value = f32::from(rarity) / 20.0 * (1.0 + times.ln());
+            let often = if times == 1.0 { 1.0 } else { 1.0 + times.ln() };
+            let value = f32::from(rarity) / 20.0 * often;
             norm += value * value;
             let weights = self.weights.get(bucket * width..(bucket + 1) * width).unwrap_or_default();
             sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * f32::from(*weight));

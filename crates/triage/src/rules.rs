@@ -1,7 +1,7 @@
 //! Rules that an auditor can read: which words make what of a matter, and why.
 
 use crate::{Calendar, Categories, Due, Linear, Mode, Policy};
-use jiesu_linking::fold;
+use jiesu_linking::{Letters, fold};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 
@@ -53,15 +53,32 @@ impl Words {
     }
 
     /// The word by which it fits.
-    fn fits<'a>(&'a self, folded: &str, kind: &str, mode: Mode) -> Option<&'a str> {
+    fn fits<'a>(&'a self, folded: &Folded, kind: &str, mode: Mode) -> Option<&'a str> {
         if self.mode.is_some_and(|given| given != mode)
             || !(self.kinds.is_empty() || self.kinds.iter().any(|given| given == kind))
-            || self.none.iter().any(|word| folded.contains(word.as_str()))
+            || self.none.iter().any(|word| folded.has(word))
         {
             return None;
         }
-        let there = |word: &&String| word.split('+').all(|part| folded.contains(part));
+        let there = |word: &&String| word.split('+').all(|part| folded.has(part));
         self.any.iter().find(there).map(String::as_str)
+    }
+}
+
+/// A folded text that is asked for hundreds of words, few of which are there.
+struct Folded {
+    text: String,
+    letters: Letters,
+}
+
+impl Folded {
+    fn of(text: &str) -> Self {
+        let text: String = fold(text).chars().take(MOST).collect();
+        Self { letters: text.chars().collect(), text }
+    }
+
+    fn has(&self, word: &str) -> bool {
+        word.chars().all(|letter| self.letters.may_have(letter)) && self.text.contains(word)
     }
 }
 
@@ -110,8 +127,7 @@ impl Policy {
         (model, categories): (&Linear, &Categories),
         (at, zone, calendar): (Timestamp, &TimeZone, &Calendar),
     ) -> Proposal {
-        let folded: String =
-            fold(&format!("{}。{}。{}", said.title, said.text, said.demand)).chars().take(MOST).collect();
+        let folded = Folded::of(&format!("{}。{}。{}", said.title, said.text, said.demand));
         let kind = match said.kind {
             Some(kind) => Finding { value: kind.to_owned(), reason: "诉求人自选".into() },
             None => self.kind(&folded),
@@ -129,7 +145,7 @@ impl Policy {
         Proposal { kind, category, level, flags, due }
     }
 
-    fn kind(&self, folded: &str) -> Finding<String> {
+    fn kind(&self, folded: &Folded) -> Finding<String> {
         let found = self.kinds.iter().find_map(|rule| {
             let word = rule.fits(folded, "", self.mode)?;
             Some(Finding { value: rule.kind.clone()?, reason: reason(rule, word) })
@@ -137,7 +153,7 @@ impl Policy {
         found.unwrap_or_else(|| Finding { value: "other".into(), reason: "无明确类型用语".into() })
     }
 
-    fn level(&self, folded: &str, kind: &str) -> Finding<u8> {
+    fn level(&self, folded: &Folded, kind: &str) -> Finding<u8> {
         let found = self.priorities.iter().filter_map(|rule| {
             let word = rule.fits(folded, kind, self.mode)?;
             Some(Finding { value: rule.level?, reason: reason(rule, word) })
@@ -152,7 +168,7 @@ impl Policy {
     fn category(
         &self,
         said: &Said<'_>,
-        folded: &str,
+        folded: &Folded,
         kind: &str,
         model: &Linear,
         categories: &Categories,

@@ -1,7 +1,6 @@
 //! Training the category model: one linear support vector machine a label, by dual coordinate descent.
 
 use crate::linear::{Linear, counted};
-use std::collections::BTreeMap;
 
 /// A labelled text.
 #[derive(Debug, Clone)]
@@ -20,7 +19,7 @@ const ROUNDS: usize = 30;
 /// How much a mistake costs.
 const COST: f32 = 0.8;
 
-/// A text as places and values of length one.
+/// A text as places and values.
 type Row = Vec<(u32, f32)>;
 
 /// Learns from `samples`; tells of each label done.
@@ -29,10 +28,9 @@ pub fn train(samples: &[Sample], mut done: impl FnMut(usize)) -> Linear {
     labels.sort_unstable();
     labels.dedup();
     labels.truncate(200);
-    let counts: Vec<BTreeMap<u32, f32>> =
-        samples.iter().map(|sample| counted(&sample.title, &sample.text, BUCKETS)).collect();
+    let counts: Vec<Row> = samples.iter().map(|sample| counted(&sample.title, &sample.text, BUCKETS)).collect();
     let mut having = vec![0u32; BUCKETS];
-    counts.iter().flat_map(BTreeMap::keys).for_each(|bucket| having[*bucket as usize] += 1);
+    counts.iter().flatten().for_each(|(bucket, _)| having[*bucket as usize] += 1);
     let all = samples.len() as f32;
     let rarity: Vec<u8> = having
         .iter()
@@ -55,8 +53,8 @@ pub fn train(samples: &[Sample], mut done: impl FnMut(usize)) -> Linear {
     Linear { labels, buckets: BUCKETS, rarity, weights, scale, bias }
 }
 
-fn row(counts: &BTreeMap<u32, f32>, rarity: &[u8]) -> Row {
-    let telling = counts.iter().filter(|(bucket, _)| rarity[**bucket as usize] > 0);
+fn row(counts: &[(u32, f32)], rarity: &[u8]) -> Row {
+    let telling = counts.iter().filter(|(bucket, _)| rarity[*bucket as usize] > 0);
     let mut row: Row = telling
         .map(|(bucket, times)| (*bucket, f32::from(rarity[*bucket as usize]) / 20.0 * (1.0 + times.ln())))
         .collect();

@@ -30,7 +30,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { trees: 160, depth: 4, rate: 0.08, ridge: 4.0, least: 2.0 }
+        Self { trees: 120, depth: 3, rate: 0.1, ridge: 4.0, least: 2.0 }
     }
 }
 
@@ -93,7 +93,7 @@ pub fn boost(
     let rate = (positive / total.max(1e-6)).clamp(1e-4, 1.0 - 1e-4);
     let base = (rate / (1.0 - rate)).ln();
     let mut sums = vec![base; rows.len()];
-    let mut forest = Forest { base, trees: Vec::with_capacity(settings.trees) };
+    let mut trees = Vec::with_capacity(settings.trees);
     for _ in 0..settings.trees {
         let slopes: Vec<(f32, f32)> = sums
             .iter()
@@ -107,9 +107,9 @@ pub fn boost(
         let mut tree = Tree::default();
         let leaf = Leaf { rows: (0..rows.len() as u32).collect(), lowest: f32::NEG_INFINITY, highest: f32::INFINITY };
         grow(&mut tree, &data, &slopes, leaf, settings.depth, directions, &settings, &mut sums);
-        forest.trees.push(tree);
+        trees.push(tree);
     }
-    forest
+    Forest::new(base, trees)
 }
 
 fn answer(slope: f32, bend: f32, leaf: &Leaf, settings: &Settings) -> f32 {

@@ -105,13 +105,9 @@ fn judge(
     let mut roots: Vec<i64> = Vec::with_capacity(stream.len());
     let nothing = Digest::new(&Appeal::default(), &linker.vocabulary);
     for (place, sample) in stream.iter().enumerate() {
-        let digest = Digest {
-            length: u32::MAX,
-            number: place as i64,
-            citizen: sample.citizen,
-            at: sample.at,
-            ..nothing.clone()
-        };
+        let mut digest = nothing.clone();
+        (digest.length, digest.number, digest.citizen) = (u32::MAX, place as i64, sample.citizen);
+        digest.at = sample.at;
         let candidates: Vec<Candidate> = of
             .get(&place)
             .into_iter()

@@ -21,9 +21,9 @@ use crate::{
 /// How much an example with exchanged places counts, beside a real pair: in the model, and in the one of places.
 const SWAPPED: [f32; 2] = [0.01, 0.3];
 /// At most so many pairs of one message count as if there were but these, so that one big incident does not rule.
-const MOST_OF_ONE: f32 = 3.0;
+const MOST_OF_ONE: f32 = 2.0;
 /// From this overlap on, see [`Model::near_copy`].
-const NEAR_COPY: f32 = 0.2;
+const NEAR_COPY: f32 = 0.15;
 
 /// Learns a model from those pairs that `takes` names.
 fn learn(pairs: &Pairs, trained_on: String, takes: impl Fn(&Pair) -> bool) -> Model {

@@ -57,8 +57,8 @@ impl Pairs {
             let digest = linker.digest(&appeal(new, sample));
             let record = Record::of(&digest).to_bytes();
             let gathered = home.gather(&Linker::keys(&digest), sample.at, &record);
-            let records = home.records(&Linker::candidates(&digest, &gathered));
-            let candidates = linker.compare(&digest, records);
+            let ids = Linker::candidates(&digest, &gathered);
+            let candidates = linker.compare(&digest, Linker::nearest(&digest, linker.window, home.records(&ids)));
             let same =
                 |record: &Record| stream.get(record.number as usize).is_some_and(|old| old.event == sample.event);
             let siblings = candidates.iter().filter(|candidate| same(&candidate.record)).count().max(1);
