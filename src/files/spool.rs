@@ -8,13 +8,15 @@ use super::{Files, hex};
 use crate::store::{Store, StoreError, sqlite::make_directory};
 use sha2::{Digest, Sha256};
 use std::{
+    collections::HashMap,
     fs, io,
+    net::{IpAddr, Ipv6Addr},
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex as StdMutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{fs::File, io::AsyncWriteExt, sync::Mutex};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +31,11 @@ const LIFE: Duration = Duration::from_secs(24 * 3600);
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// Bytes that wait at most: who uploads and never sends a form must not fill the disk.
 const MOST: u64 = 8 << 30;
+/// Bytes from one address (a /64 of IPv6) in an hour, at most.
+const OF_ONE: u64 = 1 << 30;
+const HOUR: Duration = Duration::from_secs(3600);
+/// Addresses that are counted, at most.
+const ADDRESSES: usize = 10_000;
 
 /// Why something uploaded is not kept.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +54,8 @@ pub struct Spool {
     files: Files,
     /// Bytes that wait, about.
     waiting: Arc<AtomicU64>,
+    /// Bytes that came from an address, and since when.
+    came: Arc<StdMutex<HashMap<IpAddr, (u64, Instant)>>>,
     /// Between looking at a file's age and removing it, nobody may come and rely on it.
     turn: Arc<Mutex<()>>,
 }
@@ -54,22 +63,40 @@ pub struct Spool {
 impl Spool {
     /// Below the directory of `files`.
     pub fn new(files: Files) -> Self {
-        Self { files, waiting: Arc::default(), turn: Arc::default() }
+        Self { files, waiting: Arc::default(), came: Arc::default(), turn: Arc::default() }
     }
 
-    /// Begins a file.
+    /// Begins a file that comes from `address`.
     ///
     /// # Errors
     /// There is no room for it.
-    pub async fn begin(&self) -> Result<Incomplete, SpoolError> {
-        if self.waiting.load(Relaxed) >= MOST {
+    pub async fn begin(&self, address: IpAddr) -> Result<Incomplete, SpoolError> {
+        let address = line_of(address);
+        if self.waiting.load(Relaxed) >= MOST || self.count(address, 0) >= OF_ONE {
             return Err(SpoolError::Full);
         }
         let folder = self.folder();
         tokio::task::spawn_blocking(move || make_directory(&folder)).await.map_err(io::Error::other)??;
         let path = self.folder().join(format!("{PART}{}", ulid::Ulid::generate()));
         let file = File::create(&path).await?;
-        Ok(Incomplete { spool: self.clone(), path, file, digest: Sha256::new(), bytes: 0, done: false })
+        Ok(Incomplete { spool: self.clone(), path, file, digest: Sha256::new(), bytes: 0, address, done: false })
+    }
+
+    /// Adds `bytes` to what came from `address` within the hour: all of it.
+    fn count(&self, address: IpAddr, bytes: u64) -> u64 {
+        let (mut came, now) = (self.came.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        if came.len() >= ADDRESSES && !came.contains_key(&address) {
+            came.retain(|_, (_, since)| now.duration_since(*since) < HOUR);
+            if came.len() >= ADDRESSES {
+                came.clear();
+            }
+        }
+        let (sum, since) = came.entry(address).or_insert((0, now));
+        if now.duration_since(*since) >= HOUR {
+            (*sum, *since) = (0, now);
+        }
+        *sum += bytes;
+        *sum
     }
 
     fn folder(&self) -> PathBuf {
@@ -144,7 +171,16 @@ pub struct Incomplete {
     file: File,
     digest: Sha256,
     bytes: u64,
+    address: IpAddr,
     done: bool,
+}
+
+/// An IPv4 address, or the /64 of an IPv6 address: what one line gets.
+fn line_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
 }
 
 impl Incomplete {
@@ -184,6 +220,7 @@ impl Incomplete {
         });
         moved.await.map_err(io::Error::other)??;
         self.spool.waiting.fetch_add(self.bytes, Relaxed);
+        self.spool.count(self.address, self.bytes);
         self.done = true;
         Ok(sha256)
     }
@@ -202,8 +239,10 @@ mod tests {
     use super::*;
     use crate::store::sqlite::SqliteStore;
 
+    const HOME: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
     async fn upload(spool: &Spool, bytes: &[u8]) -> String {
-        let mut file = spool.begin().await.expect("there is room");
+        let mut file = spool.begin(HOME).await.expect("there is room");
         for piece in bytes.chunks(3) {
             file.write(piece).await.expect("it is written");
         }
@@ -223,7 +262,7 @@ mod tests {
         let spool = Spool::new(files.clone());
         let (taken, left) = (upload(&spool, b"taken").await, upload(&spool, b"left").await);
         assert_eq!(upload(&spool, b"left").await, left, "the same bytes lie there once");
-        drop(spool.begin().await.expect("there is room"));
+        drop(spool.begin(HOME).await.expect("there is room"));
         assert_eq!(names(&spool).len(), 2, "what broke off is gone");
         assert!(files.adopt(&taken).expect("taken") && files.adopt(&taken).expect("taken again"));
         assert!(!files.adopt(&"0".repeat(64)).expect("looked for"));
@@ -238,10 +277,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_address_cannot_fill_the_disk_and_another_does_not_notice() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let spool = Spool::new(Files::new(directory.path().join("files")));
+        let neighbour = |text: &str| text.parse::<IpAddr>().expect("an address");
+        spool.count(line_of(neighbour("2001:db8::1")), OF_ONE);
+        assert!(matches!(spool.begin(neighbour("2001:db8::2")).await, Err(SpoolError::Full)));
+        assert!(spool.begin(neighbour("2001:db8:0:1::1")).await.is_ok());
+    }
+
+    #[tokio::test]
     async fn what_was_cut_off_by_the_end_of_the_process_is_removed_at_the_start() {
         let directory = tempfile::tempdir().expect("a directory");
         let spool = Spool::new(Files::new(directory.path().join("files")));
-        std::mem::forget(spool.begin().await.expect("there is room"));
+        std::mem::forget(spool.begin(HOME).await.expect("there is room"));
         assert_eq!(names(&spool).len(), 1);
         spool.remove_parts();
         assert_eq!(names(&spool).len(), 0);

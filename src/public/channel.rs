@@ -64,7 +64,9 @@ pub(super) async fn serve(
     // Held until the message is on disk.
     let mut room = Room::of(&public.body_budget);
     let content = match form_with_files(webhook.as_ref(), &request) {
-        Some((splitter, caps)) => read_form(body, splitter, caps, &public.spool).await.map(Content::Form),
+        Some((splitter, caps)) => {
+            read_form(body, splitter, caps, (&public.spool, peer), &mut room).await.map(Content::Form)
+        }
         None => read_body_into(body, public.max_body, &mut room).await.map(Content::Body),
     };
     let form = match content {
@@ -101,7 +103,7 @@ enum Content {
 /// What splits the body, and what is taken of it, where the channel takes files in forms.
 fn form_with_files(webhook: &dyn Webhook, request: &jiesu_connector::Request) -> Option<(Splitter, UploadCaps)> {
     let declared = request.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    Some((Splitter::of(declared)?, webhook.uploads(request)?))
+    Some((Splitter::of(declared)?, webhook.uploads(request, Timestamp::now())?))
 }
 
 /// What becomes of a request.

@@ -3,6 +3,7 @@
 use crate::{
     files::{Incomplete, Spool, SpoolError},
     server::{
+        Room,
         multipart::{Event, Head, Splitter},
         next_piece,
     },
@@ -12,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::Body as _;
 use jiesu_connector::{Form, KeptFile, Problem, Upload, UploadCaps, UploadFault, media_type_of, plain_file_name};
+use std::net::IpAddr;
 
 /// Parts in one form, at most.
 const MAX_PARTS: usize = 200;
@@ -20,7 +22,7 @@ const HEAD: usize = 4096;
 /// Boundaries and heads of parts, at most.
 const OVERHEAD: u64 = 1 << 20;
 
-/// Reads `body`, whose files go to `spool`.
+/// Reads `body`, whose files go to `spool`; what is no file takes its memory from `room`.
 ///
 /// # Errors
 /// 400 for what is no form, 413 for fields beyond the caps. A body with too much in its files is no error: it is
@@ -29,14 +31,16 @@ pub async fn read_form(
     mut body: Body,
     mut splitter: Splitter,
     caps: UploadCaps,
-    spool: &Spool,
+    (spool, peer): (&Spool, IpAddr),
+    room: &mut Room,
 ) -> Result<Form, Problem> {
     let most = (caps.files as u64).saturating_mul(caps.file).saturating_add(caps.fields).saturating_add(OVERHEAD);
     let too_long = body.size_hint().lower() > most;
-    let mut reader = Reader { caps, spool, form: Form::default(), part: Part::None, fields: 0, files: 0, parts: 0 };
+    let mut reader =
+        Reader { caps, spool, peer, room, form: Form::default(), part: Part::None, fields: 0, files: 0, parts: 0 };
     let mut total = 0;
     loop {
-        while let Some(event) = splitter.next().map_err(|error| bad(error.to_string()))? {
+        while let Some(event) = splitter.event().map_err(|error| bad(error.to_string()))? {
             // The words come first: they are not lost to files that are too large.
             let file = matches!(&event, Event::Part(Head { file: Some(_), .. }));
             if too_long && file {
@@ -65,6 +69,8 @@ fn bad(detail: String) -> Problem {
 struct Reader<'a> {
     caps: UploadCaps,
     spool: &'a Spool,
+    peer: IpAddr,
+    room: &'a mut Room,
     form: Form,
     part: Part,
     /// Bytes of fields.
@@ -127,6 +133,7 @@ impl Reader<'_> {
                     let detail = format!("the fields of the form are longer than {} bytes", self.caps.fields);
                     return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
                 }
+                self.room.grow(self.fields).await?;
                 value.extend_from_slice(data);
             }
             Part::File(file) => {
@@ -134,7 +141,7 @@ impl Reader<'_> {
                     self.files += 1;
                     file.into = match self.files > self.caps.files {
                         true => Err(UploadFault::TooMany),
-                        false => self.spool.begin().await.map_err(|error| unavailable(&error)),
+                        false => self.spool.begin(self.peer).await.map_err(|error| unavailable(&error)),
                     };
                 }
                 let room = HEAD - file.head.len().min(HEAD);
@@ -175,7 +182,12 @@ impl Reader<'_> {
 }
 
 fn unavailable(error: &SpoolError) -> UploadFault {
-    tracing::error!(alarm = true, %error, "an upload cannot be written; its sender is told to come again");
+    match error {
+        SpoolError::Disk(_) => {
+            tracing::error!(alarm = true, %error, "an upload cannot be written; its sender is told to come again");
+        }
+        SpoolError::Full => tracing::warn!(%error, "an upload is not taken; its sender is told to come again"),
+    }
     UploadFault::Unavailable
 }
 
@@ -196,7 +208,9 @@ mod tests {
         let pieces: Vec<Bytes> = format!("{body}--b--").as_bytes().chunks(5).map(Bytes::copy_from_slice).collect();
         let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
         let splitter = Splitter::of("multipart/form-data; boundary=b").expect("a boundary");
-        read_form(body, splitter, CAPS, &spool).await.map_err(|problem| problem.status)
+        read_form(body, splitter, CAPS, (&spool, [127, 0, 0, 1].into()), &mut Room::default())
+            .await
+            .map_err(|problem| problem.status)
     }
 
     fn faults(form: &Form) -> Vec<Option<UploadFault>> {

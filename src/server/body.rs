@@ -31,7 +31,10 @@ impl Room {
     }
 
     /// Makes room for `total` bytes.
-    async fn grow(&mut self, total: u64) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// 503: there was none for long.
+    pub async fn grow(&mut self, total: u64) -> Result<(), Problem> {
         let Some(budget) = &self.budget else { return Ok(()) };
         let wanted = total.saturating_sub(ON_CREDIT).div_ceil(STEP_KIB << 10) * STEP_KIB;
         let held = self.held.as_ref().map_or(0, |permit| permit.num_permits() as u64);

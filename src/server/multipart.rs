@@ -79,7 +79,7 @@ impl Splitter {
     ///
     /// # Errors
     /// [`NoForm`]
-    pub fn next(&mut self) -> Result<Option<Event>, NoForm> {
+    pub fn event(&mut self) -> Result<Option<Event>, NoForm> {
         loop {
             match self.state {
                 State::Preamble => match self.delimiter.find(&self.buffer) {
@@ -219,7 +219,7 @@ mod tests {
         let mut parts = Vec::new();
         for piece in body.chunks(size) {
             splitter.feed(piece);
-            while let Some(event) = splitter.next()? {
+            while let Some(event) = splitter.event()? {
                 match event {
                     Event::Part(head) => parts.push((head, Vec::new())),
                     Event::Data(data) => parts.last_mut().expect("a part").1.extend_from_slice(&data),

@@ -16,7 +16,7 @@ pub trait Webhook: Send + Sync {
 
     /// Whether files in the `multipart/form-data` body of this request are taken, and how many; `request.body` is empty
     /// yet. The gateway then puts them on disk as they arrive, and calls [`Self::receive_form`].
-    fn uploads(&self, _request: &Request) -> Option<UploadCaps> {
+    fn uploads(&self, _request: &Request, _now: Timestamp) -> Option<UploadCaps> {
         None
     }
 

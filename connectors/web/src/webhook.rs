@@ -54,14 +54,14 @@ impl Webhook for Web {
         }
     }
 
-    fn uploads(&self, request: &Request) -> Option<UploadCaps> {
+    fn uploads(&self, request: &Request, now: Timestamp) -> Option<UploadCaps> {
         let (files, file) = (self.0.limits.max_files, self.0.limits.max_file as u64);
         match request.path.as_str() {
             "" if request.method == Method::POST => Some(UploadCaps { files, file, fields: FIELDS }),
             // Only pages of ours: nothing is taken in that no form could ever name.
             FILES if request.method == Method::POST && files > 0 => {
                 let token = request.headers.get(FORM_TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default();
-                let good = matches!(self.0.tokens.read(token, Timestamp::now()), Token::Good(_));
+                let good = matches!(self.0.tokens.read(token, now), Token::Good(_));
                 (good && !self.0.is_foreign(request)).then_some(UploadCaps { files: 1, file, fields: FIELDS })
             }
             _ => None,

@@ -3,7 +3,7 @@
 use super::progress::{Progress, status_name};
 use crate::server::problem::Http;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use jiesu_web::{Look, Page};
 use maud::{Markup, html};
 
@@ -64,5 +64,7 @@ pub(super) fn show(look: &Look, status: StatusCode, error: Option<&str>, number:
     };
     let heading = if error.is_some() { "错误：进度查询" } else { "进度查询" };
     let page = Page { status, heading, main, script: None, links: &[("/", "登记诉求")] };
-    Http(look.page(page)).into_response()
+    let mut response = Http(look.page(page)).into_response();
+    response.headers_mut().insert("x-robots-tag", HeaderValue::from_static("noindex"));
+    response
 }

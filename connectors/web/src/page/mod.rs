@@ -83,7 +83,6 @@ impl Look {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="robots" content="noindex";
                     meta name="format-detection" content="telephone=no";
                     title { (heading) " - " (self.title) }
                     style { (PreEscaped(&self.style)) }
