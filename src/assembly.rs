@@ -4,7 +4,7 @@ use crate::{
     channels::Channel,
     store::{Message, MessageId},
 };
-use jiesu_connector::{Appeal, ParseError, Piece, Raw};
+use jiesu_connector::{Appeal, Contact, ParseError, Piece, Raw};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One matter: what one ticket is made of.
@@ -69,6 +69,19 @@ pub fn join(channel: &Channel, pieces: &[Option<&Raw>]) -> Result<Appeal, ParseE
 pub fn piece(channel: &Channel, raw: &Raw) -> Option<Piece> {
     let piece = catch_unwind(AssertUnwindSafe(|| channel.parts.parser.piece(raw))).unwrap_or_default();
     piece.filter(|piece| piece.of > 1 && (1..=piece.of).contains(&piece.place))
+}
+
+/// What `raw` adds to a contact, if the channel delimits such.
+pub fn contact(channel: &Channel, raw: &Raw) -> Option<Contact> {
+    catch_unwind(AssertUnwindSafe(|| channel.parts.parser.contact(raw))).unwrap_or_default()
+}
+
+/// What the messages of one contact say together.
+///
+/// # Errors
+/// As [`parse`].
+pub fn gather(channel: &Channel, messages: &[&Raw]) -> Result<Appeal, ParseError> {
+    guarded(|| channel.parts.parser.gather(messages))
 }
 
 fn guarded(parse: impl FnOnce() -> Result<Appeal, ParseError>) -> Result<Appeal, ParseError> {

@@ -82,6 +82,7 @@ impl Intake {
             day,
             window: self.window(channel, &incoming),
             piece: assembly::piece(channel, &incoming.raw),
+            contact: assembly::contact(channel, &incoming.raw),
             incoming,
         });
         let outcome = tokio::time::timeout(patience, self.store.accept(new.collect())).await;

@@ -18,6 +18,7 @@ impl Registry {
     pub fn standard() -> Self {
         Self(vec![
             Registration::of::<jiesu_email::Email>(),
+            Registration::of::<jiesu_ivr::Ivr>(),
             Registration::of::<jiesu_partner::Partner>(),
             Registration::of::<jiesu_sms::Sms>(),
             Registration::of::<jiesu_web::Web>(),
@@ -98,7 +99,10 @@ mod tests {
             serde_json::json!({ "transport": "imap", "host": "h", "username": "u", "password": secret, "smtp": smtp });
         let email = Specimen { example: Some(email), ..Specimen::of::<jiesu_email::Email>() };
         let sms = Specimen::of::<jiesu_sms::Sms>();
-        let specimens = [email, Specimen::of::<jiesu_partner::Partner>(), sms, web, wechat];
+        let ivr = serde_json::json!({ "dialect": "json", "secret": secret, "auth_token": secret, "signing_secret": secret,
+            "basic": secret, "query_secret": secret, "recording_login": secret });
+        let ivr = Specimen { example: Some(ivr), ..Specimen::of::<jiesu_ivr::Ivr>() };
+        let specimens = [email, ivr, Specimen::of::<jiesu_partner::Partner>(), sms, web, wechat];
         let names = specimens.each_ref().map(|specimen| specimen.name);
         assert_eq!(Registry::standard().names(), names, "list the new connector here, too");
         let readme = include_str!("../connectors/README.md");

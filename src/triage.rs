@@ -32,9 +32,11 @@ pub struct Proposal {
 /// Proposes what becomes of `matter`, received `at`.
 pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &TimeZone) -> Proposal {
     let (title, demand) = (matter.first(|appeal| appeal.title.clone()), matter.first(|appeal| appeal.demand.clone()));
+    let category = matter.first(|appeal| appeal.category.clone());
     let text = matter.content();
     let said = Said {
         kind: matter.first(|appeal| appeal.kind).map(name),
+        category: category.as_deref(),
         title: title.as_deref().unwrap_or_default(),
         text: &text,
         demand: demand.as_deref().unwrap_or_default(),
@@ -44,10 +46,7 @@ pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &Tim
     let found = policy.propose(&said, models, (at, zone, &judgement.calendar));
     let mut triage = Triage {
         kind: found.kind.reason,
-        category: match said_category(judgement, matter) {
-            Some(_) => Some("提交时已选定".to_owned()),
-            None => found.category.as_ref().map(|category| category.reason.clone()),
-        },
+        category: found.category.as_ref().map(|category| category.reason.clone()),
         flags: found.flags.iter().map(|flag| format!("{}：{}", flag.value, flag.reason)).collect(),
         due: None,
     };
@@ -67,22 +66,15 @@ pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &Tim
     };
     Proposal {
         kind: kind(&found.kind.value),
-        category: said_category(judgement, matter).or_else(|| {
-            let (code, name, confidence, by) = found.category?.value;
-            Some(Category { code, name, confidence: (f64::from(confidence) * 100.0).round() / 100.0, by })
+        category: found.category.map(|category| {
+            let (code, name, confidence, by) = category.value;
+            Category { code, name, confidence: (f64::from(confidence) * 100.0).round() / 100.0, by }
         }),
         priority: Priority { level: found.level.value, reason: found.level.reason },
         flags: found.flags.into_iter().map(|flag| flag.value).collect(),
         due,
         triage,
     }
-}
-
-/// The category that the sender named, if the city has it.
-fn said_category(judgement: &Judgement, matter: &Matter) -> Option<Category> {
-    let code = matter.first(|appeal| appeal.category.clone())?;
-    let known = judgement.categories.iter().find(|category| category.code == code)?;
-    Some(Category { code, name: known.name.clone(), confidence: 1.0, by: "sender" })
 }
 
 /// Once for each year that is missing, not for each ticket.

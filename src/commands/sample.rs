@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let Inbound::Push(webhook) = &parts.inbound else {
                 bail!("channel {:?} does not come in over HTTP; give it a bare message", arguments.channel);
             };
-            match webhook.receive(&sample.request, Timestamp::now()) {
+            match webhook.receive(&sample.request, when(&sample.request.headers)) {
                 Ok(reception) => match kept(reception) {
                     Ok(raws) => raws,
                     Err(said) => {
@@ -66,6 +66,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         println!("{:#}", appeal.to_json());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// When a stored request was made, as its Date says: a signature that was good then may be too old by now.
+fn when(headers: &http::HeaderMap) -> Timestamp {
+    let date = headers.get(http::header::DATE).and_then(|value| value.to_str().ok());
+    let then = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|then| then.timestamp());
+    then.unwrap_or_else(Timestamp::now)
 }
 
 /// What would be kept; else what would be answered.

@@ -52,6 +52,12 @@ impl Issuer {
     /// Looks for what `matter` belongs to.
     pub(super) async fn link(&self, matter: &Matter) -> Result<Link, NotNow> {
         let Some((message, _)) = matter.said.first() else { return Ok(Link::New) };
+        let wordless =
+            |appeal: &jiesu_connector::Appeal| appeal.content.trim().is_empty() && appeal.location.text.is_none();
+        // A call that nobody took, a photo: where no word was said, there is nothing to compare.
+        if matter.said.iter().all(|(_, appeal)| wordless(appeal)) {
+            return Ok(Link::New);
+        }
         let number = message.number;
         let who = matter.first(|appeal| is_known(&appeal.appellant).then(|| appeal.appellant.clone()));
         let citizen = repeats::citizen(&self.citizen(message, &who.unwrap_or_default()));

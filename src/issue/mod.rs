@@ -1,6 +1,7 @@
 //! Step 7, issue: a matter becomes a ticket and its event, in one transaction.
 
 mod compose;
+mod contact;
 mod incidents;
 mod late;
 mod leave;
@@ -275,7 +276,7 @@ impl Issuer {
                     media |= !change.media.is_empty();
                     reply |= change.reply.is_some();
                 }
-                Outcome::Noted { .. } => {}
+                Outcome::Noted { .. } | Outcome::Apart { .. } => {}
             }
         }
         let left = match self.reviser.store.issue(outcomes).await {
@@ -307,12 +308,19 @@ impl Issuer {
         let mut outcomes = Vec::with_capacity(1);
         let mut said = Vec::with_capacity(messages.len());
         let mut wholes = Wholes::default();
+        if let Some(channel) = self.of_contact(&messages) {
+            return self.contact(&channel, messages).await;
+        }
         for message in messages {
             let Some(channel) = self.channels.get(message.channel.as_str()) else {
                 let reason = format!("there is no channel {:?} any more", message.channel);
                 outcomes.push(quarantine(message.id, reason));
                 continue;
             };
+            if message.late && assembly::contact(channel, &message.raw).is_some() {
+                outcomes.push(self.late(channel, message).await?);
+                continue;
+            }
             // One that comes after the ticket is an addition by itself.
             let piece = (!message.ticketed).then(|| assembly::piece(channel, &message.raw)).flatten();
             if let Some(piece) = piece {
@@ -321,7 +329,7 @@ impl Issuer {
             }
             match assembly::parse(channel, &message) {
                 // A person has looked at what comes back from there.
-                Ok(Appeal { suspect: Some(reason), .. }) if !message.released => {
+                Ok(Appeal { suspect: Some(reason), .. }) if !message.late => {
                     outcomes.push(quarantine(message.id, reason));
                 }
                 Ok(appeal) if appeal.intent == Intent::Appeal && message.ticketed => {
@@ -359,6 +367,13 @@ impl Issuer {
             outcomes.push(self.ticket(channel, Matter { said, also }).await?);
         }
         Ok(outcomes)
+    }
+
+    /// The channel, if the messages are of one contact that is still to be gathered.
+    fn of_contact(&self, messages: &[Message]) -> Option<Arc<Channel>> {
+        let first = messages.first().filter(|message| message.conversation)?;
+        let channel = self.channels.get(first.channel.as_str())?;
+        assembly::contact(channel, &first.raw).map(|_| Arc::clone(channel))
     }
 
     async fn ticket(&self, channel: &Arc<Channel>, matter: Matter) -> Result<Outcome, NotNow> {

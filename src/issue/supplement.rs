@@ -58,6 +58,12 @@ impl Issuer {
         draft.edit_list("flags", |known| {
             known.extend(flags.into_iter().map(Value::from).filter(|flag| !known.contains(flag)).collect::<Vec<_>>());
         });
+        // The caller's number may come after the ticket.
+        if let Some(phone) = appeal.appellant.phone.take().filter(|_| draft.ticket["appellant"]["phone"].is_null()) {
+            let mut appellant = draft.ticket["appellant"].clone();
+            appellant["phone"] = phone.into();
+            draft.set("appellant", appellant);
+        }
         // A place is added where there was none; to one that is there, as a further one.
         if is_place(&appeal.location) {
             let first = draft.ticket["location"].clone();

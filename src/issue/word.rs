@@ -73,12 +73,18 @@ impl Issuer {
         let Some((row, score)) = row.zip(rating(&appeal.content)) else {
             return self.after_all(channel, message, appeal).await;
         };
-        let mut draft = Draft::new(&row);
+        Ok(self.rate(&row, message, &Appeal { score: Some(score), ..appeal }))
+    }
+
+    /// The score goes to this ticket.
+    pub(super) fn rate(&self, row: &TicketRow, message: Message, appeal: &Appeal) -> Outcome {
+        let score = appeal.score.or_else(|| rating(&appeal.content));
+        let mut draft = Draft::new(row);
         let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
         draft.set("rating", json!({ "score": score, "content": appeal.content, "at": at }));
         let change = json!({ "score": score, "content": appeal.content });
-        let change = self.reviser.told(&row, &draft, kind::RATED, change);
-        Ok(Outcome::Supplement { message: message.id, change: Box::new(change) })
+        let change = self.reviser.told(row, &draft, kind::RATED, change);
+        Outcome::Supplement { message: message.id, change: Box::new(change) }
     }
 
     /// The ticket that a word is about: the one that the citizen names, if it is theirs; their latest, if they name none.

@@ -37,6 +37,7 @@ impl Filter {
         let host = url.host_str().ok_or_else(|| Refused("it has no host".into()))?;
         match host.trim_matches(['[', ']']).parse() {
             Ok(address) => self.check_address(address),
+            Err(_) if is_local(host) && !self.allows_host(host) => Err(Refused(format!("{host} is this machine"))),
             Err(_) => Ok(()),
         }
     }
@@ -54,6 +55,12 @@ impl Filter {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         self.0.iter().any(|rule| matches!(rule, FetchRule::Host(allowed) if *allowed == host))
     }
+}
+
+/// Names that always mean this machine (RFC 6761, section 6.3), whatever a resolver makes of them.
+fn is_local(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost")
 }
 
 /// Looks a name up once, for the connection itself, so that no second answer can differ from the one that was checked.

@@ -53,8 +53,11 @@ impl GatewayClient {
 
     fn request(&self, request: OutRequest) -> Result<(Request, Origin, u64), SendError> {
         // The parser's words name no part of the address.
-        let url: Url =
-            request.url.parse().map_err(|error| SendError::NotSent(format!("the address is no URL: {error}")))?;
+        let url: Url = request.url.parse().map_err(|error| match request.origin {
+            Origin::Configured => SendError::NotSent(format!("the address is no URL: {error}")),
+            // It will be none the next time either.
+            Origin::Foreign => SendError::Forbidden(format!("the address is no URL: {error}")),
+        })?;
         if request.origin == Origin::Foreign {
             self.filter.check(&url).map_err(|refused| SendError::Forbidden(refused.0))?;
         }

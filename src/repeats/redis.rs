@@ -22,7 +22,7 @@ const MOST_NOTES: usize = 1_000;
 const AT_ONCE: usize = 1_000;
 
 /// Puts an appeal in, and answers its place and what the buckets held before. Cuts a bucket as
-/// `jiesu_linking::postings::cut` does.
+/// `jiesu_linking`'s own do.
 /// KEYS: the counter, then the buckets. ARGV: life in ms, the record, the prefix of records, the longest bucket, postings
 /// kept of a tag, where the place stands in a record, how many notes, the notes (id, bytes), then a tag for each bucket.
 const GATHER: &str = r"
@@ -105,7 +105,9 @@ impl RedisHome {
                     true => Err(Away("Redis has lost the index; it is built anew".into())),
                     false => {
                         let mut gathered = Gathered { id, ..Gathered::default() };
-                        keys.iter().zip(&buckets).for_each(|((_, tag), bucket)| gathered.add(bucket, *tag));
+                        keys.iter()
+                            .zip(&buckets)
+                            .for_each(|((_, tag), bucket)| gathered.add(postings::newest(bucket, *tag)));
                         Ok(gathered)
                     }
                 }

@@ -91,6 +91,9 @@ pub trait Store: EventLog {
     /// All messages of the conversation of this number, in order.
     async fn conversation(&self, number: Number) -> Result<Vec<Message>>;
 
+    /// All messages of the contact of this number, in order, whatever has become of them; none once it is forgotten.
+    async fn contact(&self, number: Number) -> Result<Vec<Message>>;
+
     /// When the next conversation closes.
     async fn next_due(&self) -> Result<Option<Timestamp>>;
 

@@ -2,7 +2,7 @@
 
 use crate::number::Number;
 use bytes::Bytes;
-use jiesu_connector::{Incoming, Piece, Raw};
+use jiesu_connector::{Contact, Incoming, Piece, Raw};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{fmt, sync::Arc, time::Duration};
@@ -38,6 +38,8 @@ pub struct NewMessage {
     pub incoming: Incoming,
     /// Which piece of which message it is, if the channel carries a message in several.
     pub piece: Option<Piece>,
+    /// The contact that it is of, if the channel delimits such.
+    pub contact: Option<Contact>,
 }
 
 /// When a conversation closes.
@@ -89,9 +91,9 @@ pub struct Message {
     pub sender: Option<String>,
     /// It is one of a conversation; see [`super::Store::conversation`].
     pub conversation: bool,
-    /// An operator let it out of quarantine.
-    pub released: bool,
-    /// Its number has a ticket already: it came back late, out of quarantine.
+    /// It came late: out of quarantine, or when the contact that it is of had its outcome.
+    pub late: bool,
+    /// Its number has a ticket already.
     pub ticketed: bool,
     /// The bytes.
     pub raw: Raw,
@@ -138,6 +140,11 @@ pub enum Outcome {
         message: MessageId,
         /// What it does to the ticket.
         change: Box<TicketChange>,
+    },
+    /// It keeps its place, but is no longer one of its contact: what it says comes after the others' ticket.
+    Apart {
+        /// The message.
+        message: MessageId,
     },
     /// Kept, but no ticket: an event of the channel itself.
     Noted {

@@ -13,6 +13,7 @@ mod feed;
 mod harness;
 mod hostile;
 mod house;
+mod ivr;
 mod power_cut;
 mod receipts;
 mod refusals;

@@ -22,6 +22,8 @@ pub struct Appeal {
     pub title: Option<String>,
     /// The citizen's words.
     pub content: String,
+    /// How satisfied they are, where they said so in a number ([`Intent::Rate`]); on the channel's own scale.
+    pub score: Option<u8>,
     /// What the citizen asks to be done (办理要求).
     pub demand: Option<String>,
     /// Who speaks.
@@ -79,7 +81,8 @@ pub enum Intent {
     Urge,
     /// Take it back (撤回).
     Withdraw,
-    /// How satisfied they are (评价): the content is a digit from 1 to 5. An appeal after all where nobody asked.
+    /// How satisfied they are (评价): [`Appeal::score`], or else the content is a digit from 1 to 5. An appeal after all
+    /// where nobody asked.
     Rate,
     /// No appeal: kept raw and counted, no ticket. See [`Appeal::note`].
     Note,

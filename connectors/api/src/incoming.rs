@@ -1,6 +1,6 @@
 //! One message on its way through the one door, and what the door answers.
 
-use crate::Appeal;
+use crate::{Appeal, Contact};
 use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -125,6 +125,21 @@ pub trait Parser: Send + Sync {
     /// [`ParseError`] sends the pieces to quarantine.
     fn join(&self, pieces: &[Option<&Raw>]) -> Result<Appeal, ParseError> {
         Err(ParseError(format!("this channel does not carry a message in {} pieces", pieces.len())))
+    }
+
+    /// What `raw` adds to a contact that the channel itself delimits (a call). Each message is stored and acknowledged by
+    /// itself; the gateway gives all of them the same number, and gathers them when the contact is complete.
+    fn contact(&self, _raw: &Raw) -> Option<Contact> {
+        None
+    }
+
+    /// Parses the messages of one contact together, in whatever order they came; those that only rate it
+    /// ([`crate::Intent::Rate`]) are left out. A note means that no ticket comes of it. What comes later is parsed by itself.
+    ///
+    /// # Errors
+    /// [`ParseError`] sends the messages to quarantine.
+    fn gather(&self, messages: &[&Raw]) -> Result<Appeal, ParseError> {
+        Err(ParseError(format!("this channel does not put {} messages together", messages.len())))
     }
 }
 

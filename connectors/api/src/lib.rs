@@ -12,6 +12,9 @@
 
 mod appeal;
 mod ask;
+mod contact;
+mod faults;
+mod fetched;
 mod incoming;
 mod network;
 mod outbound;
@@ -34,6 +37,9 @@ pub use appeal::{
     mask_phone,
 };
 pub use ask::{Ask, rating, recognise};
+pub use contact::{Contact, Patience};
+pub use faults::Faults;
+pub use fetched::{checked_media, get_media, unfetched};
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Piece, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};

@@ -21,14 +21,17 @@ impl Appeal {
             let Thread { shown: proved, answers, written } = &self.thread;
             shown.insert("thread".into(), json!({ "shown": proved, "answers": answers, "written": written }));
         }
-        if let Some(code) = &self.category {
-            shown.insert("category".into(), json!(code));
-        }
         if let Some(reason) = &self.suspect {
             shown.insert("suspect".into(), json!(reason));
         }
         if !self.flags.is_empty() {
             shown.insert("flags".into(), json!(self.flags));
+        }
+        if let Some(category) = &self.category {
+            shown.insert("category".into(), json!(category));
+        }
+        if let Some(score) = self.score {
+            shown.insert("score".into(), json!(score));
         }
         let transcript = self.transcript.iter();
         let rest = json!({

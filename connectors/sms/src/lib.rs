@@ -23,9 +23,8 @@ pub use config::{Charset, Config, Transport, Version};
 
 use budget::Budget;
 use cloud::{Callback, Cloud};
-use config::Faults;
 use courier::{Courier, Manner};
-use jiesu_connector::{BuildError, Connector, Inbound, Parts, Setup, Words};
+use jiesu_connector::{BuildError, Connector, Faults, Inbound, Parts, Setup, Words};
 use parse::{Format, Messages};
 use reply::Answers;
 use session::{Account, Centre, Dialect, Exchange, LogIn};

@@ -1,7 +1,7 @@
 //! The index in this process, and what any home of it offers.
 
 use crate::{
-    postings::{self, BUCKETS},
+    postings::{BUCKETS, Bucket, NEWEST},
     record::{PLACED_AT, Record},
 };
 use std::collections::VecDeque;
@@ -18,9 +18,9 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Adds what is in the bucket of one more key.
-    pub fn add(&mut self, bucket: &[u8], tag: u16) {
-        self.found.extend(postings::newest(bucket, tag));
+    /// Adds what the index has under one more key.
+    pub fn add(&mut self, newest: impl Iterator<Item = u32>) {
+        self.found.extend(newest);
         self.ends.push(self.found.len());
     }
 
@@ -42,39 +42,36 @@ pub struct Placed {
     pub root: i64,
 }
 
-/// The index in memory: some 600 bytes an appeal.
-#[derive(Debug)]
+/// The index in memory: some 700 bytes an appeal.
+#[derive(Debug, Default)]
 pub struct MemoryHome {
-    buckets: Vec<Vec<u8>>,
+    /// Made for the first appeal.
+    buckets: Vec<Bucket>,
     /// From the oldest that is kept on.
     records: VecDeque<(i64, Box<[u8]>)>,
-    first: u32,
-}
-
-impl Default for MemoryHome {
-    fn default() -> Self {
-        Self { buckets: vec![Vec::new(); BUCKETS], records: VecDeque::new(), first: 1 }
-    }
+    /// Those that were let go.
+    gone: u32,
 }
 
 impl MemoryHome {
     /// Puts an appeal into the index, and tells what it had under the appeal's keys.
     pub fn gather(&mut self, keys: &[(u16, u16)], at: i64, record: &[u8]) -> Gathered {
-        let id = self.first.wrapping_add(self.records.len() as u32);
+        let id = self.first().wrapping_add(self.records.len() as u32);
         self.records.push_back((at, record.into()));
+        self.buckets.resize_with(BUCKETS, Bucket::default);
         let mut gathered = Gathered { id, ..Gathered::default() };
-        gathered.found.reserve(keys.len() * postings::NEWEST);
+        gathered.found.reserve(keys.len() * NEWEST);
         for (bucket, tag) in keys {
             let Some(bucket) = self.buckets.get_mut(usize::from(*bucket)) else { continue };
-            gathered.add(bucket, *tag);
-            if bucket.capacity() - bucket.len() < postings::POSTING {
-                // Grows by a quarter, not to the double: there are many, and most are small.
-                bucket.reserve_exact((bucket.len() / 4).max(2 * postings::POSTING));
-            }
-            bucket.extend(postings::posting(*tag, id));
-            postings::cut(bucket);
+            gathered.add(bucket.newest(*tag));
+            bucket.push(*tag, id);
         }
         gathered
+    }
+
+    /// The place of the oldest that is kept.
+    fn first(&self) -> u32 {
+        self.gone.wrapping_add(1)
     }
 
     /// The bytes of the records at these places, where there still are such.
@@ -95,7 +92,7 @@ impl MemoryHome {
     pub fn forget(&mut self, at: i64) {
         while self.records.front().is_some_and(|(received, _)| *received < at) {
             self.records.pop_front();
-            self.first = self.first.wrapping_add(1);
+            self.gone = self.gone.wrapping_add(1);
         }
     }
 
@@ -112,12 +109,12 @@ impl MemoryHome {
     /// Bytes it takes.
     pub fn bytes(&self) -> usize {
         let records: usize = self.records.iter().map(|(_, record)| record.len()).sum();
-        let slots = self.records.capacity() * size_of::<(i64, Box<[u8]>)>() + self.buckets.len() * size_of::<Vec<u8>>();
-        records + slots + self.buckets.iter().map(Vec::capacity).sum::<usize>()
+        let slots = self.records.capacity() * size_of::<(i64, Box<[u8]>)>() + self.buckets.len() * size_of::<Bucket>();
+        records + slots + self.buckets.iter().map(Bucket::bytes).sum::<usize>()
     }
 
     fn index(&self, id: u32) -> Option<usize> {
-        let index = id.wrapping_sub(self.first) as usize;
+        let index = id.wrapping_sub(self.first()) as usize;
         (index < self.records.len()).then_some(index)
     }
 }

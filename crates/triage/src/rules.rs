@@ -87,6 +87,8 @@ impl Folded {
 pub struct Said<'a> {
     /// The kind, if the citizen chose one.
     pub kind: Option<&'a str>,
+    /// The category that the citizen or the channel named, by its code.
+    pub category: Option<&'a str>,
     /// Title.
     pub title: &'a str,
     /// All words.
@@ -109,7 +111,7 @@ pub struct Finding<T> {
 pub struct Proposal {
     /// As in a ticket.
     pub kind: Finding<String>,
-    /// Code, name, likelihood, and who says so (`model`, `rule`); none if nobody is sure enough.
+    /// Code, name, likelihood, and who says so (`channel`, `rule`, `model`); none if nobody is sure enough.
     pub category: Option<Finding<(String, String, f32, &'static str)>>,
     /// From 1 (at once) to 4.
     pub level: Finding<u8>,
@@ -173,6 +175,11 @@ impl Policy {
         model: &Linear,
         categories: &Categories,
     ) -> Option<Finding<(String, String, f32, &'static str)>> {
+        let named = said.category.and_then(|code| categories.iter().find(|category| category.code == code));
+        if let Some(named) = named {
+            let value = (named.code.clone(), named.name.clone(), 1.0, "channel");
+            return Some(Finding { value, reason: "诉求人自选".into() });
+        }
         for rule in &self.categories {
             let Some(word) = rule.fits(folded, kind, self.mode) else { continue };
             let found = categories.iter().find(|category| Some(&category.code) == rule.category.as_ref());

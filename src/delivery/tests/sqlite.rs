@@ -32,6 +32,7 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
         day: 20_261_122,
         window: None,
         piece: None,
+        contact: None,
         incoming: Incoming {
             raw: Raw { media_type: "text/plain".into(), meta: BTreeMap::new(), body: "x".into() },
             keys: Vec::new(),

@@ -112,6 +112,7 @@ mod tests {
                 joins: true,
             },
             piece: None,
+            contact: None,
         }
     }
 

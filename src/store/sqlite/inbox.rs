@@ -1,7 +1,7 @@
 //! Messages: accepted, waiting, in quarantine, counted.
 
 use super::{
-    conversation,
+    contacts, conversation,
     handle::Handle,
     keys::{self, Found},
     pieces::{self, Place},
@@ -56,6 +56,10 @@ fn accept_one(handle: &Handle, message: &NewMessage) -> rusqlite::Result<Accepte
     let id = handle.next_message()?;
     let (number, due) = match place {
         Place::With(number, due) => (number, due),
+        Place::First | Place::Known(_) if message.contact.is_some() => match contacts::place(handle, message)? {
+            Some(placed) => placed,
+            None => (handle.next_number(message.day, id)?, contacts::OPEN),
+        },
         Place::First | Place::Known(_) => match conversation::join(handle, message)? {
             Some(joined) => joined,
             None => {
@@ -87,6 +91,7 @@ fn accept_one(handle: &Handle, message: &NewMessage) -> rusqlite::Result<Accepte
     handle.prepare_cached("INSERT INTO pending VALUES (?1, ?2, ?3)")?.execute(params![id.0, number.to_key(), due])?;
     handle.keys().add(&names, message.incoming.digest, id);
     pieces::add(handle, message, id, number)?;
+    contacts::add(handle, message, id, number)?;
     Ok(Accepted::New { number, reused_key })
 }
 
@@ -195,7 +200,7 @@ pub(super) fn pending(
 /// What [`read`] reads, in its order. Only what came back into the line can have a ticket already.
 pub(super) const COLUMNS: &str =
     "id, message.number, channel, hotline, received_at, sender, media_type, meta, body, due,
-    due < 0 AND EXISTS (SELECT 1 FROM ticket WHERE ticket.number = pending.number)";
+    due < 0 AND EXISTS (SELECT 1 FROM ticket WHERE ticket.number = message.number)";
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
     let meta: BTreeMap<String, String> = serde_json::from_str(row.get_ref(7)?.as_str()?).unwrap_or_default();
@@ -208,8 +213,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         received_at: Timestamp::from_millisecond(row.get(4)?).unwrap_or(Timestamp::UNIX_EPOCH),
         sender: row.get(5)?,
         conversation: row.get::<_, i64>(9)? > 0,
+        late: row.get::<_, i64>(9)? < 0,
         ticketed: row.get(10)?,
-        released: row.get::<_, i64>(9)? < 0,
         raw: Raw { media_type: row.get(6)?, meta, body },
     })
 }

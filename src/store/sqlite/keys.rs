@@ -238,6 +238,7 @@ mod tests {
             window: None,
             incoming,
             piece: None,
+            contact: None,
         }
     }
 

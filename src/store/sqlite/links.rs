@@ -84,6 +84,11 @@ pub(super) fn repeat(connection: &Connection, number: Number) -> rusqlite::Resul
     Ok(found.map(|(ticket, hash)| ((ticket > 0).then(|| Number::from_key(ticket)), hash)))
 }
 
+/// This number's matter counts to the ticket of another.
+pub(super) fn is_repeat(connection: &Connection, number: Number) -> rusqlite::Result<bool> {
+    Ok(matches!(repeat(connection, number)?, Some((Some(_), _))))
+}
+
 /// Its messages are in the line again; that it was undone stays known, so that it is not linked the same way once more.
 pub(super) fn undo_repeat(connection: &Connection, number: Number) -> rusqlite::Result<bool> {
     let key = number.to_key();

@@ -2,6 +2,7 @@
 //!
 //! One writer thread commits whatever is waiting together; readers see the last commit (WAL). One process a file.
 
+mod contacts;
 mod conversation;
 mod desk;
 mod handle;
@@ -204,6 +205,10 @@ impl Store for SqliteStore {
 
     async fn conversation(&self, number: Number) -> Result<Vec<Message>> {
         self.readers.read(move |connection| conversation::messages(connection, number)).await
+    }
+
+    async fn contact(&self, number: Number) -> Result<Vec<Message>> {
+        self.readers.read(move |connection| contacts::messages(connection, number)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {

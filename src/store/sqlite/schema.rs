@@ -11,7 +11,8 @@ pub const PAGE_SIZE: u32 = 4096;
 pub const MIGRATIONS: &[&str] = &[
     include_str!("schema/001_line.sql"),
     include_str!("schema/002_pieces.sql"),
-    include_str!("schema/003_published.sql"),
+    include_str!("schema/003_contacts.sql"),
+    include_str!("schema/004_published.sql"),
 ];
 
 /// The version this program writes.

@@ -59,15 +59,27 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                 if is_pending(connection, *message)? && self::change(connection, change)? == Changed::Done {
                     take(connection, *message)?;
                     let (number, channel, hotline) = origin(connection, *message)?;
-                    counted.entry((number.day, channel, hotline)).or_default().1 += 1;
+                    // With those of its repeat, so that they come back together.
+                    if links::is_repeat(connection, number)? {
+                        inbox::count(connection, number.day, &channel, &hotline, Counter::Repeat, 1)?;
+                    } else {
+                        counted.entry((number.day, channel, hotline)).or_default().1 += 1;
+                    }
                 } else {
                     left += 1;
                 }
             }
+            Outcome::Apart { message } => {
+                connection
+                    .prepare_cached("UPDATE pending SET due = -1 WHERE message = ?1")?
+                    .execute(params![message.0])?;
+            }
             Outcome::Noted { message, reach } => {
                 if take(connection, *message)? {
                     let (number, channel, hotline) = origin(connection, *message)?;
-                    inbox::count(connection, number.day, &channel, &hotline, Counter::Noted, 1)?;
+                    let repeat = links::is_repeat(connection, number)?;
+                    let counter = if repeat { Counter::Repeat } else { Counter::Noted };
+                    inbox::count(connection, number.day, &channel, &hotline, counter, 1)?;
                     if let Some((channel, sender, reachable)) = reach {
                         outbox::set_reach(connection, channel, sender, *reachable, Timestamp::now())?;
                     }

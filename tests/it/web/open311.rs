@@ -37,7 +37,7 @@ async fn an_app_finds_services_makes_a_request_and_reads_only_what_is_public() {
     let number = public[0]["service_request_id"].as_str().unwrap().to_owned();
     assert!(public[0]["service_notice"].as_str().unwrap().contains("查询码"));
     let made = ticket(&gateway, &number).await;
-    assert_eq!((made["category"]["code"].as_str(), made["category"]["by"].as_str()), (Some("03"), Some("sender")));
+    assert_eq!((made["category"]["code"].as_str(), made["category"]["by"].as_str()), (Some("03"), Some("channel")));
     assert_eq!((made["location"]["lat"].as_f64(), made["appellant"]["name"].as_str()), (Some(29.55), Some("王 小明")));
     site.core.has_all([&number, &private], seconds(10)).await;
     let update = json!({ "id": "1", "status": "closed", "reply": { "text": "已扶正。王小明请放心", "public": true } });

@@ -103,7 +103,7 @@ impl Callback {
             }
         }
         if let Some(token) = &self.auth_token
-            && !twilio::is_signed(token, &self.address, request)
+            && !jiesu_twilio::is_signed(jiesu_twilio::Algorithm::Sha1, token, &self.address, request)
         {
             return forbidden("the request is not signed with this account's token (X-Twilio-Signature)");
         }
@@ -189,7 +189,7 @@ fn taken(cloud: Cloud, text: Option<&str>) -> Response {
     match cloud {
         Cloud::Aliyun => Response::new(StatusCode::OK, "application/json", r#"{"code":0,"msg":"接收成功"}"#),
         Cloud::Tencent => Response::new(StatusCode::OK, "application/json", r#"{"result":0,"errmsg":"OK"}"#),
-        Cloud::Twilio => Response::new(StatusCode::OK, "text/xml; charset=utf-8", twilio::answer(text)),
+        Cloud::Twilio => Response::new(StatusCode::OK, jiesu_twilio::MEDIA_TYPE, twilio::answer(text)),
     }
 }
 

@@ -170,6 +170,10 @@ fn insert(shape: &Shape) -> String {
              redelivery = max(redelivery, excluded.redelivery), refused = max(refused, excluded.refused),
              noted = max(noted, excluded.noted)"
         }
+        "contact" => {
+            "(name) DO UPDATE SET brings = brings | excluded.brings, expects = expects | excluded.expects,
+             last_at = max(last_at, excluded.last_at)"
+        }
         // Rather everything again than a gap.
         "destination" => {
             "(name) DO UPDATE SET cursor = excluded.cursor, ahead = excluded.ahead WHERE excluded.cursor < cursor"

@@ -1,6 +1,7 @@
 //! The store against real files.
 
 mod accept;
+mod contacts;
 mod damage;
 mod line;
 mod opening;
@@ -66,6 +67,7 @@ pub(super) fn message(body: impl Into<Bytes>, key: Option<(&str, OnOtherContent)
         day: DAY,
         window: None,
         piece: None,
+        contact: None,
         incoming: Incoming {
             digest: digest([&body[..]]),
             raw: Raw { media_type: "application/json".into(), meta: BTreeMap::new(), body },
