@@ -386,7 +386,8 @@ fn write_key(path: &Path, key: &[u8]) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()
 }
 
-fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
+/// The channels of a configuration; takes the parts that it was loaded with.
+pub fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
     let parts = std::mem::take(&mut loaded.parts);
     let built = parts.into_iter().filter_map(|(id, parts)| {
         let config = loaded.config.channels.get(&id)?;

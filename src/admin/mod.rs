@@ -7,6 +7,7 @@ mod deliveries;
 mod destinations;
 mod feed;
 mod guard;
+pub mod handed;
 mod health;
 mod links;
 mod overview;
@@ -100,6 +101,7 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/channels", get(channels::list))
         .route("/channels/{id}/pause", post(channels::pause))
         .route("/channels/{id}/resume", post(channels::resume))
+        .route("/channels/{id}/messages", post(handed::take))
         .route("/reconciliation", get(channels::reconciliation))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/release", post(quarantine::release_all))

@@ -3,6 +3,7 @@
 pub mod backtest;
 mod beside;
 pub mod check;
+pub mod import;
 pub mod reindex;
 pub mod replay;
 pub mod sample;

@@ -54,6 +54,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 Err(Rejection::Unauthenticated(answer)) => {
                     bail!("the channel refuses it, not authentic: {}", shown(&answer))
                 }
+                Err(Rejection::Malformed { reason: "skipped", response }) => {
+                    println!("the map skips it (null); the answer: {}", shown(&response));
+                    return Ok(ExitCode::SUCCESS);
+                }
                 Err(Rejection::Malformed { reason, response }) => {
                     bail!("the channel refuses it ({reason}): {}", shown(&response))
                 }
@@ -62,8 +66,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         other => vec![bare(other, file)?],
     };
     for raw in raws {
-        let appeal = parts.parser.parse(&raw).with_context(|| format!("{name} makes no appeal"))?;
-        println!("{:#}", appeal.to_json());
+        match parts.parser.explain(&raw) {
+            Ok(appeals) => appeals.iter().for_each(|appeal| println!("{:#}", appeal.to_json())),
+            Err(why) => bail!("{name} makes no appeal: {why}"),
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -294,7 +294,9 @@ fn read_channel(
         return None;
     };
     let settings = Value::Object(table);
-    let parts = match (registration.build)(settings.clone(), setup) {
+    let built = (registration.build)(settings.clone(), setup);
+    setup.warnings.take().into_iter().for_each(|warning| report.warning(below(&key, &warning.key), warning.what));
+    let parts = match built {
         Ok(parts) => Some(parts),
         Err(errors) => {
             refused(id, errors, report);

@@ -15,6 +15,7 @@ mod ask;
 mod contact;
 mod faults;
 mod fetched;
+mod import;
 mod incoming;
 mod network;
 mod outbound;
@@ -40,6 +41,7 @@ pub use ask::{Ask, rating, recognise};
 pub use contact::{Contact, Patience};
 pub use faults::Faults;
 pub use fetched::{checked_media, get_media, unfetched};
+pub use import::{Import, Imported, Importer};
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Piece, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};
@@ -61,7 +63,7 @@ pub use words::Words;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use std::{fmt, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 /// One kind of channel. Implemented once by each connector crate and listed in the gateway's registry.
 pub trait Connector: Sized + 'static {
@@ -94,13 +96,29 @@ pub struct Setup<'a> {
     pub shared: Arc<dyn Shared>,
     /// Marks what citizens' browsers bring back.
     pub seal: Arc<dyn Seal>,
+    /// What is no fault, but hardly meant; see [`Setup::warn`].
+    pub warnings: RefCell<Vec<BuildError>>,
 }
 
 impl<'a> Setup<'a> {
     /// With the standard words, no way out, and memory and seal of this process.
     pub fn new(channel: &'a str, public_url: &'a str, secrets: &'a dyn Secrets) -> Self {
         let (words, http, shared) = (Words::default(), Arc::new(Offline), Arc::new(LocalMemory::default()));
-        Self { channel, public_url, secrets, words, http, shared, seal: Arc::new(LocalSeal::default()) }
+        Self {
+            channel,
+            public_url,
+            secrets,
+            words,
+            http,
+            shared,
+            seal: Arc::new(LocalSeal::default()),
+            warnings: RefCell::default(),
+        }
+    }
+
+    /// Tells the operator of something that is no fault, but hardly meant.
+    pub fn warn(&self, warning: BuildError) {
+        self.warnings.borrow_mut().push(warning);
     }
 }
 
