@@ -8,7 +8,7 @@ use crate::{
     days::{Alarm, Days},
     delivery::{self, Contact, Destination, Filter, Map, RetryPolicy},
     event::Events,
-    files::Files,
+    files::{Files, Spool},
     intake::Intake,
     issue::{Incidents, Issuer},
     media::Fetcher,
@@ -28,6 +28,7 @@ use crate::{
         sqlite::{OpenError, SqliteStore},
     },
 };
+use jiesu_connector::Connector;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sha2::{Digest, Sha256};
@@ -174,6 +175,7 @@ async fn serve(
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let key = receipt_key(loaded)?;
+    loaded.outside.seal.set(key.clone());
     let channels = Arc::new(channels(loaded, registry));
     for id in store.paused_channels().await? {
         if let Some(channel) = channels.get(id.as_str()) {
@@ -187,6 +189,7 @@ async fn serve(
     let zone = config.server.timezone.get().clone();
     let events = Events { source: config.server.source() };
     let files = Files::new(config.store.files.path().to_owned());
+    let spool = Spool::new(files.clone());
     let arrived = Arc::new(Notify::new());
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
@@ -250,6 +253,7 @@ async fn serve(
         line.spawn(replies.run(line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
         line.spawn(days.run(line_stop.clone()));
+        line.spawn(spool.clone().run(store.clone(), line_stop.clone()));
         for mut destination in destinations_of(loaded) {
             let name = destination.name.clone();
             destination.paused = paused_destinations.contains(&name);
@@ -265,6 +269,7 @@ async fn serve(
         intake: intake.clone(),
         channels: channels.clone(),
         files: files.clone(),
+        spool,
         key: key.clone(),
         reviser,
         reply_due,
@@ -276,6 +281,9 @@ async fn serve(
         per_key: Limiter::new(rate(&config.limits.per_key)),
         body_budget: Public::body_budget(),
         asides: Public::asides(),
+        look: look(loaded),
+        public_url: public_url.clone(),
+        categories: loaded.judgement.categories.clone(),
         tries: Tries::default(),
     };
     let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
@@ -479,6 +487,13 @@ fn destinations_of(loaded: &Loaded) -> Vec<Destination> {
         ..Destination::new(&subscriber.name, subscriber.url.url().as_str())
     });
     core.chain(subscribers).collect()
+}
+
+/// The first form page's; pages that belong to no channel look like it.
+fn look(loaded: &Loaded) -> jiesu_web::Look {
+    let form = loaded.config.channels.values().find(|channel| channel.kind == <jiesu_web::Web as Connector>::NAME);
+    let config = form.and_then(|channel| serde_json::from_value(channel.settings.clone()).ok());
+    jiesu_web::Look::of(&config.unwrap_or_default())
 }
 
 fn rate(rate: &crate::config::Rate) -> Option<RateSpec> {

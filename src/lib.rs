@@ -29,6 +29,7 @@ pub mod look_up;
 pub mod media;
 pub mod network;
 pub mod number;
+pub mod openapi;
 pub mod parity;
 pub mod public;
 pub mod registry;

@@ -25,6 +25,7 @@ use crate::{
     files::Files,
     intake::Intake,
     number::ReceiptKey,
+    openapi,
     repeats::Repeats,
     revise::Reviser,
     server::problem::{Http, with_fallbacks, with_problems},
@@ -118,7 +119,8 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/release", post(quarantine::release_all))
         .route("/quarantine/{message}/release", post(quarantine::release))
-        .route("/audit", get(audit::list));
+        .route("/audit", get(audit::list))
+        .route("/openapi.json", get(async || axum::Json(openapi::document(openapi::Listener::Admin))));
     let router = Router::new()
         .route("/", get(console::page))
         .route("/console/{file}", get(console::asset))

@@ -3,6 +3,7 @@
 use super::load_offline;
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use jiesu_connector::{Inbound, Raw, Reception, Rejection, Response, Sample};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
@@ -89,6 +90,14 @@ fn kept(reception: Reception) -> Result<Vec<Raw>, String> {
             Some(number) => format!("a citizen asks how far {number} is; the gateway answers from the store"),
             None => "a citizen asks how far their matters are; the gateway answers from the store".into(),
         }),
+        // The memory of this process answers at once, and remembers nobody.
+        Reception::Ask(asked) => match asked.now_or_never() {
+            Some(Ok(reception)) => kept(reception),
+            Some(Err(Rejection::Unauthenticated(answer) | Rejection::Malformed { response: answer, .. })) => {
+                Err(shown(&answer))
+            }
+            None => Err("the gateway asks first what its nodes remember of the sender".into()),
+        },
         // What is done beside it is left out: nothing is touched here.
         Reception::With(reception, _) => kept(*reception),
     }

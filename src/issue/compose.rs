@@ -144,11 +144,25 @@ impl Issuer {
                         tracing::error!(alarm = true, %error, number, "an attachment cannot be written; its ticket waits");
                         NotNow::Later
                     })?;
-                    let expires = Timestamp::now().as_second() + files::LINK_LIFE.as_secs() as i64;
                     file.bytes = Some(bytes.len() as u64);
-                    file.url = Some(files::link(&self.key, &self.public_url, number, &id, expires));
+                    file.url = Some(self.file_link(number, &id));
                     file.sha256 = Some(sha256);
                 }
+                Payload::Kept(upload) => match self.files.adopt(&upload.sha256) {
+                    Ok(true) => {
+                        file.bytes = Some(upload.bytes);
+                        file.url = Some(self.file_link(number, &id));
+                        file.sha256 = Some(upload.sha256);
+                    }
+                    Ok(false) => {
+                        tracing::error!(alarm = true, number, "an upload is gone from the files directory");
+                        file.state = Some("missing");
+                    }
+                    Err(error) => {
+                        tracing::error!(alarm = true, %error, number, "an upload cannot be kept; its ticket waits");
+                        return Err(NotNow::Later);
+                    }
+                },
                 Payload::Remote(source) => {
                     file.state = Some("pending");
                     media.push(NewMedia { file: id, source: source.0 });
@@ -157,6 +171,11 @@ impl Issuer {
             kept.push(file);
         }
         Ok(())
+    }
+
+    fn file_link(&self, number: &str, id: &str) -> String {
+        let expires = Timestamp::now().as_second() + files::LINK_LIFE.as_secs() as i64;
+        files::link(&self.key, &self.public_url, number, id, expires)
     }
 
     fn appellant(&self, message: &Message, who: Appellant) -> AppellantRef {

@@ -329,6 +329,10 @@ impl Issuer {
                 continue;
             }
             match assembly::parse(channel, &message) {
+                // A person has looked at what comes back from there.
+                Ok(Appeal { suspect: Some(reason), .. }) if !message.late => {
+                    outcomes.push(quarantine(message.id, reason));
+                }
                 Ok(appeal) if appeal.intent == Intent::Appeal && message.ticketed => {
                     outcomes.push(self.supplement(message, appeal).await?);
                 }
@@ -384,7 +388,7 @@ impl Issuer {
         let line = line.and_then(|code| self.hotlines.get(&code));
         let proposal = triage::propose(&self.judgement, &matter, line, at, &self.reviser.zone);
         let mut attachments = matter.said.iter().flat_map(|(_, appeal)| &appeal.attachments);
-        if !attachments.any(|attachment| matches!(attachment.payload, Payload::Inline(_))) {
+        if !attachments.any(|attachment| !matches!(attachment.payload, Payload::Remote(_))) {
             return self.compose(channel, matter, proposal, link);
         }
         // Attachments are written and synced: not on a thread that others wait for.

@@ -115,6 +115,9 @@ pub trait Store: EventLog + Records {
     /// Messages in quarantine, newest first.
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>>;
 
+    /// Whether a message that is in the line or in quarantine names this upload (its SHA-256, in its `meta`).
+    async fn is_awaited(&self, sha256: &str) -> Result<bool>;
+
     /// Puts quarantined messages back into the line: one, or all. Says how many.
     async fn release(&self, message: Option<MessageId>) -> Result<usize>;
 
@@ -125,6 +128,9 @@ pub trait Store: EventLog + Records {
 
     /// Tickets, newest first.
     async fn tickets(&self, query: TicketQuery) -> Result<Vec<TicketRow>>;
+
+    /// Tickets that their citizens agreed to publish, newest first.
+    async fn published(&self, query: PublishedQuery) -> Result<Vec<TicketRow>>;
 
     /// What the store knows of `number`: its ticket, or that its message is still in the line.
     async fn known(&self, number: Number) -> Result<Known>;

@@ -29,6 +29,7 @@ mod restart;
 mod shim;
 mod sms;
 mod stop;
+mod web;
 mod webdriver;
 mod webhook;
 mod wechat;

@@ -1,6 +1,6 @@
 //! An appeal (诉求), as parsed from what a channel sent.
 
-use crate::MediaRef;
+use crate::{KeptFile, MediaRef};
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,11 @@ pub struct Appeal {
     pub note: Option<Note>,
     /// What kind of matter it is, where the citizen or the channel said so.
     pub kind: Option<Kind>,
-    /// A title, where one was given.
-    pub title: Option<String>,
     /// What it is about, where the citizen or the channel said so: by the code of the city's categories, or by one that the
     /// register of hotlines translates.
     pub category: Option<String>,
+    /// A title, where one was given.
+    pub title: Option<String>,
     /// The citizen's words.
     pub content: String,
     /// How satisfied they are, where they said so in a number ([`Intent::Rate`]); on the channel's own scale.
@@ -45,6 +45,8 @@ pub struct Appeal {
     pub transcript: Vec<Part>,
     /// What the channel found out about the message, as words for the ticket's `flags`.
     pub flags: Vec<String>,
+    /// Why it may be no citizen's at all: it goes to quarantine, visible, until an operator lets it pass.
+    pub suspect: Option<String>,
     /// The channel's own name for the message, where replies refer to it (a mail's Message-ID).
     pub message: Option<String>,
     /// What the message says of the matter that it belongs to; the gateway looks whether there is such a ticket.
@@ -245,6 +247,8 @@ pub struct Attachment {
 pub enum Payload {
     /// They came with the message.
     Inline(Bytes),
+    /// The gateway took them out of the request ([`crate::Form`]).
+    Kept(KeptFile),
     /// The channel only named them; see [`crate::Media`].
     Remote(MediaRef),
 }

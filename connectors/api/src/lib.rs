@@ -24,10 +24,13 @@ mod problem;
 mod pull;
 mod push;
 mod sample;
+mod seal;
 mod secret;
 mod shown;
+mod sniff;
 mod submission;
 mod told;
+mod upload;
 mod words;
 
 pub use appeal::{
@@ -46,12 +49,16 @@ pub use posted::{IDEMPOTENCY_KEY, idempotency_key, one_receipt, read_posted, rec
 pub use problem::{FieldFault, Problem};
 pub use pull::{Batch, Door, Listener, Lost, Question, Session, Source, Stream, Told};
 pub use push::{
-    Accept, Answer, Aside, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook,
+    Accept, Answer, Aside, Asked, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response,
+    Webhook,
 };
 pub use sample::{Sample, SampleError};
+pub use seal::{LocalSeal, Seal};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
+pub use sniff::{HARMFUL, media_type_of};
 pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
 pub use told::shorten;
+pub use upload::{Form, KeptFile, Upload, UploadCaps, UploadFault, plain_file_name};
 pub use words::Words;
 
 use schemars::JsonSchema;
@@ -89,15 +96,27 @@ pub struct Setup<'a> {
     pub http: Arc<dyn HttpClient>,
     /// What all nodes of the gateway remember together.
     pub shared: Arc<dyn Shared>,
+    /// Marks what citizens' browsers bring back.
+    pub seal: Arc<dyn Seal>,
     /// What is no fault, but hardly meant; see [`Setup::warn`].
     pub warnings: RefCell<Vec<BuildError>>,
 }
 
 impl<'a> Setup<'a> {
-    /// With the standard words, no way out, and the memory of this process.
+    /// With the standard words, no way out, and memory and seal of this process.
     pub fn new(channel: &'a str, public_url: &'a str, secrets: &'a dyn Secrets) -> Self {
         let (words, http, shared) = (Words::default(), Arc::new(Offline), Arc::new(LocalMemory::default()));
-        Self { channel, public_url, source: "jiesu".into(), secrets, words, http, shared, warnings: RefCell::default() }
+        Self {
+            channel,
+            public_url,
+            source: "jiesu".into(),
+            secrets,
+            words,
+            http,
+            shared,
+            seal: Arc::new(LocalSeal::default()),
+            warnings: RefCell::default(),
+        }
     }
 
     /// Tells the operator of something that is no fault, but hardly meant.

@@ -21,6 +21,9 @@ pub struct Submission {
     /// What kind of matter it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// What it is about: the code of the city's category, or the sender's own where the register of hotlines translates it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// A title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -38,9 +41,6 @@ pub struct Submission {
     /// The hotline it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hotline: Option<String>,
-    /// The sender's own code of what it is about: one of ours, or one that the register of hotlines translates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub category: Option<String>,
     /// When it happened: RFC 3339 with offset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<String>,
@@ -106,10 +106,10 @@ impl Submission {
         if self.id.as_deref() == Some("") {
             faults.add("id", "is empty: leave it out, or give a name unique to this appeal");
         }
+        faults.text("category", &self.category, 40);
         faults.text("title", &self.title, MAX_LINE);
         faults.text("demand", &self.demand, MAX_CONTENT);
         faults.text("hotline", &self.hotline, 20);
-        faults.text("category", &self.category, 100);
         if self.hotline.as_deref().is_some_and(|hotline| hotline.trim().is_empty()) {
             faults.add("hotline", "is empty: leave it out for the channel's own");
         }
@@ -169,6 +169,7 @@ impl Submission {
         let attachments = attachments.collect();
         Ok(Appeal {
             kind: self.kind,
+            category: self.category.filter(|category| !category.trim().is_empty()),
             title: self.title,
             content,
             demand: self.demand,
@@ -176,7 +177,6 @@ impl Submission {
             location: self.location.unwrap_or_default(),
             occurred_at: self.occurred_at,
             hotline: self.hotline,
-            category: self.category.filter(|category| !category.trim().is_empty()),
             origin: self.id.map(|number| Provenance { number, ..Provenance::default() }),
             publish: self.publish.unwrap_or_default(),
             attachments,

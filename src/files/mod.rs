@@ -1,4 +1,8 @@
-//! Attachments on disk, by content; and the signed, expiring links to them.
+//! Attachments on disk, by content; what waits there for its form; and the signed, expiring links to attachments.
+
+mod spool;
+
+pub use spool::{Incomplete, Spool, SpoolError};
 
 use crate::{number::ReceiptKey, store::sqlite::make_directory};
 use sha2::{Digest, Sha256};
@@ -56,6 +60,31 @@ impl Files {
         written.map(|()| name)
     }
 
+    /// Takes what was uploaded ([`Spool`]) for good; durable on return. False if there is no such file. To take it again
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn adopt(&self, sha256: &str) -> io::Result<bool> {
+        let path = self.path(sha256);
+        if path.exists() {
+            return Ok(true);
+        }
+        let directory = path.parent().unwrap_or(&self.directory);
+        make_directory(directory)?;
+        match fs::rename(self.uploaded(sha256), &path) {
+            Ok(()) => File::open(directory)?.sync_all().map(|()| true),
+            // Another may just have taken it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.exists()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where what was uploaded waits for its ticket.
+    fn uploaded(&self, sha256: &str) -> PathBuf {
+        self.directory.join(spool::FOLDER).join(sha256)
+    }
+
     /// Where the bytes of this SHA-256 are.
     pub fn path(&self, sha256: &str) -> PathBuf {
         self.directory.join(sha256.get(..2).unwrap_or("00")).join(sha256)
@@ -65,24 +94,6 @@ impl Files {
     pub fn directory(&self) -> &Path {
         &self.directory
     }
-}
-
-/// What the first bytes say that a file is, for the kinds that citizens send.
-pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
-    let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
-    Some(match () {
-        () if at(0, b"\xff\xd8\xff") => "image/jpeg",
-        () if at(0, b"\x89PNG\r\n\x1a\n") => "image/png",
-        () if at(0, b"GIF8") => "image/gif",
-        () if at(0, b"RIFF") && at(8, b"WEBP") => "image/webp",
-        () if at(0, b"RIFF") && at(8, b"WAVE") => "audio/wav",
-        () if at(0, b"#!AMR") => "audio/amr",
-        () if at(0, b"OggS") => "audio/ogg",
-        () if at(0, b"ID3") || at(0, b"\xff\xfb") || at(0, b"\xff\xf3") || at(0, b"\xff\xf2") => "audio/mpeg",
-        () if at(4, b"ftyp") => "video/mp4",
-        () if at(0, b"%PDF-") => "application/pdf",
-        () => return None,
-    })
 }
 
 fn signature(key: &ReceiptKey, number: &str, file: &str, expires: i64) -> String {
