@@ -1,12 +1,14 @@
 //! The gateway as a whole: opens the store, starts each step of the line, serves, and stops in good order.
 
+mod told;
+
 use crate::{
     admin::{self, Admin},
     background::Background,
     channels::{Channel, Channels},
-    config::{self, Assembly, ContactPolicy, Loaded, Success},
+    config::{self, Assembly, Loaded},
     days::{Alarm, Days},
-    delivery::{self, Contact, Destination, Filter, Map, RetryPolicy},
+    delivery,
     event::Events,
     files::{Files, Spool},
     intake::Intake,
@@ -182,7 +184,7 @@ async fn serve(
             channel.paused.store(true, Ordering::Relaxed);
         }
     }
-    hold_back(loaded, store.as_ref()).await?;
+    told::hold_back(loaded, store.as_ref()).await?;
     let hotlines = Arc::new(loaded.hotlines.clone());
     let paused_destinations = store.paused_destinations().await?;
     let config = &loaded.config;
@@ -254,7 +256,7 @@ async fn serve(
         line.spawn(flush(intake.clone(), line_stop.clone()));
         line.spawn(days.run(line_stop.clone()));
         line.spawn(spool.clone().run(store.clone(), line_stop.clone()));
-        for mut destination in destinations_of(loaded) {
+        for mut destination in told::destinations(loaded) {
             let name = destination.name.clone();
             destination.paused = paused_destinations.contains(&name);
             let worker = delivery::start(store.clone(), destination, news.clone(), line_stop.clone())
@@ -345,23 +347,6 @@ async fn serve(
     Ok(())
 }
 
-/// A line whose parity is below its threshold is not absorbed unless somebody said why: it stays as it was before, so
-/// that its own system goes on getting its tickets.
-async fn hold_back(loaded: &mut Loaded, store: &dyn Store) -> Result<(), StoreError> {
-    let today = Timestamp::now().to_zoned(loaded.config.server.timezone.get().clone()).date();
-    for run in store.parity().await? {
-        let Some(line) = loaded.hotlines.get(&run.line) else { continue };
-        if let Some(why) = line.refusal(today, run.parity()) {
-            tracing::error!(alarm = true, line = run.line, "a line is not absorbed yet: {why}");
-        }
-        // Also where its day is still to come: this process may live until then.
-        if line.falls_short(run.parity()) {
-            loaded.hotlines.hold(&run.line);
-        }
-    }
-    Ok(())
-}
-
 async fn flush(intake: Arc<Intake>, stop: CancellationToken) {
     let mut tick = tokio::time::interval(FLUSH_EVERY);
     loop {
@@ -436,57 +421,6 @@ pub fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
         Some((channel.id.clone(), Arc::new(channel)))
     });
     built.collect()
-}
-
-fn destinations_of(loaded: &Loaded) -> Vec<Destination> {
-    let success = |success: &Success| match success {
-        Success::Status => delivery::Success::Status,
-        Success::Predicate(predicate) => {
-            let predicate = predicate.clone();
-            delivery::Success::Predicate(Arc::new(move |body| predicate.holds(body)))
-        }
-    };
-    let retry = |retry: &crate::config::Retry| RetryPolicy {
-        first: retry.first.get(),
-        max: retry.max.get(),
-        give_up: retry.give_up.get(),
-    };
-    let core = loaded.config.core.iter().map(|core| Destination {
-        secret: loaded.secrets.core_secret.clone(),
-        timeout: core.timeout.get(),
-        concurrency: core.concurrency.get().into(),
-        retry: retry(&core.retry),
-        success: success(&core.success),
-        ..Destination::new("core", core.url.url().as_str())
-    });
-    let globs = |globs: &Option<Vec<config::Glob>>| globs.clone().unwrap_or_default();
-    let subscribers = loaded.config.subscribers.iter().map(|subscriber| Destination {
-        secret: loaded.secrets.subscriber_secrets.get(&subscriber.name).cloned(),
-        timeout: subscriber.timeout.get(),
-        concurrency: subscriber.concurrency.get().into(),
-        retry: retry(&subscriber.retry),
-        success: success(&subscriber.success),
-        filter: Filter {
-            events: subscriber
-                .events
-                .as_ref()
-                .map(|events| events.iter().map(|types| types.pattern().clone()).collect()),
-            regions: globs(&subscriber.filter.regions),
-            categories: globs(&subscriber.filter.categories),
-            hotlines: globs(&subscriber.filter.hotlines),
-            kinds: globs(&subscriber.filter.kinds),
-            lines: loaded.hotlines.of_subscriber(&subscriber.name),
-            registered: subscriber.filter.registered,
-        },
-        contact: match subscriber.contact {
-            ContactPolicy::Full => Contact::UnlessConfidential,
-            ContactPolicy::Masked => Contact::Masked,
-            ContactPolicy::None => Contact::None,
-        },
-        map: subscriber.map.clone().map(|map| Map(Arc::new(move |event| map.form(event)))),
-        ..Destination::new(&subscriber.name, subscriber.url.url().as_str())
-    });
-    core.chain(subscribers).collect()
 }
 
 /// The first form page's; pages that belong to no channel look like it.

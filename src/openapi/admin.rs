@@ -65,6 +65,8 @@ pub(super) fn operations() -> Vec<Operation> {
         get("/api/v1/destinations", "How far each destination has come")
             .answers(200, "All of them", object(&[("destinations", list(any())), ("newest", text())]))
             .problems(&[401, 403, 503]),
+        done(post("/api/v1/destinations/{name}/pause", "Sends nothing more to a destination"), 200, any()),
+        done(post("/api/v1/destinations/{name}/resume", "Sends to it again, from where it was"), 200, any()),
         get("/api/v1/channels", "How each channel does")
             .answers(200, "All of them", all("channels"))
             .problems(&[401, 403, 503]),
@@ -75,8 +77,29 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers(
                 200,
                 "By channel and hotline",
-                object(&[("rows", list(any())), ("total", any()), ("balanced", json!({ "type": "boolean" }))]),
+                object(&[
+                    ("rows", list(any())),
+                    ("total", any()),
+                    ("balanced", json!({ "type": "boolean" })),
+                    ("certificate", any()),
+                ]),
             )
+            .problems(&[400, 401, 403, 503]),
+        get(
+            "/api/v1/reconciliation/chain",
+            "Whether every closed day's record fits its hash, and follows the day before",
+        )
+        .answers(200, "All closed days", object(&[("intact", json!({ "type": "boolean" })), ("broken", list(any()))]))
+        .problems(&[401, 403, 503]),
+        get("/api/v1/parity", "What the last comparison of each line found")
+            .answers(200, "By line", all("parity"))
+            .problems(&[401, 403, 503]),
+        get("/api/v1/parity/received", "What was received for a line; the read goes into the audit trail")
+            .query("line", "The hotline's number", text())
+            .query("from", "From this local day on", day())
+            .query("to", "To this local day", day())
+            .query("after", "The next of an earlier page", text())
+            .answers(200, "A page", object(&[("rows", list(any())), ("next", any())]))
             .problems(&[400, 401, 403, 503]),
         limit(get("/api/v1/quarantine", "Messages that no parser understands, or that may be no citizen's"))
             .answers(200, "Newest first", all("quarantine"))
