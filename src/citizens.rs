@@ -206,7 +206,7 @@ fn mask_email(email: &str) -> String {
 }
 
 /// Digits only, without China's country code.
-fn normal_phone(phone: &str) -> String {
+pub(crate) fn normal_phone(phone: &str) -> String {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     let bare = digits.strip_prefix("0086").or_else(|| digits.strip_prefix("86").filter(|rest| rest.len() >= 11));
     bare.map_or(digits.clone(), str::to_owned)

@@ -336,6 +336,10 @@ impl Issuer {
                 continue;
             }
             match assembly::parse(channel, &message) {
+                // A person has looked at what comes back from there.
+                Ok(Appeal { suspect: Some(reason), .. }) if !message.late => {
+                    outcomes.push(quarantine(message.id, reason));
+                }
                 Ok(appeal) if appeal.intent == Intent::Appeal => {
                     let row = match self.already(&message).await? {
                         None => self.follow(channel, &message, &appeal.thread).await?,
@@ -394,9 +398,12 @@ impl Issuer {
             link => link,
         };
         let Some(at) = matter.said.first().map(|(message, _)| message.received_at) else { return Err(NotNow::Later) };
-        let proposal = triage::propose(&self.judgement, &matter, at, &self.reviser.zone);
+        let code = matter.first(|appeal| appeal.hotline.clone());
+        let line = code.or_else(|| matter.said.first().map(|(message, _)| message.hotline.clone()));
+        let line = line.and_then(|code| self.hotlines.get(&code));
+        let proposal = triage::propose(&self.judgement, &matter, line, at, &self.reviser.zone);
         let mut attachments = matter.said.iter().flat_map(|(_, appeal)| &appeal.attachments);
-        if !attachments.any(|attachment| matches!(attachment.payload, Payload::Inline(_))) {
+        if !attachments.any(|attachment| !matches!(attachment.payload, Payload::Remote(_))) {
             return self.compose(channel, matter, proposal, citizen, link);
         }
         // Attachments are written and synced: not on a thread that others wait for.

@@ -7,6 +7,7 @@
 mod citizens;
 mod fates;
 mod links;
+mod records;
 mod seen;
 pub mod sqlite;
 mod types;
@@ -14,6 +15,7 @@ mod types;
 pub use citizens::*;
 pub use fates::*;
 pub use links::*;
+pub use records::*;
 pub use seen::*;
 pub use types::*;
 
@@ -75,7 +77,7 @@ pub trait EventLog: Send + Sync + 'static {
 
 /// The durable truth.
 #[async_trait]
-pub trait Store: EventLog {
+pub trait Store: EventLog + Records {
     // --- accept ---
 
     /// Stores `messages` with a receipt number each, all or none; recognises redeliveries.
@@ -115,6 +117,9 @@ pub trait Store: EventLog {
     /// Messages in quarantine, newest first.
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>>;
 
+    /// Whether a message that is in the line or in quarantine names this upload (its SHA-256, in its `meta`).
+    async fn is_awaited(&self, sha256: &str) -> Result<bool>;
+
     /// Puts quarantined messages back into the line: one, or all. Says how many.
     async fn release(&self, message: Option<MessageId>) -> Result<usize>;
 
@@ -125,6 +130,9 @@ pub trait Store: EventLog {
 
     /// Tickets, newest first.
     async fn tickets(&self, query: TicketQuery) -> Result<Vec<TicketRow>>;
+
+    /// Tickets that their citizens agreed to publish, newest first.
+    async fn published(&self, query: PublishedQuery) -> Result<Vec<TicketRow>>;
 
     /// What the store knows of `number`: its ticket, or that its message is still in the line.
     async fn known(&self, number: Number) -> Result<Known>;
