@@ -16,9 +16,9 @@ const SENTINEL_PORT: u16 = 26_379;
 
 /// Where Redis is. Opens nothing by itself.
 pub(super) enum Place {
-    Single(Client),
+    Single(Box<Client>),
     Sentinels(Sentinels),
-    Cluster { client: ClusterClient, nodes: String },
+    Cluster { client: Box<ClusterClient>, nodes: String },
 }
 
 /// The primary that sentinels name: asked anew for each connection, so that it is the one of now.
@@ -52,7 +52,7 @@ impl Place {
     /// `redis://`, `rediss://`, `redis-sentinel://[[user]:password@]a:26379,b[/NAME[/DB]]`,
     /// `redis-cluster://[[user]:password@]a:6379,b`; the last two also with `rediss` for TLS.
     pub(super) fn of(url: &str, patience: Duration) -> Option<Self> {
-        let Some((scheme, rest)) = url.split_once("://") else { return None };
+        let (scheme, rest) = url.split_once("://")?;
         let tls = scheme.starts_with("rediss");
         match scheme {
             "redis-cluster" | "rediss-cluster" => {
@@ -64,7 +64,7 @@ impl Place {
                     .response_timeout(patience)
                     .retries(1)
                     .build();
-                Some(Self::Cluster { client: client.ok()?, nodes: hosts.join(", ") })
+                Some(Self::Cluster { client: Box::new(client.ok()?), nodes: hosts.join(", ") })
             }
             "redis-sentinel" | "rediss-sentinel" => {
                 let (login, hosts, path) = parts(rest)?;
@@ -88,7 +88,7 @@ impl Place {
                     shown: hosts.join(", "),
                 }))
             }
-            _ => Client::open(url).ok().map(Self::Single),
+            _ => Client::open(url).ok().map(Box::new).map(Self::Single),
         }
     }
 
