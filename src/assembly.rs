@@ -2,9 +2,11 @@
 
 use crate::{
     channels::Channel,
-    store::{Message, MessageId},
+    store::{Message, MessageId, Pace},
 };
-use jiesu_connector::{Appeal, Contact, ParseError, Piece, Raw};
+use jiesu_connector::{
+    Appeal, Contact, Incoming, Intent, ParseError, Part, PartType, Piece, Raw, Words, is_end, is_urgent,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One matter: what one ticket is made of.
@@ -65,6 +67,51 @@ pub fn join(channel: &Channel, pieces: &[Option<&Raw>]) -> Result<Appeal, ParseE
     guarded(|| channel.parts.parser.join(pieces))
 }
 
+/// How long the conversation waits for more after this message, by what it says.
+pub fn pace(channel: &Channel, incoming: &Incoming) -> Pace {
+    if channel.window.is_none() || !incoming.joins {
+        return Pace::Usual;
+    }
+    match guarded(|| channel.parts.parser.parse(&incoming.raw)) {
+        Ok(appeal) if appeal.intent == Intent::Appeal => pace_of(&appeal, &channel.words),
+        _ => Pace::Usual,
+    }
+}
+
+fn pace_of(appeal: &Appeal, words: &Words) -> Pace {
+    let words_of = |part: &Part| part.kind == PartType::Voice || part.text.as_deref().is_some_and(|it| !it.is_empty());
+    if appeal.content.trim().is_empty() {
+        // A recording speaks, though nobody has written it down; the name of a place does not say what is the matter there.
+        let spoken = appeal.transcript.iter().filter(|part| part.kind != PartType::Location).any(words_of);
+        return if spoken { Pace::Usual } else { Pace::Wordless };
+    }
+    match (is_urgent(&appeal.content, words), is_end(&appeal.content, words)) {
+        (true, _) => Pace::Urgent,
+        (false, true) => Pace::End,
+        (false, false) => Pace::Usual,
+    }
+}
+
+/// Whether it only says that nothing more follows.
+pub fn ends(appeal: &Appeal, words: &Words) -> bool {
+    appeal.attachments.is_empty() && is_end(&appeal.content, words)
+}
+
+/// Takes the words that only ended a conversation out of what was said; they stay in the transcript. False if nothing
+/// else was said.
+pub fn without_ends(said: &mut [(Message, Appeal)], words: &Words) -> bool {
+    if said.iter().all(|(_, appeal)| ends(appeal, words)) {
+        return false;
+    }
+    for (_, appeal) in said.iter_mut().filter(|(_, appeal)| ends(appeal, words)) {
+        let content = std::mem::take(&mut appeal.content);
+        if appeal.transcript.is_empty() {
+            appeal.transcript.push(Part::text(content));
+        }
+    }
+    true
+}
+
 /// Which piece of which message `raw` is, if it is one. A piece that makes no sense is a message by itself.
 pub fn piece(channel: &Channel, raw: &Raw) -> Option<Piece> {
     let piece = catch_unwind(AssertUnwindSafe(|| channel.parts.parser.piece(raw))).unwrap_or_default();
@@ -87,4 +134,24 @@ pub fn gather(channel: &Channel, messages: &[&Raw]) -> Result<Appeal, ParseError
 fn guarded(parse: impl FnOnce() -> Result<Appeal, ParseError>) -> Result<Appeal, ParseError> {
     let parsed = catch_unwind(AssertUnwindSafe(parse));
     parsed.unwrap_or_else(|_| Err(ParseError("the parser panicked: a bug; see the log".into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiesu_connector::Location;
+
+    #[test]
+    fn a_photo_and_a_place_say_nothing_yet_and_a_recording_does() {
+        let pace = |appeal: Appeal| pace_of(&appeal, &Words::default());
+        let part = |kind, text: Option<&str>| vec![Part { kind, text: text.map(str::to_owned), attachment: None }];
+        let place = Location { text: Some("嘉州大道123号".into()), ..Location::default() };
+        let transcript = part(PartType::Location, Some("嘉州大道123号"));
+        assert_eq!(pace(Appeal { transcript, location: place, ..Appeal::default() }), Pace::Wordless);
+        assert_eq!(pace(Appeal { transcript: part(PartType::Image, None), ..Appeal::default() }), Pace::Wordless);
+        assert_eq!(pace(Appeal { transcript: part(PartType::Voice, None), ..Appeal::default() }), Pace::Usual);
+        assert_eq!(pace(Appeal { content: "路灯坏了".into(), ..Appeal::default() }), Pace::Usual);
+        assert_eq!(pace(Appeal { content: "三楼着火了".into(), ..Appeal::default() }), Pace::Urgent);
+        assert_eq!(pace(Appeal { content: "说完了。".into(), ..Appeal::default() }), Pace::End);
+    }
 }

@@ -1,7 +1,7 @@
 //! The configured channels (受理渠道), each with its connector's parts.
 
 use crate::{config::Unsubscribe, store::Window};
-use jiesu_connector::{Inbound, Parts};
+use jiesu_connector::{Inbound, Parts, Words};
 use metrics::Counter;
 use std::{
     collections::BTreeMap,
@@ -23,6 +23,8 @@ pub struct Channel {
     pub window: Option<Window>,
     /// What becomes of the tickets of a citizen who leaves it.
     pub unsubscribe: Unsubscribe,
+    /// What citizens say to the gateway here.
+    pub words: Words,
     /// What its connector built.
     pub parts: Parts,
     /// An operator has stopped it.
@@ -42,6 +44,7 @@ impl Channel {
             hotline: hotline.into(),
             window,
             unsubscribe: Unsubscribe::Keep,
+            words: Words::default(),
             parts,
             paused: AtomicBool::new(false),
             last_received: AtomicI64::new(0),

@@ -6,6 +6,7 @@ use crate::{
     admin::{self, Admin},
     background::Background,
     channels::{Channel, Channels},
+    citizens::Citizens,
     config::{self, Assembly, Loaded},
     days::{Alarm, Days},
     delivery,
@@ -24,6 +25,7 @@ use crate::{
         self, Caps, Settings,
         limits::{Limiter, RateSpec},
     },
+    shared::{self, SharedLimiter},
     sources,
     store::{
         Store, StoreError, Window,
@@ -56,6 +58,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Between writes of the counts of what was rejected.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// Until a Redis that does not answer is asked again how it is set up.
+const ADVISE_AGAIN: Duration = Duration::from_secs(5);
 /// From the order to stop: when what is still under way behind the door is left as it is. It is on the disk, and goes on
 /// after the next start.
 const LINE_ENDS: Duration = Duration::from_millis(8_000);
@@ -195,8 +199,9 @@ async fn serve(
     let arrived = Arc::new(Notify::new());
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
+    let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok()).map(Arc::new);
     let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
-        .with_citizens(Limiter::new(rate(&config.limits.per_citizen)));
+        .with_citizens(SharedLimiter::new(rate(&config.limits.per_citizen), "citizen", limits.clone()));
     let intake = Arc::new(intake);
 
     // Stopped by its own token, once the stop is said: what is accepted after that waits on the disk.
@@ -206,6 +211,8 @@ async fn serve(
     let admin_reviser = reviser.clone();
     let (media_due, reply_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let repeats = Arc::new(Repeats::configured(loaded));
+    let citizens = Arc::new(Citizens::default());
+    let incidents = Arc::new(Incidents::new(config.repeats.surge));
     let issuer = Issuer {
         reviser: reviser.clone(),
         channels: channels.clone(),
@@ -217,7 +224,8 @@ async fn serve(
         media_due: media_due.clone(),
         reply_due: reply_due.clone(),
         repeats: repeats.clone(),
-        incidents: Arc::new(Incidents::new(config.repeats.surge)),
+        citizens: citizens.clone(),
+        incidents: incidents.clone(),
         decided: Arc::default(),
         judgement: Arc::new(loaded.judgement.clone()),
         words: loaded.outside.words.clone(),
@@ -253,6 +261,7 @@ async fn serve(
         line.spawn(issuer.run(line_stop.clone()));
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
+        line.spawn(advise(limits.clone(), line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
         line.spawn(days.run(line_stop.clone()));
         line.spawn(spool.clone().run(store.clone(), line_stop.clone()));
@@ -280,7 +289,7 @@ async fn serve(
         max_body: config.server.max_body.bytes(),
         per_address: Limiter::new(rate(&config.limits.address())),
         keyed_by_address: config.limits.per_address.is_some(),
-        per_key: Limiter::new(rate(&config.limits.per_key)),
+        per_key: SharedLimiter::new(rate(&config.limits.per_key), "key", limits),
         body_budget: Public::body_budget(),
         asides: Public::asides(),
         look: look(loaded),
@@ -305,6 +314,8 @@ async fn serve(
         reviser: admin_reviser,
         alarm,
         repeats,
+        citizens,
+        incidents,
         issuer_alive_at,
         metrics,
         token: loaded.secrets.admin_token.clone(),
@@ -404,6 +415,23 @@ fn write_key(path: &Path, key: &[u8]) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()
 }
 
+/// Says once what should be changed about Redis, as soon as it answers.
+async fn advise(redis: Option<Arc<shared::Redis>>, stop: CancellationToken) {
+    let Some(redis) = redis else { return };
+    let advice = async {
+        loop {
+            match redis.advice().await {
+                Ok(advice) => return advice,
+                Err(_) => tokio::time::sleep(ADVISE_AGAIN).await,
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        advice = advice => advice.iter().for_each(|advice| tracing::warn!("repeats.url: {advice}")),
+    }
+}
+
 /// The channels of a configuration; takes the parts that it was loaded with.
 pub fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
     let parts = std::mem::take(&mut loaded.parts);
@@ -416,8 +444,12 @@ pub fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
             (None, true) => Some(config::Window::default()),
         };
         let window = window.map(|window| Window { idle: window.idle.get(), max: window.max.get() });
-        let channel =
-            Channel { unsubscribe: config.unsubscribe, ..Channel::new(&id, kind, &config.hotline, window, parts) };
+        // The connector has told of words that are none.
+        let own = config.settings["words"].as_object();
+        let words = own.and_then(|own| loaded.outside.words.with(own).ok());
+        let words = words.unwrap_or_else(|| loaded.outside.words.clone());
+        let unsubscribe = config.unsubscribe;
+        let channel = Channel { unsubscribe, words, ..Channel::new(&id, kind, &config.hotline, window, parts) };
         Some((channel.id.clone(), Arc::new(channel)))
     });
     built.collect()

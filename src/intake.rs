@@ -4,9 +4,10 @@ use crate::{
     assembly,
     channels::Channel,
     number::{ReceiptKey, day_key},
-    server::limits::Limiter,
+    shared::SharedLimiter,
     store::{Accepted, NewMessage, Store, StoreError, Window},
 };
+use futures_util::future::join_all;
 use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Receipt, Refusal, digest};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
@@ -30,7 +31,7 @@ pub struct Intake {
     under_way: Mutex<HashSet<[u8; 16]>>,
     rejected: Mutex<HashMap<(u32, String, String), u64>>,
     arrived: Arc<Notify>,
-    citizens: Limiter,
+    citizens: SharedLimiter,
 }
 
 impl Intake {
@@ -43,13 +44,13 @@ impl Intake {
             under_way: Mutex::default(),
             rejected: Mutex::default(),
             arrived,
-            citizens: Limiter::new(None),
+            citizens: SharedLimiter::new(None, "citizen", None),
         }
     }
 
     /// Collapses what a citizen sends beyond the limit.
     #[must_use]
-    pub fn with_citizens(self, citizens: Limiter) -> Self {
+    pub fn with_citizens(self, citizens: SharedLimiter) -> Self {
         Self { citizens, ..self }
     }
 
@@ -75,12 +76,14 @@ impl Intake {
         let now = Timestamp::now();
         let day = self.day(now);
         let hotline = |named: &Option<String>| named.as_deref().map_or_else(|| channel.hotline.clone(), Arc::from);
-        let new = messages.into_iter().map(|incoming| NewMessage {
+        let windows = join_all(messages.iter().map(|incoming| self.window(channel, incoming))).await;
+        let new = messages.into_iter().zip(windows).map(|(incoming, window)| NewMessage {
             channel: channel.id.clone(),
             hotline: hotline(&incoming.hotline),
             received_at: now,
             day,
-            window: self.window(channel, &incoming),
+            window,
+            pace: assembly::pace(channel, &incoming),
             piece: assembly::piece(channel, &incoming.raw),
             contact: assembly::contact(channel, &incoming.raw),
             incoming,
@@ -102,13 +105,16 @@ impl Intake {
 
     /// The conversation that a message may join: the channel's; beyond the citizen's limit another one, so that a flood of
     /// messages is kept whole, but is no flood of tickets.
-    fn window(&self, channel: &Channel, incoming: &Incoming) -> Option<Window> {
+    async fn window(&self, channel: &Channel, incoming: &Incoming) -> Option<Window> {
         if !incoming.joins {
             return None;
         }
         // Only where the channel itself knows who speaks: who merely claims a number must not bind others' matters together.
         let sender = incoming.sender.as_deref().filter(|_| channel.parts.converses);
-        let within = sender.is_none_or(|sender| self.citizens.check_key(&format!("{}/{sender}", channel.id)).is_ok());
+        let within = match sender {
+            Some(sender) => self.citizens.check_key(&format!("{}/{sender}", channel.id)).await.is_ok(),
+            None => true,
+        };
         if within {
             return channel.window;
         }

@@ -16,6 +16,7 @@ pub mod admin;
 pub mod assembly;
 pub mod background;
 pub mod channels;
+pub mod citizens;
 pub mod config;
 pub mod contract;
 pub mod days;

@@ -1,9 +1,10 @@
-//! Links that an operator undoes: repeats and incidents.
+//! Links that an operator undoes: repeats and incidents. [`super::decide`] has those that one makes.
 
 use super::{Admin, answer, failed, not_found};
 use crate::{
+    issue::uncount,
     number::Number,
-    repeats::{Known, root_of},
+    repeats::{Known, counts_to, root_of},
     revise::Draft,
     server::Peer,
     store::{StoreError, TicketRow},
@@ -46,23 +47,13 @@ async fn undo(admin: &Admin, number: Number) -> Result<Option<Vec<&'static str>>
         if !admin.store.undo_repeat(number).await? {
             return Ok(Some(Vec::new()));
         }
-        let change = |row: &TicketRow| {
-            let mut draft = Draft::new(row);
-            let mut repeat = draft.ticket["repeat"].clone();
-            match repeat["count"].as_u64() {
-                Some(count) if count > 2 => repeat["count"] = (count - 1).into(),
-                _ => repeat = Value::Null,
-            }
-            draft.set("repeat", repeat);
-            admin.reviser.updated(row, &draft)
-        };
-        admin.reviser.revise(counted_to, change).await?;
+        uncount(&admin.reviser, counted_to).await?;
         admin.arrived.notify_one();
         return Ok(Some(vec!["repeat"]));
     }
     let Some(row) = admin.store.ticket(number).await? else { return Ok(None) };
     let ticket = Draft::new(&row).ticket;
-    let of_another = ticket["repeat"]["of"].as_str().is_some_and(|of| of != number.to_string());
+    let of_another = counts_to(number, &ticket) != number;
     let fields = [
         ("incident", root_of(number, &ticket) != number),
         ("repeat", of_another),
@@ -78,7 +69,11 @@ async fn undo(admin: &Admin, number: Number) -> Result<Option<Vec<&'static str>>
         admin.reviser.updated(row, &draft)
     };
     admin.reviser.revise(number, change).await?;
+    if of_another {
+        uncount(&admin.reviser, counts_to(number, &ticket)).await?;
+    }
     admin.store.set_member(number, None).await?;
+    admin.incidents.forget();
     // The index learns it: the ticket stands for itself from now on.
     let known = Known::of(&ticket);
     if admin.repeats.put(&known.appeal(number), number.to_key(), number.to_key()).await.is_err() {

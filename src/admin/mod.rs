@@ -2,7 +2,9 @@
 
 mod audit;
 mod channels;
+mod citizens;
 mod console;
+mod decide;
 mod deliveries;
 mod destinations;
 mod feed;
@@ -19,11 +21,13 @@ mod tickets;
 
 use crate::{
     channels::Channels,
+    citizens::Citizens,
     config::Hotlines,
     days::Alarm,
     delivery::Handle,
     files::Files,
     intake::Intake,
+    issue::Incidents,
     number::ReceiptKey,
     openapi,
     repeats::Repeats,
@@ -78,6 +82,10 @@ pub struct Admin {
     pub reviser: Reviser,
     /// The repeat index.
     pub repeats: Arc<Repeats>,
+    /// How incidents grow.
+    pub incidents: Arc<Incidents>,
+    /// Who is whom, as the line remembers it.
+    pub citizens: Arc<Citizens>,
     /// When the issuer last completed a round.
     pub issuer_alive_at: Arc<AtomicI64>,
     /// The metrics.
@@ -97,7 +105,11 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/tickets", get(tickets::list))
         .route("/tickets/{number}", get(tickets::one))
         .route("/tickets/{number}/deliveries", get(destinations::of_ticket))
+        .route("/tickets/{number}/link", post(decide::link))
+        .route("/tickets/{number}/dismiss", post(decide::dismiss))
         .route("/tickets/{number}/unlink", post(links::unlink))
+        .route("/citizens/{key}", get(citizens::one))
+        .route("/citizens/{key}/split", post(citizens::split))
         .route("/repeats/reindex", post(links::reindex))
         .route("/events", get(feed::page))
         .route("/events/stream", get(feed::stream))

@@ -44,7 +44,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         };
         report("store.url", store(&loaded));
         if let Some(url) = &loaded.secrets.repeats_url {
-            report("repeats.url", redis(url).await);
+            let outcome = redis(url).await;
+            for advice in outcome.as_ref().into_iter().flatten() {
+                eprintln!("warning: {file}: repeats.url: {advice}");
+            }
+            report("repeats.url", outcome.map(drop));
         }
         if let Some(core) = &loaded.config.core {
             report("core.url", reach(core.url.url()).await);
@@ -90,10 +94,11 @@ fn store(loaded: &Loaded) -> Result<(), String> {
     sqlite::inspect(path).map_err(|error| format!("{error}"))
 }
 
-/// Redis lets us in and answers.
-async fn redis(url: &Secret) -> Result<(), String> {
+/// Redis lets us in and answers; what should be changed about it.
+async fn redis(url: &Secret) -> Result<Vec<String>, String> {
     let redis = shared::Redis::new(url).map_err(|error| error.to_string())?;
-    redis.ping().await.map_err(|error| error.to_string())
+    redis.ping().await.map_err(|error| error.to_string())?;
+    Ok(redis.advice().await.unwrap_or_default())
 }
 
 /// A connection can be made; nothing is sent over it.

@@ -73,21 +73,10 @@ fn repeats(config: &Config, secrets: &SystemSecrets, resolved: &mut Resolved, re
         Some(url) if !IndexUrl::is_redis(url.expose()) => {
             report.fault(KEY, "what it refers to is no URL of Redis; it must be such as redis://127.0.0.1:6379");
         }
-        Some(url) if IndexUrl::is_several(url.expose()) => report.warning(
-            KEY,
-            "this build does not use a cluster or sentinels yet: repeats, tokens and quotas are kept by each node for \
-             itself; name a single Redis to share tokens and quotas",
-        ),
-        Some(url) => {
-            match shared::Redis::new(&url) {
-                Ok(_) => resolved.repeats_url = Some(url),
-                Err(error) => report.fault(KEY, error.to_string()),
-            }
-            report.warning(
-                KEY,
-                "this build shares tokens and quotas through Redis; the repeat index itself is still kept in memory",
-            );
-        }
+        Some(url) => match shared::Redis::new(&url) {
+            Ok(_) => resolved.repeats_url = Some(url),
+            Err(error) => report.fault(KEY, error.to_string()),
+        },
         None => {}
     }
 }

@@ -13,10 +13,11 @@ pub struct Limits {
     /// unset, it is 20/s for everybody else. Signed pushes of a platform count only when their signature is wrong.
     #[schemars(example = "20/s")]
     pub per_address: Option<Rate>,
-    /// Each api key.
+    /// Each api key; counted by all nodes together where `repeats.url` names a Redis.
     pub per_key: Rate,
     /// Each citizen of a channel that itself knows who speaks (WeChat, SMS). What comes beyond it is kept like the rest, but
-    /// collapsed: it joins one ticket, until the citizen pauses for 5 seconds, for a minute, or for 200 messages.
+    /// collapsed: it joins one ticket, until the citizen pauses for 5 seconds, for a minute, or for 200 messages. Counted by
+    /// all nodes together where `repeats.url` names a Redis.
     pub per_citizen: Rate,
 }
 

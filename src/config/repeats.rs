@@ -11,7 +11,7 @@ use std::{fmt, str::FromStr};
 #[serde(default, deny_unknown_fields)]
 pub struct Repeats {
     /// The index, and what all nodes share (tokens, quotas): `memory:`, or Redis: `redis://…`, `rediss://…`,
-    /// `redis-cluster://a,b,c`, `redis-sentinel://…` (as `env:NAME` or `file:PATH` when it carries a password).
+    /// `redis-cluster://a,b,c`, `redis-sentinel://a,b,c/NAME` (as `env:NAME` or `file:PATH` when it carries a password).
     pub url: IndexUrl,
     /// How far back an appeal is compared with earlier ones. A million tickets in it take less than a gigabyte.
     pub window: Duration,
@@ -37,7 +37,7 @@ pub enum IndexUrl {
 
 /// The schemes of Redis: of a single one, and of several.
 const SINGLE: [&str; 2] = ["redis://", "rediss://"];
-const SEVERAL: [&str; 2] = ["redis-cluster://", "redis-sentinel://"];
+const SEVERAL: [&str; 4] = ["redis-cluster://", "rediss-cluster://", "redis-sentinel://", "rediss-sentinel://"];
 
 impl IndexUrl {
     /// A password stands in the file itself.
@@ -49,11 +49,6 @@ impl IndexUrl {
     pub(super) fn is_redis(url: &str) -> bool {
         let schemes = SINGLE.iter().chain(&SEVERAL);
         schemes.into_iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-    }
-
-    /// Whether `url` names several of Redis: a cluster, or sentinels.
-    pub(super) fn is_several(url: &str) -> bool {
-        SEVERAL.iter().any(|scheme| url.starts_with(scheme))
     }
 }
 

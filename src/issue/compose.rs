@@ -22,6 +22,7 @@ impl Issuer {
         channel: &Channel,
         mut matter: Matter,
         proposal: Proposal,
+        citizen: String,
         link: Link,
     ) -> Result<Outcome, NotNow> {
         let zone = &self.reviser.zone;
@@ -75,7 +76,7 @@ impl Issuer {
             title: title.unwrap_or_else(|| ticket::title_of(&content)),
             content,
             demand,
-            appellant: self.appellant(message, who.unwrap_or_default()),
+            appellant: appellant(citizen, who.unwrap_or_default()),
             location,
             locations: places(&matter),
             attachments: files,
@@ -177,35 +178,17 @@ impl Issuer {
         let expires = Timestamp::now().as_second() + files::LINK_LIFE.as_secs() as i64;
         files::link(&self.key, &self.public_url, number, id, expires)
     }
+}
 
-    fn appellant(&self, message: &Message, who: Appellant) -> AppellantRef {
-        AppellantRef {
-            key: self.citizen(message, &who),
-            name: who.name,
-            phone: who.phone,
-            email: who.email,
-            wechat_openid: who.wechat_openid,
-            anonymous: who.anonymous,
-            confidential: who.confidential,
-        }
-    }
-
-    /// The same key for the same citizen whatever the channel: by phone number, else mail address, else the channel's
-    /// own name for them. Somebody of whom nothing is known is nobody else.
-    pub(super) fn citizen(&self, message: &Message, who: &Appellant) -> String {
-        let phone = who.phone.as_deref().map(normal_phone).filter(|phone| phone.len() >= 5);
-        let identity = if let Some(phone) = phone {
-            format!("tel:{phone}")
-        } else if let Some(email) = &who.email {
-            format!("mailto:{}", email.trim().to_lowercase())
-        } else if let Some(openid) = &who.wechat_openid {
-            format!("openid:{openid}")
-        } else if let Some(sender) = &message.sender {
-            format!("sender:{}:{sender}", message.channel)
-        } else {
-            format!("number:{}", message.number)
-        };
-        format!("ap_{}", files::hex(&self.key.mac("citizen", &[identity.as_bytes()])[..10]))
+fn appellant(key: String, who: Appellant) -> AppellantRef {
+    AppellantRef {
+        key,
+        name: who.name,
+        phone: who.phone,
+        email: who.email,
+        wechat_openid: who.wechat_openid,
+        anonymous: who.anonymous,
+        confidential: who.confidential,
     }
 }
 
@@ -257,25 +240,4 @@ fn place(matter: &Matter) -> Location {
     let place = first(|place| place.lat.is_some()).or_else(|| first(|place| place.text.is_some())).unwrap_or_default();
     let region = place.region.clone().or_else(|| matter.first(|appeal| appeal.location.region.clone()));
     Location { region, ..place }
-}
-
-/// Digits only, without China's country code.
-pub(crate) fn normal_phone(phone: &str) -> String {
-    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
-    let bare = digits.strip_prefix("0086").or_else(|| digits.strip_prefix("86").filter(|rest| rest.len() >= 11));
-    bare.map_or(digits.clone(), str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::normal_phone;
-
-    #[test]
-    fn one_phone_in_many_spellings_is_one_citizen() {
-        for spelling in ["13800138000", "+86 138-0013-8000", "0086 13800138000", "8613800138000"] {
-            assert_eq!(normal_phone(spelling), "13800138000");
-        }
-        assert_eq!(normal_phone("0833-2435678"), "08332435678");
-        assert_eq!(normal_phone("86123456"), "86123456", "a local number that begins with 86");
-    }
 }

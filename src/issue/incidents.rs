@@ -1,13 +1,15 @@
 //! How incidents grow: by distinct citizens, and how fast.
 
-use super::NotNow;
 use crate::{
+    event::kind,
     number::Number,
     repeats,
     revise::{Draft, Reviser},
-    store::TicketRow,
+    store::{StoreError, TicketRow},
+    ticket,
 };
 use jiff::Timestamp;
+use serde_json::json;
 use std::{
     collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
@@ -51,13 +53,13 @@ impl Incidents {
         Self { known: Mutex::default(), surge: surge.max(2) as usize }
     }
 
-    /// Forgets everything: the store's transaction failed, and what is remembered may be wrong.
-    pub(super) fn forget(&self) {
+    /// Forgets everything: the store's transaction failed or an operator undid a link, and what is remembered may be wrong.
+    pub fn forget(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// One more citizen in the incident that began with `first`.
-    pub(super) async fn grow(&self, reviser: &Reviser, first: &TicketRow, citizen: u64) -> Result<Grown, NotNow> {
+    pub(super) async fn grow(&self, reviser: &Reviser, first: &TicketRow, citizen: u64) -> Result<Grown, StoreError> {
         let root = first.number;
         let there = self.known.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&root);
         let read = if there { None } else { Some(Self::read(reviser, first).await?) };
@@ -69,7 +71,51 @@ impl Incidents {
         Ok(incident.grow(citizen, Timestamp::now().as_second(), self.surge))
     }
 
-    async fn read(reviser: &Reviser, first: &TicketRow) -> Result<Incident, NotNow> {
+    /// The incident that began with `first`, with one more citizen in it: the first ticket is told when it begins, and when it
+    /// grows fast.
+    ///
+    /// # Errors
+    /// The store cannot read or write.
+    pub async fn join(
+        &self,
+        reviser: &Reviser,
+        citizen: u64,
+        first: &TicketRow,
+        why: &str,
+    ) -> Result<ticket::Incident, StoreError> {
+        let root = first.number;
+        let grown = self.grow(reviser, first, citizen).await?;
+        let id = format!("in_{root}");
+        let begins = Draft::new(first).ticket["incident"].is_null();
+        if begins || grown.alarm {
+            let reason =
+                if begins { "其他诉求人反映同一事件" } else { "短时间内多人反映同一事件" };
+            let change = |row: &TicketRow| {
+                let mut draft = Draft::new(row);
+                draft.set("incident", json!({ "id": id, "size": grown.size, "reason": reason }));
+                if grown.alarm {
+                    draft.edit_list("flags", |flags| {
+                        if !flags.iter().any(|flag| flag == "surge") {
+                            flags.push("surge".into());
+                        }
+                    });
+                }
+                if begins {
+                    let change = json!({ "incident": id, "size": grown.size, "reason": reason });
+                    return reviser.told(row, &draft, kind::JOINED, change);
+                }
+                reviser.updated(row, &draft)
+            };
+            reviser.revise(root, change).await?;
+            if grown.alarm {
+                metrics::counter!("jiesu_incident_alarms_total").increment(1);
+                tracing::warn!(alarm = true, incident = %root, size = grown.size, "an incident grows fast");
+            }
+        }
+        Ok(ticket::Incident { id, size: grown.size, reason: why.to_owned() })
+    }
+
+    async fn read(reviser: &Reviser, first: &TicketRow) -> Result<Incident, StoreError> {
         let members = reviser.store.members(first.number, MOST_MEMBERS).await?;
         let key = Draft::new(first).ticket["appellant"]["key"].as_str().unwrap_or_default().to_owned();
         let mut incident = Incident { citizens: HashSet::from([repeats::citizen(&key)]), ..Incident::default() };

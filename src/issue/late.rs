@@ -1,7 +1,7 @@
 //! Looking later: what the index could not be asked about, and an index that must be built anew.
 
 use super::{
-    Issuer, NotNow,
+    Issuer, NotNow, count_late,
     link::{Link, rounded},
 };
 use crate::{
@@ -118,19 +118,10 @@ impl Issuer {
     /// Both have tickets already: the later one says which one it repeats.
     async fn repeated_late(&self, row: &TicketRow, other: &TicketRow, decision: &Decision) -> Result<(), NotNow> {
         let (later, earlier) = if other.number > row.number { (other, row) } else { (row, other) };
-        let first = Draft::new(earlier).ticket;
-        let count = first["repeat"]["count"].as_u64().unwrap_or(1) + 1;
-        let repeat = json!({ "of": earlier.number.to_string(), "count": count, "reason": decision.reason,
-            "score": rounded(decision.score), "first_at": first["received_at"] });
-        for number in [row.number, later.number] {
-            let change = |row: &TicketRow| {
-                let mut draft = checked_now(row);
-                if row.number == later.number {
-                    draft.set("repeat", repeat.clone());
-                }
-                self.reviser.updated(row, &draft)
-            };
-            self.reviser.revise(number, change).await?;
+        let score = rounded(decision.score);
+        count_late(&self.reviser, later.number, earlier.number, &decision.reason, score, check).await?;
+        if row.number != later.number {
+            self.reviser.revise(row.number, |row| self.reviser.updated(row, &checked_now(row))).await?;
         }
         Ok(())
     }
@@ -139,6 +130,10 @@ impl Issuer {
 /// The ticket without the mark that it is unchecked.
 fn checked_now(row: &TicketRow) -> Draft {
     let mut draft = Draft::new(row);
-    draft.edit_list("flags", |flags| flags.retain(|flag| flag != "unchecked"));
+    check(&mut draft);
     draft
+}
+
+fn check(draft: &mut Draft) {
+    draft.edit_list("flags", |flags| flags.retain(|flag| flag != "unchecked"));
 }

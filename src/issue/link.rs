@@ -4,15 +4,13 @@ use super::{Issuer, NotNow, compose::is_known};
 use crate::repeats::Checked;
 use crate::{
     assembly::Matter,
-    event::kind,
+    citizens::Source,
     number::Number,
     repeats,
-    revise::Draft,
     store::{Known, TicketRow},
     ticket::{Incident, Similar},
 };
 use jiesu_linking::{Appeal, Band, Decision, Placed};
-use serde_json::json;
 
 /// What an appeal belongs to.
 #[derive(Debug)]
@@ -49,8 +47,22 @@ pub(super) fn rounded(score: f32) -> f64 {
 }
 
 impl Issuer {
+    /// The key of who speaks in `matter`.
+    pub(super) async fn identify(&self, matter: &Matter) -> Result<String, NotNow> {
+        let Some((message, _)) = matter.said.first() else { return Err(NotNow::Later) };
+        let known = matter.said.iter().map(|(_, appeal)| appeal).find(|appeal| is_known(&appeal.appellant));
+        let (who, proven) = known.map(|appeal| (appeal.appellant.clone(), appeal.proven)).unwrap_or_default();
+        let source = Source { channel: &message.channel, number: message.number, at: message.received_at };
+        let otherwise = || match &message.sender {
+            Some(sender) => format!("sender:{}:{sender}", message.channel),
+            None => format!("number:{}", message.number),
+        };
+        let store = &*self.reviser.store;
+        Ok(self.citizens.identify(store, &self.key, &who, proven, &source, otherwise).await?)
+    }
+
     /// Looks for what `matter` belongs to.
-    pub(super) async fn link(&self, matter: &Matter) -> Result<Link, NotNow> {
+    pub(super) async fn link(&self, matter: &Matter, citizen: &str) -> Result<Link, NotNow> {
         let Some((message, _)) = matter.said.first() else { return Ok(Link::New) };
         let wordless =
             |appeal: &jiesu_connector::Appeal| appeal.content.trim().is_empty() && appeal.location.text.is_none();
@@ -59,8 +71,7 @@ impl Issuer {
             return Ok(Link::New);
         }
         let number = message.number;
-        let who = matter.first(|appeal| is_known(&appeal.appellant).then(|| appeal.appellant.clone()));
-        let citizen = repeats::citizen(&self.citizen(message, &who.unwrap_or_default()));
+        let citizen = repeats::citizen(citizen);
         let checked = match self.decided.get(number, matter.said.len()) {
             Some(checked) => checked,
             None => {
@@ -87,6 +98,12 @@ impl Issuer {
         let decision = checked.decision;
         let Some(found) = &decision.matched else { return Ok(Link::New) };
         let store = &self.reviser.store;
+        // An operator has said that it is not: it becomes a ticket, and nobody is asked again.
+        if found.same_citizen && store.repeat_of(number).await? == Some(None) {
+            let own = number.to_key();
+            self.repeats.place(Placed { id: checked.id, ticket: own, root: own });
+            return Ok(Link::New);
+        }
         if decision.band == Band::Ask {
             return Ok(Link::Perhaps(Similar {
                 of: Number::from_key(found.ticket).to_string(),
@@ -96,12 +113,6 @@ impl Issuer {
             }));
         }
         if found.same_citizen {
-            // An operator has said that it is not: it becomes a ticket.
-            if store.repeat_of(number).await? == Some(None) {
-                let own = number.to_key();
-                self.repeats.place(Placed { id: checked.id, ticket: own, root: own });
-                return Ok(Link::New);
-            }
             return match store.known(Number::from_key(found.ticket)).await? {
                 Known::Ticket(row) => Ok(Link::Repeat(row, decision)),
                 Known::InTheLine { .. } => Err(NotNow::AfterOthers),
@@ -117,42 +128,7 @@ impl Issuer {
     }
 
     async fn joined(&self, citizen: u64, first: &TicketRow, decision: &Decision) -> Result<Link, NotNow> {
-        let root = first.number;
-        let grown = self.incidents.grow(&self.reviser, first, citizen).await?;
-        let id = format!("in_{root}");
-        let of_first = Draft::new(first).ticket["incident"].clone();
-        if of_first.is_null() || grown.alarm {
-            let reason = if of_first.is_null() {
-                "其他诉求人反映同一事件"
-            } else {
-                "短时间内多人反映同一事件"
-            };
-            let told = if of_first.is_null() { kind::JOINED } else { kind::UPDATED };
-            let change = |row: &TicketRow| {
-                let mut draft = Draft::new(row);
-                draft.set("incident", json!({ "id": id, "size": grown.size, "reason": reason }));
-                if grown.alarm {
-                    draft.edit_list("flags", |flags| {
-                        if !flags.iter().any(|flag| flag == "surge") {
-                            flags.push("surge".into());
-                        }
-                    });
-                }
-                match told {
-                    kind::JOINED => {
-                        let change = json!({ "incident": id, "size": grown.size, "reason": reason });
-                        self.reviser.told(row, &draft, kind::JOINED, change)
-                    }
-                    _ => self.reviser.updated(row, &draft),
-                }
-            };
-            self.reviser.revise(root, change).await?;
-            if grown.alarm {
-                metrics::counter!("jiesu_incident_alarms_total").increment(1);
-                tracing::warn!(alarm = true, incident = %root, size = grown.size, "an incident grows fast");
-            }
-        }
-        let incident = Incident { id, size: grown.size, reason: decision.reason.clone() };
-        Ok(Link::Joined(incident, root))
+        let incident = self.incidents.join(&self.reviser, citizen, first, &decision.reason).await?;
+        Ok(Link::Joined(incident, first.number))
     }
 }

@@ -2,6 +2,7 @@
 
 mod compose;
 mod contact;
+mod ended;
 mod incidents;
 mod late;
 mod leave;
@@ -15,6 +16,7 @@ mod word;
 use crate::{
     assembly::{self, Matter},
     channels::{Channel, Channels},
+    citizens::Citizens,
     config::{Hotlines, Judgement},
     files::Files,
     number::{Number, ReceiptKey},
@@ -23,8 +25,8 @@ use crate::{
     store::{Message, MessageId, Outcome, StoreError},
     triage,
 };
-pub(crate) use compose::normal_phone;
 pub use incidents::Incidents;
+pub use repeat::{count_late, uncount};
 
 use futures_util::FutureExt;
 use jiesu_connector::{Appeal, Intent, Payload, Words};
@@ -76,6 +78,8 @@ pub struct Issuer {
     pub reply_due: Arc<Notify>,
     /// The repeat index.
     pub repeats: Arc<Repeats>,
+    /// Who is whom.
+    pub citizens: Arc<Citizens>,
     /// How incidents grow.
     pub incidents: Arc<Incidents>,
     /// What was decided of messages that wait for another round.
@@ -259,7 +263,9 @@ impl Issuer {
     }
 
     /// Tells whether something was left for another round.
-    async fn store(&self, outcomes: Vec<Outcome>) -> Result<bool, StoreError> {
+    async fn store(&self, mut outcomes: Vec<Outcome>) -> Result<bool, StoreError> {
+        let learnt = self.citizens.take();
+        outcomes.extend((!learnt.is_empty()).then_some(Outcome::Learnt(learnt)));
         let (mut issued, mut repeated, mut quarantined, mut media, mut reply) = (0, 0, 0, false, false);
         let mut numbers = Vec::with_capacity(outcomes.len());
         for outcome in &outcomes {
@@ -277,13 +283,14 @@ impl Issuer {
                     media |= !change.media.is_empty();
                     reply |= change.reply.is_some();
                 }
-                Outcome::Noted { .. } | Outcome::Apart { .. } => {}
+                Outcome::Noted { .. } | Outcome::Apart { .. } | Outcome::Learnt(_) => {}
             }
         }
         let left = match self.reviser.store.issue(outcomes).await {
             Ok(left) => left,
             Err(error) => {
                 self.incidents.forget();
+                self.citizens.forget();
                 return Err(error);
             }
         };
@@ -333,11 +340,15 @@ impl Issuer {
                 Ok(Appeal { suspect: Some(reason), .. }) if !message.late => {
                     outcomes.push(quarantine(message.id, reason));
                 }
-                Ok(appeal) if appeal.intent == Intent::Appeal && message.ticketed => {
-                    outcomes.push(self.supplement(message, appeal).await?);
-                }
                 Ok(appeal) if appeal.intent == Intent::Appeal => {
-                    match self.follow(channel, &message, &appeal.thread).await? {
+                    let row = match self.already(&message).await? {
+                        None => self.follow(channel, &message, &appeal.thread).await?,
+                        known => known,
+                    };
+                    match row {
+                        Some(_) if message.late && assembly::ends(&appeal, &channel.words) => {
+                            outcomes.push(Outcome::Noted { message: message.id, reach: None });
+                        }
                         Some(row) => outcomes.push(self.supplement_to(&row, message, appeal)?),
                         None => said.push((message, appeal)),
                     }
@@ -363,6 +374,9 @@ impl Issuer {
             }
         }
         said.sort_by_key(|(message, _)| message.id);
+        if self.only_ended(&mut said).await? {
+            outcomes.extend(said.drain(..).map(|(message, _)| Outcome::Noted { message: message.id, reach: None }));
+        }
         let channel = said.first().and_then(|(message, _)| self.channels.get(message.channel.as_str()));
         if let Some(channel) = channel {
             outcomes.push(self.ticket(channel, Matter { said, also }).await?);
@@ -378,7 +392,8 @@ impl Issuer {
     }
 
     async fn ticket(&self, channel: &Arc<Channel>, matter: Matter) -> Result<Outcome, NotNow> {
-        let link = match self.link(&matter).await? {
+        let citizen = self.identify(&matter).await?;
+        let link = match self.link(&matter, &citizen).await? {
             Link::Repeat(row, decision) => return self.repeat(channel, matter, &row, &decision),
             link => link,
         };
@@ -389,11 +404,12 @@ impl Issuer {
         let proposal = triage::propose(&self.judgement, &matter, line, at, &self.reviser.zone);
         let mut attachments = matter.said.iter().flat_map(|(_, appeal)| &appeal.attachments);
         if !attachments.any(|attachment| !matches!(attachment.payload, Payload::Remote(_))) {
-            return self.compose(channel, matter, proposal, link);
+            return self.compose(channel, matter, proposal, citizen, link);
         }
         // Attachments are written and synced: not on a thread that others wait for.
         let (issuer, channel) = (self.clone(), channel.clone());
-        let composed = tokio::task::spawn_blocking(move || issuer.compose(&channel, matter, proposal, link)).await;
+        let composed =
+            tokio::task::spawn_blocking(move || issuer.compose(&channel, matter, proposal, citizen, link)).await;
         composed.unwrap_or_else(|failed| match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(NotNow::Later),

@@ -9,14 +9,15 @@ use crate::{
     assembly::Matter,
     channels::Channel,
     event::kind,
+    number::Number,
     reply,
-    revise::Draft,
-    store::{NewReply, Outcome, TicketChange, TicketRow},
+    revise::{Draft, Reviser},
+    store::{NewReply, Outcome, StoreError, TicketChange, TicketRow},
     ticket::{self, Piece, StoredFile},
 };
 use jiesu_linking::Decision;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 impl Issuer {
     /// Counts `matter` to the ticket of `row`.
@@ -83,4 +84,58 @@ impl Issuer {
         let change = Box::new(TicketChange { reply, media, ..told });
         Ok(Outcome::Repeat { messages, number, code_hash: self.key.code_hash(number), change })
     }
+}
+
+/// Counts the ticket `later` to `first` as a repeat, both being there: the later one says which one it repeats, the first
+/// one's count goes up. Tells the count; `None` if `first` is no ticket.
+///
+/// # Errors
+/// The store cannot read or write.
+pub async fn count_late(
+    reviser: &Reviser,
+    later: Number,
+    first: Number,
+    reason: &str,
+    score: f64,
+    edit: impl Fn(&mut Draft) + Send + Sync,
+) -> Result<Option<u64>, StoreError> {
+    let Some(row) = reviser.store.ticket(first).await? else { return Ok(None) };
+    let earlier = Draft::new(&row).ticket;
+    let count = earlier["repeat"]["count"].as_u64().unwrap_or(1) + 1;
+    let repeat = json!({ "of": first.to_string(), "count": count, "reason": reason, "score": score,
+        "first_at": earlier["received_at"] });
+    let of_later = |row: &TicketRow| {
+        let mut draft = Draft::new(row);
+        draft.set("repeat", repeat.clone());
+        edit(&mut draft);
+        reviser.updated(row, &draft)
+    };
+    reviser.revise(later, of_later).await?;
+    let of_first = |row: &TicketRow| {
+        let mut draft = Draft::new(row);
+        let mut counted = Some(&draft.ticket["repeat"]).filter(|it| it.is_object()).unwrap_or(&repeat).clone();
+        counted["count"] = (draft.ticket["repeat"]["count"].as_u64().unwrap_or(1) + 1).into();
+        draft.set("repeat", counted);
+        reviser.updated(row, &draft)
+    };
+    reviser.revise(first, of_first).await?;
+    Ok(Some(count))
+}
+
+/// One that counted to the ticket `first` does so no more.
+///
+/// # Errors
+/// The store cannot read or write.
+pub async fn uncount(reviser: &Reviser, first: Number) -> Result<(), StoreError> {
+    let change = |row: &TicketRow| {
+        let mut draft = Draft::new(row);
+        let mut repeat = draft.ticket["repeat"].clone();
+        match repeat["count"].as_u64() {
+            Some(count) if count > 2 => repeat["count"] = (count - 1).into(),
+            _ => repeat = Value::Null,
+        }
+        draft.set("repeat", repeat);
+        reviser.updated(row, &draft)
+    };
+    reviser.revise(first, change).await.map(drop)
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     event::kind,
     revise::Draft,
-    store::{Message, Outcome, TicketChange, TicketRow},
+    store::{Known, Message, Outcome, TicketChange, TicketRow},
     ticket::{self, Piece, StoredFile},
 };
 use jiesu_connector::Appeal;
@@ -20,6 +20,21 @@ impl Issuer {
         // Read a moment ago, and tickets are never deleted.
         let Some(row) = self.reviser.store.ticket(message.number).await? else { return Err(NotNow::Later) };
         self.supplement_to(&row, message, appeal)
+    }
+
+    /// The ticket that the number of this late message counts to, though it has none of its own: the rest of its
+    /// conversation was a repeat.
+    pub(super) async fn already(&self, message: &Message) -> Result<Option<TicketRow>, NotNow> {
+        let store = &self.reviser.store;
+        if !message.late {
+            return Ok(None);
+        }
+        match store.known(message.number).await? {
+            Known::Ticket(row) => Ok(Some(*row)),
+            // The rest of it comes first.
+            _ if !store.conversation(message.number).await?.is_empty() => Err(NotNow::Later),
+            _ => Ok(None),
+        }
     }
 
     /// Adds a message to a ticket.

@@ -1,7 +1,7 @@
 //! Which row is which, and where they differ.
 
 use super::{Row, Span};
-use crate::issue::normal_phone;
+use crate::citizens::normal_phone;
 use jiesu_linking::fold;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;

@@ -181,7 +181,7 @@ pub(super) fn receive(
 /// Through the one door, and the channel's own answer.
 pub(super) async fn take(public: &Public, channel: &Channel, accept: Accept) -> jiesu_connector::Response {
     if let Some(caller) = &accept.caller
-        && let Err(wait) = public.per_key.check_key(caller)
+        && let Err(wait) = public.per_key.check_key(caller).await
     {
         channel.meters.limited.increment(1);
         return too_many(wait).into();

@@ -20,6 +20,7 @@ use crate::{
         limits::Limiter,
         problem::{with_fallbacks, with_problems},
     },
+    shared::SharedLimiter,
     store::Store,
 };
 use axum::{
@@ -70,7 +71,7 @@ pub struct Public {
     /// Whether the limit by address holds for callers with a key, too.
     pub keyed_by_address: bool,
     /// Each api key.
-    pub per_key: Limiter,
+    pub per_key: SharedLimiter,
     /// Bodies in memory.
     pub body_budget: Arc<Semaphore>,
     /// What runs beside answers.

@@ -6,7 +6,7 @@
 mod rebuild;
 mod redis;
 
-pub use rebuild::{Known, fill, rebuild, root_of};
+pub use rebuild::{Known, counts_to, fill, rebuild, root_of};
 
 use crate::{
     config::{Judgement, Loaded},

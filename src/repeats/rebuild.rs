@@ -46,6 +46,11 @@ pub fn root_of(number: Number, ticket: &Value) -> Number {
     id.and_then(|root| root.parse().ok()).unwrap_or(number)
 }
 
+/// The ticket that a ticket's matter counts to: an earlier one of its citizen, or itself.
+pub fn counts_to(number: Number, ticket: &Value) -> Number {
+    ticket["repeat"]["of"].as_str().and_then(|of| of.parse().ok()).unwrap_or(number)
+}
+
 /// Removes what the index holds, and builds it anew from the tickets in its window; says how many.
 ///
 /// # Errors
@@ -76,7 +81,8 @@ pub async fn fill(repeats: &Repeats, store: &dyn Store, zone: &TimeZone) -> Resu
             let ticket: Value = serde_json::from_str(&row.document).unwrap_or_default();
             let known = Known::of(&ticket);
             let root = root_of(row.number, &ticket).to_key();
-            let put = repeats.put(&known.appeal(row.number), row.number.to_key(), root).await;
+            let counts_to = counts_to(row.number, &ticket).to_key();
+            let put = repeats.put(&known.appeal(row.number), counts_to, root).await;
             put.map_err(|error| error.to_string())?;
             count += 1;
             // It is work, and others have some too.

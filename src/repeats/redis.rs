@@ -21,6 +21,13 @@ const MOST_NOTES: usize = 1_000;
 /// Keys that are removed at once.
 const AT_ONCE: usize = 1_000;
 
+/// Removes some of what there is, and answers where to go on, 0 at the end. A script, so that in a cluster the node that has
+/// the keys is asked. KEYS: one of them. ARGV: where to begin, how many, what they are like.
+const CLEAR: &str = r"
+local scanned = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[3], 'COUNT', ARGV[2])
+for _, key in ipairs(scanned[2]) do redis.call('UNLINK', key) end
+return tonumber(scanned[1])";
+
 /// Puts an appeal in, and answers its place and what the buckets held before. Cuts a bucket as
 /// `jiesu_linking`'s own do.
 /// KEYS: the counter, then the buckets. ARGV: life in ms, the record, the prefix of records, the longest bucket, postings
@@ -165,15 +172,10 @@ impl RedisHome {
     pub(super) async fn clear(&self) -> Result<(), Away> {
         let mut cursor = 0u64;
         loop {
-            let mut scan = cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(format!("{}:*", self.prefix)).arg("COUNT").arg(AT_ONCE);
-            let (next, keys): (u64, Vec<Vec<u8>>) = self.redis.command(&scan).await?;
-            if !keys.is_empty() {
-                let mut remove = cmd("UNLINK");
-                keys.into_iter().for_each(|key| _ = remove.arg(key));
-                let _: i64 = self.redis.command(&remove).await?;
-            }
-            cursor = next;
+            let mut clear = cmd("EVAL");
+            clear.arg(CLEAR).arg(1).arg(format!("{}:n", self.prefix)).arg(cursor).arg(AT_ONCE);
+            clear.arg(format!("{}:*", self.prefix));
+            cursor = self.redis.command(&clear).await?;
             if cursor == 0 {
                 self.last.store(0, Ordering::Relaxed);
                 self.lost.store(false, Ordering::Relaxed);

@@ -1,9 +1,13 @@
 //! The little memory that all nodes of one gateway share: in this process, or in Redis.
 
+mod advice;
+mod limit;
+mod place;
 mod redis;
 #[cfg(test)]
 mod tests;
 
+pub use limit::SharedLimiter;
 pub use redis::{BadUrl, Redis};
 
 use jiesu_connector::{LocalMemory, Secret, Shared};

@@ -1,11 +1,9 @@
 //! The shared memory in Redis: one connection for all callers, made when it is first needed and again when it broke.
 
+use super::place::{Line, Place};
 use async_trait::async_trait;
 use jiesu_connector::{Secret, Shared, SharedError};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind,
-    aio::MultiplexedConnection, cmd,
-};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -31,16 +29,19 @@ end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1";
 
-/// The URL is none of a single Redis. Says nothing of the URL: it may carry a password.
+/// The URL is none of Redis. Says nothing of the URL: it may carry a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no URL of Redis; write for example redis://127.0.0.1:6379/0, or rediss://:PASSWORD@HOST:6380 for TLS")]
+#[error(
+    "no URL of Redis; write for example redis://127.0.0.1:6379/0, rediss://:PASSWORD@HOST:6380 for TLS, \
+         redis-sentinel://A:26379,B:26379/NAME, or redis-cluster://A:6379,B:6379"
+)]
 pub struct BadUrl;
 
 /// Redis (5 or later, or what speaks like it) as the shared memory of several nodes.
 ///
 /// An outage is told once when it begins and once when it ends, not by each call.
 pub struct Redis {
-    client: Client,
+    place: Place,
     state: Mutex<State>,
     /// One connection is made at a time.
     connecting: Semaphore,
@@ -48,7 +49,7 @@ pub struct Redis {
 
 #[derive(Default)]
 struct State {
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Line>,
     /// When the last attempt to connect failed, and why.
     failed: Option<(Instant, String)>,
     away: bool,
@@ -71,15 +72,15 @@ enum Trouble {
 }
 
 impl Redis {
-    /// The Redis at `redis://` or `rediss://`. Opens nothing.
+    /// The Redis at `redis://`, `rediss://`, `redis-sentinel://` or `redis-cluster://`. Opens nothing.
     ///
     /// # Errors
     /// [`BadUrl`]
     pub fn new(url: &Secret) -> Result<Self, BadUrl> {
         // TLS takes the process's provider; an error only says that there is one: the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::open(url.expose()).map_err(|_| BadUrl)?;
-        Ok(Self { client, state: Mutex::default(), connecting: Semaphore::new(1) })
+        let place = Place::of(url.expose(), PATIENCE).ok_or(BadUrl)?;
+        Ok(Self { place, state: Mutex::default(), connecting: Semaphore::new(1) })
     }
 
     /// Whether Redis lets us in and answers; for `jiesu check --connect`, which tells of it itself.
@@ -96,6 +97,11 @@ impl Redis {
     /// Why Redis does not answer, in words.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, SharedError> {
         self.ask(command, Harm::Some).await
+    }
+
+    /// Asks for something that does no harm, and tells nobody of an outage.
+    pub(super) async fn quietly<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, SharedError> {
+        self.attempt(command, Harm::None).await.map_err(SharedError)
     }
 
     async fn ask<T: FromRedisValue>(&self, command: &Cmd, twice: Harm) -> Result<T, SharedError> {
@@ -120,19 +126,19 @@ impl Redis {
     }
 
     async fn try_ask<T: FromRedisValue>(&self, command: &Cmd, twice: Harm) -> Result<T, Trouble> {
-        let outcome = command.query_async(&mut self.connection().await?).await;
+        let outcome = self.connection().await?.query(command).await;
         match (outcome, twice) {
             // Redis may have been started anew since the last call: the connection is dead, and nobody knew.
             (Err(error), Harm::None) if error.is_io_error() && !error.is_timeout() => {
                 self.state().connection = None;
-                command.query_async(&mut self.connection().await?).await.map_err(Trouble::Failed)
+                self.connection().await?.query(command).await.map_err(Trouble::Failed)
             }
             (outcome, _) => outcome.map_err(Trouble::Failed),
         }
     }
 
     /// The connection, made if there is none.
-    async fn connection(&self) -> Result<MultiplexedConnection, Trouble> {
+    async fn connection(&self) -> Result<Line, Trouble> {
         let held = |state: &State| match (&state.connection, &state.failed) {
             (Some(connection), _) => Some(Ok(connection.clone())),
             (None, Some((at, why))) if at.elapsed() < REST => Some(Err(Trouble::NotSent(why.clone()))),
@@ -145,9 +151,7 @@ impl Redis {
         if let Some(held) = held(&self.state()) {
             return held;
         }
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
-        let made = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        let made = self.place.connect(PATIENCE).await;
         let mut state = self.state();
         match made {
             Ok(connection) => {
@@ -155,7 +159,7 @@ impl Redis {
                 Ok(connection)
             }
             Err(error) => {
-                let why = format!("{}: {}", self.client.get_connection_info().addr(), words(&error));
+                let why = format!("{}: {}", self.place.shown(), words(&error));
                 state.failed = Some((Instant::now(), why.clone()));
                 Err(Trouble::NotSent(why))
             }
@@ -219,10 +223,12 @@ fn words(error: &RedisError) -> String {
         ErrorKind::Server(ServerErrorKind::NoPerm) => {
             "its ACL does not let us: grant GET, SET, EVAL and PING on the keys jiesu:*".into()
         }
-        ErrorKind::Server(ServerErrorKind::ReadOnly) => "it is a read-only replica; name the primary".into(),
+        ErrorKind::Server(ServerErrorKind::ReadOnly) => {
+            "it is a read-only replica; name the primary, or sentinels that know it".into()
+        }
         ErrorKind::Server(ServerErrorKind::BusyLoading) => "it is still reading its data".into(),
         ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot) => {
-            "it is a node of a cluster, which this build does not use; name a single Redis".into()
+            "it is a node of a cluster; write redis-cluster://HOST:PORT,HOST:PORT".into()
         }
         _ => match error.code() {
             Some("NOAUTH") => "it wants a password; write it into the URL, as redis://:PASSWORD@HOST:PORT".into(),

@@ -243,10 +243,45 @@ async fn a_redis_that_lets_nobody_in_says_what_is_wrong_with_the_url() {
 
 #[test]
 fn a_url_that_is_none_is_told_without_its_words() {
-    for url in ["redis://", "http://127.0.0.1", "redis://:SECRET@", "redis://:SECRET@host:port", "redis-cluster://a,b"]
+    for url in ["redis://", "http://127.0.0.1", "redis://:SECRET@", "redis://:SECRET@host:port", "redis-cluster://a,,b"]
     {
         let error = memory(Some(&Secret::new(url.to_owned()))).err().expect(url);
         assert!(!error.to_string().contains("SECRET"), "{error}");
     }
     assert!(memory(None).is_ok());
+}
+
+#[tokio::test]
+async fn nodes_share_a_limit_and_each_counts_for_itself_while_redis_is_away() {
+    let mut server = Server::start(&[]).await;
+    let rate = crate::server::limits::RateSpec { count: 10.try_into().unwrap(), per: MINUTE };
+    let node = || SharedLimiter::new(Some(rate), "citizen", Some(Arc::new(server.node())));
+    let nodes = [node(), node()];
+    let mut taken = 0;
+    for turn in 0..30 {
+        taken += usize::from(nodes[turn % 2].check_key("mp/13800138000").await.is_ok());
+    }
+    assert_eq!(taken, 10, "ten between them");
+    let wait = nodes[0].check_key("mp/13800138000").await.unwrap_err();
+    assert!(wait <= Duration::from_secs(6), "{wait:?}");
+    assert!(nodes[1].check_key("mp/13900139000").await.is_ok(), "another key has its own count");
+    let client = ::redis::Client::open(format!("redis://{}", server.address)).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let keys: Vec<String> = ::redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
+    assert!(keys.len() == 2 && keys.iter().all(|key| key.starts_with("jiesu:limit:citizen:") && !key.contains("138")));
+    server.kill();
+    let mut taken = 0;
+    for _ in 0..20 {
+        taken += usize::from(nodes[0].check_key("mp/13700137000").await.is_ok());
+    }
+    assert_eq!(taken, 10, "its own count");
+}
+
+#[tokio::test]
+async fn a_redis_that_would_lose_keys_is_told_of() {
+    let server = Server::start(&["--maxmemory-policy", "allkeys-lru"]).await;
+    let advice = server.node().advice().await.unwrap();
+    assert!(advice.len() == 2 && advice[0].contains("allkeys-lru") && advice[1].contains("no maxmemory"), "{advice:?}");
+    let server = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "noeviction"]).await;
+    assert_eq!(server.node().advice().await, Ok(Vec::new()));
 }

@@ -4,6 +4,7 @@
 //! when it returns. No method relies on memory of this process, so that several nodes can share one store: work is
 //! claimed by [`Store::lease`], and tickets are changed by compare-and-swap on their version.
 
+mod citizens;
 mod fates;
 mod links;
 mod records;
@@ -11,6 +12,7 @@ mod seen;
 pub mod sqlite;
 mod types;
 
+pub use citizens::*;
 pub use fates::*;
 pub use links::*;
 pub use records::*;
@@ -164,6 +166,18 @@ pub trait Store: EventLog + Records {
 
     /// Undoes a repeat: its messages come back into the line, to become a ticket of their own. False if there is none.
     async fn undo_repeat(&self, number: Number) -> Result<bool>;
+
+    // --- citizens ---
+
+    /// Those of these names (at most three) that are known.
+    async fn identities(&self, names: Vec<String>) -> Result<Vec<Identity>>;
+
+    /// What a citizen is known by, and which of it others have given as theirs.
+    async fn citizen(&self, key: &str) -> Result<(Vec<Identity>, Vec<Contested>)>;
+
+    /// Makes one of the names of `from` the citizen `to`, and writes it to the audit trail as done by `who`; `None` if it is
+    /// none of theirs, `Some(false)` if they have no other.
+    async fn split_citizen(&self, from: &str, name: &str, to: &str, at: Timestamp, who: &str) -> Result<Option<bool>>;
 
     // --- replies and media ---
 

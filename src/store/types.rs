@@ -1,5 +1,6 @@
 //! What goes into the store and comes out of it.
 
+use super::Learnt;
 use crate::number::Number;
 use bytes::Bytes;
 use jiesu_connector::{Contact, Incoming, Piece, Raw};
@@ -34,12 +35,28 @@ pub struct NewMessage {
     pub day: u32,
     /// The conversation that it joins or opens, if the channel has such and the message may.
     pub window: Option<Window>,
+    /// How it bears on the conversation's waiting.
+    pub pace: Pace,
     /// The message.
     pub incoming: Incoming,
     /// Which piece of which message it is, if the channel carries a message in several.
     pub piece: Option<Piece>,
     /// The contact that it is of, if the channel delimits such.
     pub contact: Option<Contact>,
+}
+
+/// How a message bears on the time for which its conversation waits for more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// More may come.
+    #[default]
+    Usual,
+    /// No word was said yet (a photo, a place): words are waited for as long as the conversation may last.
+    Wordless,
+    /// It must not wait: the ticket is made at once, and what follows is added to it.
+    Urgent,
+    /// Nothing more is to come; what follows is another matter.
+    End,
 }
 
 /// When a conversation closes.
@@ -153,6 +170,8 @@ pub enum Outcome {
         /// Whether its sender can be written to from now on, if it says so: channel, sender, and yes or no.
         reach: Option<(String, String, bool)>,
     },
+    /// What was learnt of citizens beside.
+    Learnt(Vec<Learnt>),
     /// No parser understands it: visible and replayable.
     Quarantine {
         /// The message.

@@ -58,6 +58,29 @@ async fn a_citizen_sends_an_appeal_and_follows_it_and_an_operator_reads_it() {
 }
 
 #[tokio::test]
+async fn the_console_asks_whether_two_tickets_are_of_one_matter() {
+    let mut site = Site::new().await;
+    let gateway = site.start().await;
+    let browser = Browser::start().await;
+    let first = gateway.accept("a", "幸福小区3栋的电梯又坏了，请派人来修").await;
+    site.core.has_all([&first], seconds(10)).await;
+    let second = gateway.accept("b", "幸福小区5栋的电梯又坏了，请派人来修").await;
+    site.core.has_all([&second], seconds(10)).await;
+    browser.open(&format!("http://{}/", gateway.admin)).await;
+    browser.click(&format!("//button[text()='{second}']")).await;
+    browser.shows("#question", &first).await;
+    browser.shows("#question blockquote", "3栋的电梯").await;
+    browser.click("//button[text()='不是，各办各的']").await;
+    browser.shows("#ticket-body", "5栋的电梯").await;
+    crate::harness::eventually("the question is answered", seconds(10), async || {
+        let asked = browser.script("return document.querySelectorAll('#question').length").await;
+        (asked == 0).then_some(())
+    })
+    .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_console_asks_for_the_token_and_comes_back_after_a_restart() {
     let mut site = Site::new().await;
     site.set("admin.token", "env:JIESU_TEST_TOKEN");

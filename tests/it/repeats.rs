@@ -1,7 +1,9 @@
 //! Repeats, incidents and triage from end to end: the real gateway, a real Redis.
 
+mod citizens;
 mod history;
 mod line;
+mod operator;
 mod outage;
 mod server;
 mod triage;

@@ -6,6 +6,7 @@ mod leaving;
 mod limits;
 mod notices;
 mod odd;
+mod pace;
 mod photos;
 mod platform;
 mod pushes;

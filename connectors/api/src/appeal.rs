@@ -29,6 +29,8 @@ pub struct Appeal {
     pub demand: Option<String>,
     /// Who speaks.
     pub appellant: Appellant,
+    /// What of that the channel itself vouches for.
+    pub proven: Option<Proven>,
     /// Where it is.
     pub location: Location,
     /// When it happened: RFC 3339 with offset, as given.
@@ -163,6 +165,27 @@ pub struct Appellant {
     /// Wants to be known to the centre only.
     #[serde(deserialize_with = "null_is_default")]
     pub confidential: bool,
+}
+
+/// What a channel vouches for of whom it hears: it has it from the platform, the carrier or a signature, and not only from
+/// what somebody wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proven {
+    /// [`Appellant::phone`]
+    Phone,
+    /// [`Appellant::email`]
+    Email,
+    /// [`Appellant::wechat_openid`]
+    Openid,
+}
+
+impl Appellant {
+    /// The first name that it gives: what somebody vouches for who vouches for the whole.
+    pub fn first_name(&self) -> Option<Proven> {
+        let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+        let names = [(&self.phone, Proven::Phone), (&self.email, Proven::Email), (&self.wechat_openid, Proven::Openid)];
+        names.into_iter().find(|(text, _)| said(text)).map(|(_, name)| name)
+    }
 }
 
 /// `null` where a partner means "not said".

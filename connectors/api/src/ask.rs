@@ -62,6 +62,17 @@ pub fn rating(text: &str) -> Option<u8> {
     characters.next().is_none().then_some(score)
 }
 
+/// Whether `text` speaks of something that must not wait (`keywords.urgent`), wherever in it.
+pub fn is_urgent(text: &str, words: &Words) -> bool {
+    words.keywords("keywords.urgent").iter().any(|word| text.contains(word.as_str()))
+}
+
+/// Whether `text` only says that nothing more follows (`keywords.end`).
+pub fn is_end(text: &str, words: &Words) -> bool {
+    let text = text.trim_matches(is_mark);
+    words.keywords("keywords.end").iter().any(|word| word == text)
+}
+
 fn is_mark(character: char) -> bool {
     character.is_whitespace()
         || character.is_ascii_punctuation()
@@ -141,6 +152,15 @@ mod tests {
         assert_eq!(ask("催办：三天了没人来"), act(Intent::Urge, None));
         assert_eq!(ask("撤回"), act(Intent::Withdraw, None));
         assert_eq!(ask("撤回诉求 20261122-000123-4"), act(Intent::Withdraw, number));
+    }
+
+    #[test]
+    fn an_urgent_word_counts_anywhere_and_an_end_only_by_itself() {
+        let words = Words::default();
+        assert!(is_urgent("滨江花园三楼着火了，快来人", &words) && is_urgent("救命！", &words));
+        assert!(!is_urgent("路灯坏了，请尽快维修", &words));
+        assert!(is_end("完毕。", &words) && is_end(" 没有了！", &words) && is_end("提交", &words));
+        assert!(!is_end("材料提交", &words) && !is_end("我的押金没有了", &words) && !is_end("。", &words));
     }
 
     #[test]

@@ -34,10 +34,10 @@ mod upload;
 mod words;
 
 pub use appeal::{
-    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Provenance, Thread,
-    mask_name, mask_phone,
+    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Proven, Provenance,
+    Thread, mask_name, mask_phone,
 };
-pub use ask::{Ask, rating, recognise};
+pub use ask::{Ask, is_end, is_urgent, rating, recognise};
 pub use contact::{Contact, Patience};
 pub use faults::Faults;
 pub use fetched::{checked_media, get_media, unfetched};

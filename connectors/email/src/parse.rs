@@ -16,7 +16,7 @@ use crate::{
 };
 use bytes::Bytes;
 use jiesu_connector::{
-    Appeal, Appellant, Attachment, Intent, Note, ParseError, Parser, Part, PartType, Payload, Raw, Thread,
+    Appeal, Appellant, Attachment, Intent, Note, ParseError, Parser, Part, PartType, Payload, Proven, Raw, Thread,
 };
 
 /// Characters of a mail's words in the ticket; what is longer is a file beside it.
@@ -54,6 +54,7 @@ impl Parser for Mails {
         let known = !sender.address.is_empty();
         let mut appeal = self.appeal(&header, content, &subject, sender, &thread);
         appeal.thread = thread;
+        appeal.proven = (verdict == Some(Verdict::Verified)).then_some(Proven::Email);
         appeal.flags.extend(verdict.map(|verdict| match verdict {
             Verdict::Verified => "sender-verified".to_owned(),
             Verdict::Forged => "sender-forged".to_owned(),

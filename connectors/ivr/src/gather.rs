@@ -7,7 +7,7 @@ use crate::{
     menu::{self, Choice, Chosen, Menu},
 };
 use jiesu_connector::{
-    Appeal, Appellant, Attachment, Intent, Kind, MediaRef, Note, Part, PartType, Payload, Words, digest,
+    Appeal, Appellant, Attachment, Intent, Kind, MediaRef, Note, Part, PartType, Payload, Proven, Words, digest,
 };
 use std::collections::BTreeMap;
 
@@ -121,6 +121,7 @@ impl Rules {
                 What::Started { caller, called } => {
                     if let Some(number) = caller.as_ref().filter(|_| appeal.appellant.phone.is_none()) {
                         appeal.appellant = Appellant { phone: Some(number.clone()), ..Appellant::default() };
+                        appeal.proven = Some(Proven::Phone);
                     }
                     appeal.hotline =
                         appeal.hotline.or_else(|| called.as_ref().and_then(|called| self.numbers.get(called)).cloned());

@@ -65,6 +65,8 @@ impl Parser for Json {
         }
         let submission = Submission::from_json(&raw.body).map_err(|fault| unreadable(&[fault]))?;
         let mut appeal = submission.into_appeal().map_err(|faults| unreadable(&faults))?;
+        // The partner has shown its key, and knows whom it speaks for.
+        appeal.proven = appeal.appellant.first_name();
         if let Some(origin) = &mut appeal.origin {
             origin.system = raw.meta.get("key").cloned();
         }

@@ -102,13 +102,19 @@ impl Short {
     /// An appeal of this citizen with this text; without one, the bytes are a file, so that nothing is lost.
     pub(crate) fn saying(&self, text: Option<String>, bytes: Bytes) -> Appeal {
         let appellant = Appellant { phone: self.line.citizen.phone().map(str::to_owned), ..Appellant::default() };
+        let proven = appellant.first_name();
         match text {
-            Some(content) => {
-                Appeal { transcript: vec![Part::text(content.as_str())], content, appellant, ..Appeal::default() }
-            }
+            Some(content) => Appeal {
+                transcript: vec![Part::text(content.as_str())],
+                content,
+                appellant,
+                proven,
+                ..Appeal::default()
+            },
             None => Appeal {
                 content: format!("（短信不是文字，共 {} 字节，见附件）", bytes.len()),
                 appellant,
+                proven,
                 attachments: vec![Attachment {
                     name: Some("message.bin".into()),
                     media_type: "application/octet-stream".into(),

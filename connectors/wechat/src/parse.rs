@@ -2,7 +2,8 @@
 
 use crate::{event, fields::Fields};
 use jiesu_connector::{
-    Appeal, Appellant, Attachment, Datum, Intent, Location, MediaRef, ParseError, Parser, Part, PartType, Payload, Raw,
+    Appeal, Appellant, Attachment, Datum, Intent, Location, MediaRef, ParseError, Parser, Part, PartType, Payload,
+    Proven, Raw,
 };
 
 /// In [`Raw::meta`]: what the citizen asked for in a word, as recognised when the push came in.
@@ -30,6 +31,7 @@ impl Parser for PushParser {
                 wechat_openid: fields.get("FromUserName").map(str::to_owned),
                 ..Appellant::default()
             },
+            proven: Some(Proven::Openid),
             ..Appeal::default()
         };
         match fields.get("MsgType").unwrap_or_default().to_ascii_lowercase().as_str() {

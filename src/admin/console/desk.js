@@ -104,7 +104,8 @@ function certificate({ state, hash, previous, closed_at, amended }) {
     hash ? " 上一日 " : null, hash ? short(previous) : null, amended ? " 封账后有变动" : null].filter((part) => part != null));
 }
 
-const ACTIONS = { "ticket.read": "查看工单（含联系方式）", "parity.read": "并轨核对（含联系方式）" };
+const ACTIONS = { "ticket.read": "查看工单（含联系方式）", "parity.read": "并轨核对（含联系方式）",
+  "ticket.linked": "确认为同一事项", "ticket.dismissed": "确认不是同一事项", "ticket.unlinked": "解除关联" };
 
 export async function audit() {
   const { audit: entries } = await get("audit?limit=200");

@@ -1,6 +1,6 @@
 // Tickets: searched and listed masked, read one at a time in full.
 
-import { get } from "./api.js";
+import { get, post } from "./api.js";
 import { KINDS, MODES, PARTS, REPLIES, STATES, at, button, busy, cell, count, el, fault, fill, mark, said, say, time } from "./page.js";
 
 const PAGE = 30;
@@ -72,8 +72,10 @@ export async function read(number) {
     get(`tickets/${encodeURIComponent(number)}`),
     get(`tickets/${encodeURIComponent(number)}/deliveries`).catch((error) => error),
   ]);
+  const of = ticket.similar?.of;
+  const other = of ? await get(`tickets/${encodeURIComponent(of)}`).catch((error) => error) : null;
   at("ticket-title").textContent = `工单 ${ticket.number}`;
-  at("ticket-body").replaceChildren(...parts(ticket, fates));
+  at("ticket-body").replaceChildren(...parts(ticket, fates, other));
   if (!at("ticket").open) at("ticket").showModal();
   at("ticket-body").scrollTop = 0;
 }
@@ -82,7 +84,7 @@ const part = (title, ...children) => el("section", {}, el("h3", {}, title), ...c
 const list = (pairs) => el("dl", {}, pairs.filter(([, value]) => value != null && value !== "").map(([name, value]) =>
   el("div", {}, el("dt", {}, name), el("dd", {}, value instanceof Node ? value : said(value)))));
 
-function* parts(ticket, fates) {
+function* parts(ticket, fates, other) {
   const { hotline = {}, channel = {}, appellant = {}, location, category, priority, due, repeat, incident } = ticket;
   yield list([
     ["状态", mark("plain", STATES[ticket.status] ?? ticket.status)], ["类型", KINDS[ticket.kind] ?? ticket.kind],
@@ -95,6 +97,7 @@ function* parts(ticket, fates) {
     ["重复诉求", repeat && `第 ${repeat.count ?? "?"} 次，同 ${repeat.of ?? "本单"}；${repeat.reason ?? ""}`],
     ["同一事件", incident && `${incident.id}（${count(incident.size)} 件）；${incident.reason ?? ""}`],
   ]);
+  if (ticket.similar) yield question(ticket, other);
   yield part("诉求内容", ticket.title ? el("p.title", {}, said(ticket.title)) : null, said(ticket.content, true));
   if (ticket.demand) yield part("办理要求", said(ticket.demand, true));
   yield part("诉求人", list([
@@ -110,6 +113,22 @@ function* parts(ticket, fates) {
     el("li", {}, el("p.small", {}, [time(reply.at), REPLIES[reply.state] ?? reply.state, fault(reply.reason)].filter(Boolean).join(" · ")), said(reply.text, true)))));
   yield part("送达", fates instanceof Error ? el("p.fault", {}, fates.message) : el("ul.fates", {}, fates.deliveries.map(fate)));
   yield el("details", {}, el("summary", {}, "完整数据（JSON）"), el("pre", { dir: "ltr", tabindex: "0" }, JSON.stringify(ticket, null, 2)));
+}
+
+/** The gateway is not sure whether it is the same matter as another ticket: a person decides. */
+function question(ticket, other) {
+  const { of, reason, score, same_citizen: same } = ticket.similar;
+  const decided = (what, body, words) => async () => {
+    await post(`tickets/${encodeURIComponent(ticket.number)}/${what}`, body);
+    await read(ticket.number);
+    say(words);
+  };
+  const link = button("是同一事项，关联", decided("link", { to: of }, `已与 ${of} 关联`), of);
+  const dismiss = button("不是，各办各的", decided("dismiss", undefined, `已确认与 ${of} 无关`), of);
+  const shown = other instanceof Error ? el("p.fault", {}, other.message) : el("blockquote", {}, said(other?.content ?? "", true));
+  const asked = part(`是否与 ${of} 为同一${same ? "诉求（重复）" : "事件"}？`, el("p", {}, said(`${reason}（${Math.round(score * 100)}%）`)), shown, el("p.actions", {}, link, " ", dismiss));
+  asked.id = "question";
+  return asked;
 }
 
 function fate({ destination, state, waiting, dead }) {

@@ -10,7 +10,8 @@ use super::{
 use crate::{
     delivery::{Destination, start},
     store::{
-        Accepted, EventLog, NewEvent, NewMessage, NewTicket, Outcome, Progress, Sequence, Store, sqlite::SqliteStore,
+        Accepted, EventLog, NewEvent, NewMessage, NewTicket, Outcome, Pace, Progress, Sequence, Store,
+        sqlite::SqliteStore,
     },
 };
 use jiesu_connector::{Incoming, Raw, digest};
@@ -31,6 +32,7 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
         received_at: Timestamp::UNIX_EPOCH,
         day: 20_261_122,
         window: None,
+        pace: Pace::Usual,
         piece: None,
         contact: None,
         incoming: Incoming {

@@ -3,7 +3,7 @@
 use super::{inbox, pieces};
 use crate::{
     number::Number,
-    store::{Message, NewMessage},
+    store::{Message, NewMessage, Pace},
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -15,47 +15,98 @@ fn milliseconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Where the sender's conversation stands. In its row, `last_at` lies in the future until the first word is said, so that it
+/// closes no sooner than it must; `messages` is negative once an urgent word has ended its waiting.
+struct Talk {
+    number: i64,
+    opened_at: i64,
+    last_at: i64,
+    messages: i64,
+    /// None of its messages is a ticket's yet.
+    waits: bool,
+}
+
+fn find(connection: &Connection, channel: &str, sender: &str) -> rusqlite::Result<Option<Talk>> {
+    let sql = "SELECT number, opened_at, last_at, messages,
+                 EXISTS (SELECT 1 FROM pending WHERE pending.number = conversation.number AND due > 0)
+               FROM conversation WHERE channel = ?1 AND sender = ?2";
+    let read = |row: &rusqlite::Row<'_>| {
+        let (number, opened_at, last_at) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Talk { number, opened_at, last_at, messages: row.get(3)?, waits: row.get(4)? })
+    };
+    connection.prepare_cached(sql)?.query_row(params![channel, sender], read).optional()
+}
+
 /// The number of the sender's open conversation, and when it closes now that `message` has joined it.
 pub(super) fn join(connection: &Connection, message: &NewMessage) -> rusqlite::Result<Option<(Number, i64)>> {
     let (Some(window), Some(sender)) = (message.window, &message.incoming.sender) else { return Ok(None) };
     let now = message.received_at.as_millisecond();
-    // One that is a ticket already is over, whatever the clock says.
-    let sql = "SELECT number, opened_at, last_at FROM conversation WHERE channel = ?1 AND sender = ?2 AND messages < ?3
-               AND EXISTS (SELECT 1 FROM pending WHERE pending.number = conversation.number AND due > 0)";
-    let found: Option<(i64, i64, i64)> = connection
-        .prepare_cached(sql)?
-        .query_row(params![&*message.channel, sender, MOST], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((number, opened_at, last_at)) = found else { return Ok(None) };
-    let closes = opened_at.saturating_add(milliseconds(window.max));
+    let Some(talk) = find(connection, &message.channel, sender)? else { return Ok(None) };
+    let urgent = talk.messages < 0;
+    let closes = talk.opened_at.saturating_add(milliseconds(window.max));
     let idle = milliseconds(window.idle);
-    if now >= closes || now >= last_at.saturating_add(idle) {
+    // One that is a ticket already is over, whatever the clock says; only to an urgent one more is added.
+    let over = !talk.waits && !urgent;
+    if over || talk.messages.abs() >= MOST || now >= closes || now >= talk.last_at.saturating_add(idle) {
         return Ok(None);
     }
-    let mut due = now.saturating_add(idle).min(closes);
-    if pieces::missing(connection, number)? {
-        let sql = "SELECT max(due) FROM pending WHERE number = ?1 AND due > 0";
-        due = due.max(connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))?);
-    }
+    let last_at = match message.pace {
+        Pace::End => now.saturating_sub(idle),
+        Pace::Wordless => talk.last_at.max(now),
+        Pace::Usual | Pace::Urgent => now,
+    };
+    let urgent = urgent || message.pace == Pace::Urgent;
+    let messages = if urgent { -talk.messages.abs() - 1 } else { talk.messages + 1 };
     connection
-        .prepare_cached(
-            "UPDATE conversation SET last_at = ?3, messages = messages + 1 WHERE channel = ?1 AND sender = ?2",
-        )?
-        .execute(params![&*message.channel, sender, now])?;
+        .prepare_cached("UPDATE conversation SET last_at = ?3, messages = ?4 WHERE channel = ?1 AND sender = ?2")?
+        .execute(params![&*message.channel, sender, last_at, messages])?;
+    let number = Number::from_key(talk.number);
+    if !talk.waits {
+        return Ok(Some((number, pieces::LATE)));
+    }
+    let mut due = if urgent { now } else { last_at.saturating_add(idle).min(closes) };
+    if pieces::missing(connection, talk.number)? {
+        let sql = "SELECT max(due) FROM pending WHERE number = ?1 AND due > 0";
+        due = due.max(connection.prepare_cached(sql)?.query_row([talk.number], |row| row.get(0))?);
+    }
+    let due = due.max(1);
     connection
         .prepare_cached("UPDATE pending SET due = ?2 WHERE number = ?1 AND due > 0")?
-        .execute(params![number, due])?;
-    Ok(Some((Number::from_key(number), due)))
+        .execute(params![talk.number, due])?;
+    Ok(Some((number, due)))
 }
 
 /// Opens a conversation under `number`, if `message` may; tells when it closes, 0 for one that has no window.
 pub(super) fn open(connection: &Connection, message: &NewMessage, number: Number) -> rusqlite::Result<i64> {
     let (Some(window), Some(sender)) = (message.window, &message.incoming.sender) else { return Ok(0) };
     let now = message.received_at.as_millisecond();
+    let (idle, max) = (milliseconds(window.idle), milliseconds(window.max));
+    let (last_at, messages, due) = match message.pace {
+        Pace::Urgent => (now, -1, now),
+        Pace::Wordless => (now.saturating_add(max.saturating_sub(idle).max(0)), 1, now.saturating_add(max)),
+        Pace::Usual | Pace::End => (now, 1, now.saturating_add(idle.min(max))),
+    };
     connection
-        .prepare_cached("INSERT OR REPLACE INTO conversation VALUES (?1, ?2, ?3, ?4, ?4, 1)")?
-        .execute(params![&*message.channel, sender, number.to_key(), now])?;
-    Ok(now.saturating_add(milliseconds(window.idle.min(window.max))))
+        .prepare_cached("INSERT OR REPLACE INTO conversation VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![&*message.channel, sender, number.to_key(), now, last_at, messages])?;
+    Ok(due.max(1))
+}
+
+/// When the conversation of this number was opened, and whether it must not wait; `message` may be what tells so.
+pub(super) fn opened(
+    connection: &Connection,
+    message: &NewMessage,
+    number: Number,
+) -> rusqlite::Result<Option<(i64, bool)>> {
+    let Some(sender) = &message.incoming.sender else { return Ok(None) };
+    let key = params![&*message.channel, sender, number.to_key()];
+    if message.pace == Pace::Urgent {
+        let sql =
+            "UPDATE conversation SET messages = -abs(messages) WHERE channel = ?1 AND sender = ?2 AND number = ?3";
+        connection.prepare_cached(sql)?.execute(key)?;
+    }
+    let sql = "SELECT opened_at, messages < 0 FROM conversation WHERE channel = ?1 AND sender = ?2 AND number = ?3";
+    connection.prepare_cached(sql)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 /// All messages of a conversation that have no outcome yet.
@@ -87,7 +138,9 @@ pub(super) fn talking(connection: &Connection, channel: &str, sender: &str) -> r
 mod tests {
     use crate::{
         number::Number,
-        store::{Accepted, Message, MessageId, NewMessage, NewTicket, Outcome, Store, Window, sqlite::SqliteStore},
+        store::{
+            Accepted, Message, MessageId, NewMessage, NewTicket, Outcome, Pace, Store, Window, sqlite::SqliteStore,
+        },
     };
     use bytes::Bytes;
     use jiesu_connector::{Incoming, Raw, digest};
@@ -103,6 +156,7 @@ mod tests {
             received_at: Timestamp::from_second(1_763_800_000 + second).unwrap(),
             day: 20_261_122,
             window: Some(WINDOW),
+            pace: Pace::Usual,
             incoming: Incoming {
                 raw: Raw { media_type: "text/plain".into(), meta: BTreeMap::new(), body: Bytes::new() },
                 keys: Vec::new(),
@@ -185,6 +239,54 @@ mod tests {
         assert_eq!(store.issue(vec![ticket(number, &back), ticket(other, &others)]).await, Ok(1));
         assert!(store.ticket(other).await.unwrap().is_some());
         assert_eq!(store.pending(MessageId(0), Timestamp::MAX, 10).await.unwrap().len(), 1);
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_said_sets_the_pace() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&directory.path().join("jiesu.db")).unwrap();
+        let say = async |sender: &str, second: i64, pace: Pace| {
+            let mut message = said(second);
+            (message.incoming.sender, message.pace) = (Some(sender.into()), pace);
+            match store.accept(vec![message]).await.unwrap().remove(0) {
+                Accepted::New { number, .. } => number,
+                other => panic!("{other:?}"),
+            }
+        };
+        let due = async || store.next_due().await.unwrap().unwrap().as_second() - 1_763_800_000;
+        let issue = async |number: Number| {
+            let messages = store.conversation(number).await.unwrap();
+            assert_eq!(store.issue(vec![ticket(number, &messages)]).await, Ok(0));
+        };
+        // A photo waits for words as long as it may, and so does a second one; then the window is the usual one.
+        let photo = say("a", 0, Pace::Wordless).await;
+        assert_eq!(due().await, 600);
+        assert_eq!(say("a", 300, Pace::Wordless).await, photo);
+        assert_eq!(due().await, 600);
+        assert_eq!(say("a", 400, Pace::Usual).await, photo);
+        assert_eq!(due().await, 460);
+        assert_eq!(say("a", 450, Pace::Wordless).await, photo);
+        assert_eq!(due().await, 510);
+        issue(photo).await;
+        // An end closes it, and what follows is another.
+        let told = say("b", 0, Pace::Usual).await;
+        assert_eq!(say("b", 10, Pace::End).await, told);
+        assert_eq!(due().await, 10);
+        let next = say("b", 11, Pace::Usual).await;
+        assert_ne!(next, told);
+        issue(told).await;
+        issue(next).await;
+        // What is urgent does not wait; what follows is added, with its ticket and before.
+        let urgent = say("c", 0, Pace::Urgent).await;
+        assert_eq!(due().await, 0);
+        assert_eq!(say("c", 1, Pace::Usual).await, urgent);
+        assert_eq!(due().await, 1);
+        issue(urgent).await;
+        assert_eq!(say("c", 30, Pace::Wordless).await, urgent);
+        let late = store.pending(MessageId(0), Timestamp::MAX, 10).await.unwrap();
+        assert!(late.len() == 1 && late[0].ticketed && !late[0].conversation, "{late:?}");
+        assert_ne!(say("c", 91, Pace::Usual).await, urgent);
         store.close().await.unwrap();
     }
 }

@@ -217,6 +217,7 @@ pub(super) fn fold(handle: &Handle, fold: &Fold, slice: usize) -> rusqlite::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Pace;
     use crate::store::{Accepted, sqlite::inbox, sqlite::schema};
     use bytes::Bytes;
     use jiesu_connector::{Incoming, OnOtherContent, Raw};
@@ -236,6 +237,7 @@ mod tests {
             received_at: Timestamp::UNIX_EPOCH,
             day: 20_261_122,
             window: None,
+            pace: Pace::Usual,
             incoming,
             piece: None,
             contact: None,

@@ -2,6 +2,7 @@
 //!
 //! One writer thread commits whatever is waiting together; readers see the last commit (WAL). One process a file.
 
+mod citizens;
 mod contacts;
 mod conversation;
 mod desk;
@@ -32,9 +33,10 @@ pub use open::{OpenError, inspect};
 pub use records::parity_at_rest;
 
 use super::{
-    Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
-    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Progress, PublishedQuery, Quarantined, Reach,
-    Reported, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
+    Accepted, AuditEntry, Backlog, Changed, Contested, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance,
+    Health, Identity, Known, LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Progress, PublishedQuery,
+    Quarantined, Reach, Reported, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery,
+    TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -300,6 +302,27 @@ impl Store for SqliteStore {
 
     async fn undo_repeat(&self, number: Number) -> Result<bool> {
         self.write(move |connection| links::undo_repeat(connection, number)).await
+    }
+
+    async fn identities(&self, names: Vec<String>) -> Result<Vec<Identity>> {
+        self.readers.read(move |connection| citizens::named(connection, &names)).await
+    }
+
+    async fn citizen(&self, key: &str) -> Result<(Vec<Identity>, Vec<Contested>)> {
+        let key = key.to_owned();
+        self.readers.read(move |connection| citizens::of(connection, &key)).await
+    }
+
+    async fn split_citizen(&self, from: &str, name: &str, to: &str, at: Timestamp, who: &str) -> Result<Option<bool>> {
+        let [from, name, to, who] = [from, name, to, who].map(str::to_owned);
+        let split = move |connection: &handle::Handle| {
+            let split = citizens::split(connection, &from, &name, &to)?;
+            if let Some(Some(number)) = split {
+                desk::audit(connection, at, &who, &format!("citizen.split {from} {name} {to}"), &[number])?;
+            }
+            Ok(split.map(|number| number.is_some()))
+        };
+        self.write(split).await
     }
 
     async fn due_replies(&self, now: Timestamp, limit: usize) -> Result<Vec<DueReply>> {

@@ -1,7 +1,7 @@
 //! Messages in several pieces (long short messages): each piece is stored by itself, under one number, and its message
 //! waits in the line until it is whole or its time is over.
 
-use super::handle::Handle;
+use super::{conversation, handle::Handle};
 use crate::{
     number::Number,
     store::{MessageId, NewMessage},
@@ -16,7 +16,7 @@ const WHOLE: i64 = 600_000;
 /// Forgotten at a time, so that nobody waits long for it.
 const FORGET: i64 = 16;
 /// What [`super::inbox::COLUMNS`] takes for "it may have a ticket already".
-const LATE: i64 = -1;
+pub(super) const LATE: i64 = -1;
 
 /// Where a piece belongs.
 pub(super) enum Place {
@@ -97,15 +97,11 @@ fn settle(connection: &Connection, message: &NewMessage, number: Number) -> rusq
     let (key, now) = (number.to_key(), message.received_at.as_millisecond());
     let wait = message.piece.as_ref().map_or(0, |piece| milliseconds(piece.wait));
     let missing = missing(connection, key)?;
-    let sql = "SELECT opened_at FROM conversation WHERE channel = ?1 AND sender = ?2 AND number = ?3";
-    let open: Option<i64> = connection
-        .prepare_cached(sql)?
-        .query_row(params![&*message.channel, message.incoming.sender, key], |row| row.get(0))
-        .optional()?;
+    let open = conversation::opened(connection, message, number)?;
     let due = match (message.window, open) {
-        (Some(window), Some(opened_at)) => {
+        (Some(window), Some((opened_at, urgent))) => {
             let closes = opened_at.saturating_add(milliseconds(window.max));
-            let idle = milliseconds(window.idle);
+            let idle = if urgent { 0 } else { milliseconds(window.idle) };
             now.saturating_add(if missing { idle.max(wait) } else { idle }).min(closes)
         }
         _ if missing => {

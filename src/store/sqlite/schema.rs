@@ -14,6 +14,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema/003_contacts.sql"),
     include_str!("schema/004_published.sql"),
     include_str!("schema/005_register.sql"),
+    include_str!("schema/006_citizens.sql"),
 ];
 
 /// The version this program writes.

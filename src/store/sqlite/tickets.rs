@@ -1,6 +1,7 @@
 //! Tickets, and the events that tell of them, in one transaction.
 
 use super::{
+    citizens,
     handle::Handle,
     inbox::{self, Counter},
     links, log, outbox, receipts, reports,
@@ -77,6 +78,7 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                     left += 1;
                 }
             }
+            Outcome::Learnt(learnt) => citizens::learn(connection, learnt)?,
             Outcome::Apart { message } => {
                 connection
                     .prepare_cached("UPDATE pending SET due = -1 WHERE message = ?1")?

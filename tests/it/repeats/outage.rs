@@ -81,3 +81,134 @@ async fn a_redis_that_was_emptied_is_filled_again_by_itself_and_on_command() {
     say(&gateway, "13800138000", LAMP_AGAIN).await;
     told(&site, "ticket.repeated", &first).await;
 }
+
+/// Waits until `again` counts to `first`, whether found at once or late.
+async fn counted(site: &Site, gateway: &Gateway, first: &str, again: &str) {
+    eventually("the repeat is found", seconds(40), async || {
+        let at_once = site.core.taken().into_iter().any(|it| {
+            it.kind() == "ticket.repeated" && it.subject() == first && it.event["data"]["change"]["number"] == again
+        });
+        let late = async || {
+            let ticket = ticket(gateway, again).await;
+            ticket["repeat"]["of"] == first && !flagged(&ticket)
+        };
+        (at_once || late().await).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_full_or_a_replica_or_emptied_costs_nothing_that_is_not_made_up_for() {
+    let redis = Redis::start().await;
+    let mut site = Site::new().await;
+    site.set("repeats.url", redis.url());
+    let gateway = site.start().await;
+    let (first, _) = say(&gateway, "13800138000", LAMP).await;
+    told(&site, "ticket.created", &first).await;
+    eventually("the advice", seconds(10), async || gateway.log().contains("no maxmemory").then_some(())).await;
+    for (trouble, end) in [
+        (["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]),
+        (["CONFIG", "SET", "min-replicas-to-write", "1"], ["CONFIG", "SET", "min-replicas-to-write", "0"]),
+    ] {
+        redis.ask(&trouble);
+        let (again, _) = say(&gateway, "13800138000", LAMP_AGAIN).await;
+        assert!(flagged(&told(&site, "ticket.created", &again).await.event["data"]["ticket"]), "{trouble:?}");
+        redis.ask(&end);
+        counted(&site, &gateway, &first, &again).await;
+    }
+    redis.ask(&["REPLICAOF", "127.0.0.1", "1"]);
+    let (again, _) = say(&gateway, "13800138000", LAMP_AGAIN).await;
+    told(&site, "ticket.created", &again).await;
+    redis.ask(&["REPLICAOF", "NO", "ONE"]);
+    counted(&site, &gateway, &first, &again).await;
+    // Emptied again and again under load: each has its outcome, and no number twice.
+    let mut numbers = std::collections::HashSet::new();
+    for turn in 0..60 {
+        if turn % 10 == 5 {
+            redis.ask(&["FLUSHALL"]);
+        }
+        assert!(numbers.insert(say(&gateway, &format!("139001390{turn:02}"), LAMP_OTHERS).await.0));
+    }
+    eventually("all were looked at", seconds(40), async || {
+        let account = get(gateway.admin, "/api/v1/reconciliation").await.json();
+        let mut left = usize::from(account["total"]["pending"] != 0);
+        for number in &numbers {
+            left += usize::from(flagged(&ticket(&gateway, number).await));
+        }
+        (left == 0).then_some(())
+    })
+    .await;
+    assert_eq!(get(gateway.admin, "/api/v1/reconciliation").await.json()["balanced"], true);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_sentinels_a_failover_is_made_up_for() {
+    let mut primary = Redis::start().await;
+    let port = primary.address().rsplit_once(':').unwrap().1.to_owned();
+    let replica = Redis::with(&["--replicaof", "127.0.0.1", &port]).await;
+    let sentinels = [Redis::sentinel(&primary).await, Redis::sentinel(&primary).await, Redis::sentinel(&primary).await];
+    let knows = |sentinel: &Redis, what: &str, value: &str| {
+        let told = sentinel.ask(&["SENTINEL", "MASTER", "leshan"]);
+        let lines: Vec<&str> = told.lines().collect();
+        lines.windows(2).any(|pair| pair == [what, value])
+    };
+    eventually("the sentinels know each other and the replica", seconds(20), async || {
+        let all = |it: &Redis| knows(it, "num-other-sentinels", "2") && knows(it, "num-slaves", "1");
+        (sentinels.iter().all(all) && replica.ask(&["INFO", "replication"]).contains("master_link_status:up"))
+            .then_some(())
+    })
+    .await;
+    let mut site = Site::new().await;
+    let addresses: Vec<String> = sentinels.iter().map(Redis::address).collect();
+    site.set("repeats.url", format!("redis-sentinel://{}/leshan", addresses.join(",")));
+    let gateway = site.start().await;
+    let (first, _) = say(&gateway, "13800138000", LAMP).await;
+    told(&site, "ticket.created", &first).await;
+    assert_eq!(primary.ask(&["EXISTS", "{jiesu:repeats}:n"]), "1", "it is the primary that was asked");
+    primary.kill();
+    let (again, _) = say(&gateway, "13800138000", LAMP_AGAIN).await;
+    counted(&site, &gateway, &first, &again).await;
+    assert!(replica.ask(&["INFO", "replication"]).contains("role:master"), "another one is the primary");
+    let (third, _) = say(&gateway, "13800138000", LAMP).await;
+    counted(&site, &gateway, &first, &third).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_holds_the_index_and_a_node_that_comes_back_empty_is_filled_again() {
+    let options =
+        ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"];
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        nodes.push(Redis::with(&options).await);
+    }
+    let addresses: Vec<String> = nodes.iter().map(Redis::address).collect();
+    let mut create = vec!["--cluster", "create", "--cluster-yes"];
+    create.extend(addresses.iter().map(String::as_str));
+    let created = std::process::Command::new("redis-cli").args(&create).output().unwrap();
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stdout));
+    eventually("the cluster", seconds(20), async || {
+        nodes.iter().all(|node| node.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")).then_some(())
+    })
+    .await;
+    let mut site = Site::new().await;
+    site.set("repeats.url", format!("redis-cluster://{}", addresses.join(",")));
+    let checked = site.command("check", &["--connect"]).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(checked.status.success() && said.contains("no maxmemory"), "{said}");
+    let mut gateway = site.start().await;
+    let (first, _) = say(&gateway, "13800138000", LAMP).await;
+    told(&site, "ticket.created", &first).await;
+    let (again, _) = say(&gateway, "13800138000", LAMP_AGAIN).await;
+    told(&site, "ticket.repeated", &first).await;
+    assert_ne!(first, again);
+    let holds = |node: &Redis| node.ask(&["EXISTS", "{jiesu:repeats}:n"]) == "1";
+    let holder = nodes.iter().position(holds).expect("one of them holds the index");
+    nodes[holder].kill();
+    let (missed, _) = say(&gateway, "13800138000", LAMP).await;
+    assert!(flagged(&told(&site, "ticket.created", &missed).await.event["data"]["ticket"]));
+    nodes[holder].again().await;
+    counted(&site, &gateway, &first, &missed).await;
+    let output = site.run_beside(&gateway, "reindex", &[]).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    gateway.kill();
+}

@@ -66,3 +66,19 @@ async fn within_a_minute_long_and_short_messages_of_a_citizen_are_one_matter() {
     assert!(receipts[0].2.contains(ticket["number"].as_str().unwrap()));
     carrier.verify();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_urgent_goes_when_its_last_part_is_there_and_an_end_ends_the_waiting() {
+    let carrier = Carrier::start(true).await;
+    let mut site = site(&carrier, "{ idle = \"100s\", max = \"600s\" }").await;
+    site.set("channels.sms.wait_for_parts", "100s");
+    let gateway = site.start().await;
+    let urgent = format!("滨江花园小区三楼着火了，{}", "请快一点来人。".repeat(12));
+    let parts = ucs2(&carrier, "13800000001", &urgent, 5);
+    carrier.deliver([parts[0].clone(), parts[1].clone()]);
+    assert_eq!(tickets(&gateway, 1).await[0]["content"], urgent.as_str());
+    carrier.deliver(ucs2(&carrier, "13800000002", "嘉州大道的路灯坏了", 6));
+    carrier.deliver(ucs2(&carrier, "13800000002", "完毕", 7));
+    assert_eq!(tickets(&gateway, 2).await[1]["content"], "嘉州大道的路灯坏了");
+    carrier.verify();
+}

@@ -1,7 +1,7 @@
 //! Photos and recordings: fetched at once, and what is missing is said so.
 
 use super::{
-    SOON, Town,
+    Town,
     account::{message, next_id, number},
     balanced, becomes, log_is_clean,
     platform::{MEDIA, Say, TOKEN, error},
@@ -82,7 +82,7 @@ async fn a_film_on_a_private_address_is_refused_unless_it_is_allowed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn photos_are_fetched_after_a_kill_and_without_a_secret_they_are_missing() {
-    let mut town = Town::new(SOON).await;
+    let mut town = Town::new(r#"{ idle = "700ms", max = "700ms" }"#).await;
     town.platform.script(|call, _| (call.path == MEDIA).then_some(Say::Hang));
     let mut gateway = town.site.start().await;
     let account = town.account.clone();

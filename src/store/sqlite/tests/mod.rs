@@ -12,7 +12,7 @@ mod reports;
 use super::SqliteStore;
 use crate::{
     number::Number,
-    store::{Accepted, EventLog, MessageId, NewEvent, NewMessage, NewTicket, Outcome, Sequence, Store},
+    store::{Accepted, EventLog, MessageId, NewEvent, NewMessage, NewTicket, Outcome, Pace, Sequence, Store},
 };
 use bytes::Bytes;
 use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Raw, digest};
@@ -67,6 +67,7 @@ pub(super) fn message(body: impl Into<Bytes>, key: Option<(&str, OnOtherContent)
         received_at: now(),
         day: DAY,
         window: None,
+        pace: Pace::Usual,
         piece: None,
         contact: None,
         incoming: Incoming {

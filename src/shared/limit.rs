@@ -1,0 +1,96 @@
+//! A rate limit that all nodes share, where they share a Redis.
+
+use super::Redis;
+use crate::server::limits::{Limiter, RateSpec};
+use jiff::Timestamp;
+use redis::cmd;
+use sha2::{Digest, Sha256};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// A message at the door waits no longer for Redis than this.
+const PATIENCE: Duration = Duration::from_millis(150);
+/// After Redis did not answer, each node counts for itself for so long.
+const REST_MS: i64 = 2_000;
+
+/// GCRA on Redis's own clock, in microseconds: how long to wait, or 0. KEYS: the key's theoretical arrival time. ARGV: time
+/// from one to the next, time that a burst may run ahead.
+const CHECK: &str = r"
+local time = redis.call('TIME')
+local now, each, ahead = time[1] * 1000000 + time[2], tonumber(ARGV[1]), tonumber(ARGV[2])
+local next = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now) + each
+if next - now > ahead then return next - now - ahead end
+redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', math.ceil((next - now) / 1000) + 1)
+return 0";
+
+/// A limit for each of many keys: counted in this process, and by all nodes together where they share a Redis. Whom this
+/// process refuses already is not asked about; while Redis is away each node counts for itself.
+pub struct SharedLimiter {
+    local: Limiter,
+    shared: Option<Shared>,
+}
+
+struct Shared {
+    redis: Arc<Redis>,
+    /// Tells limits apart.
+    name: &'static str,
+    each: u64,
+    ahead: u64,
+    /// Until then Redis is not asked, milliseconds since 1970.
+    away_until: AtomicI64,
+}
+
+impl SharedLimiter {
+    /// A limit of `rate`; `None` limits nothing.
+    pub fn new(rate: Option<RateSpec>, name: &'static str, redis: Option<Arc<Redis>>) -> Self {
+        let shared = redis.zip(rate).map(|(redis, rate)| {
+            let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+            let (each, ahead) = (micros(rate.per / rate.count.get()), micros(rate.per));
+            Shared { redis, name, each, ahead, away_until: AtomicI64::new(0) }
+        });
+        Self { local: Limiter::new(rate), shared }
+    }
+
+    /// Counts one under a key.
+    ///
+    /// # Errors
+    /// The time until the next would be let through.
+    pub async fn check_key(&self, key: &str) -> Result<(), Duration> {
+        self.local.check_key(key)?;
+        match &self.shared {
+            Some(shared) => shared.check(key).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The count of this process, for memory that is given back.
+    pub fn local(&self) -> &Limiter {
+        &self.local
+    }
+}
+
+impl Shared {
+    async fn check(&self, key: &str) -> Result<(), Duration> {
+        let now = Timestamp::now().as_millisecond();
+        if now < self.away_until.load(Relaxed) {
+            return Ok(());
+        }
+        // Citizens' numbers do not stand in Redis.
+        let name = crate::files::hex(&Sha256::digest(key.as_bytes())[..16]);
+        let mut check = cmd("EVAL");
+        check.arg(CHECK).arg(1).arg(format!("jiesu:limit:{}:{name}", self.name)).arg(self.each).arg(self.ahead);
+        match tokio::time::timeout(PATIENCE, self.redis.command::<u64>(&check)).await {
+            Ok(Ok(0)) => Ok(()),
+            Ok(Ok(wait)) => Err(Duration::from_micros(wait)),
+            Ok(Err(_)) | Err(_) => {
+                self.away_until.store(Timestamp::now().as_millisecond() + REST_MS, Relaxed);
+                Ok(())
+            }
+        }
+    }
+}

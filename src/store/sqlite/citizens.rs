@@ -1,0 +1,108 @@
+//! What citizens are known by.
+
+use super::inbox::time;
+use crate::{
+    number::Number,
+    store::{Contested, Identity, Learnt},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Names of one citizen that are shown, and that a citizen may have.
+const MOST: i64 = 200;
+
+fn kind(text: &str) -> &'static str {
+    match text {
+        "phone" => "phone",
+        "email" => "email",
+        _ => "wechat_openid",
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Identity> {
+    Ok(Identity {
+        name: row.get("name")?,
+        citizen: row.get("citizen")?,
+        kind: kind(row.get_ref("kind")?.as_str()?),
+        shown: row.get("shown")?,
+        proven: row.get("proven")?,
+        channel: row.get("channel")?,
+        number: Number::from_key(row.get("number")?),
+        at: time(row, "at")?,
+    })
+}
+
+/// Those of these names (at most three) that are known.
+pub(super) fn named(connection: &Connection, names: &[String]) -> rusqlite::Result<Vec<Identity>> {
+    let name = |place: usize| names.get(place);
+    let sql = "SELECT * FROM identity WHERE name IN (?1, ?2, ?3)";
+    connection.prepare_cached(sql)?.query_map(params![name(0), name(1), name(2)], read)?.collect()
+}
+
+pub(super) fn of(connection: &Connection, citizen: &str) -> rusqlite::Result<(Vec<Identity>, Vec<Contested>)> {
+    let sql = "SELECT * FROM identity WHERE citizen = ?1 ORDER BY at, name LIMIT ?2";
+    let known: Vec<Identity> =
+        connection.prepare_cached(sql)?.query_map(params![citizen, MOST], read)?.collect::<rusqlite::Result<_>>()?;
+    let mut contested = Vec::new();
+    let sql = "SELECT * FROM contested WHERE name = ?1 ORDER BY at LIMIT ?2";
+    for identity in &known {
+        let rows = connection
+            .prepare_cached(sql)?
+            .query_map(params![identity.name, MOST], |row| {
+                let (name, citizen) = (row.get("name")?, row.get("citizen")?);
+                Ok(Contested { name, citizen, number: Number::from_key(row.get("number")?), at: time(row, "at")? })
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        contested.extend(rows);
+    }
+    Ok((known, contested))
+}
+
+pub(super) fn learn(connection: &Connection, learnt: &[Learnt]) -> rusqlite::Result<()> {
+    for one in learnt {
+        match one {
+            Learnt::Known(identity) => {
+                let Identity { name, citizen, kind, shown, proven, channel, number, at } = identity;
+                let sql = "INSERT INTO identity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                           ON CONFLICT (name) DO UPDATE SET proven = max(proven, excluded.proven)";
+                let at = at.as_millisecond();
+                connection.prepare_cached(sql)?.execute(params![
+                    name,
+                    citizen,
+                    kind,
+                    shown,
+                    proven,
+                    channel,
+                    number.to_key(),
+                    at
+                ])?;
+            }
+            Learnt::Contested(Contested { name, citizen, number, at }) => {
+                let sql = "INSERT OR IGNORE INTO contested VALUES (?1, ?2, ?3, ?4)";
+                let at = at.as_millisecond();
+                connection.prepare_cached(sql)?.execute(params![name, citizen, number.to_key(), at])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the name another citizen's, if it is `from`'s and not the only one of theirs; tells where it was learnt.
+pub(super) fn split(
+    connection: &Connection,
+    from: &str,
+    name: &str,
+    to: &str,
+) -> rusqlite::Result<Option<Option<Number>>> {
+    let sql = "SELECT number, (SELECT count(*) FROM identity WHERE citizen = ?1) FROM identity
+               WHERE name = ?2 AND citizen = ?1";
+    let found: Option<(i64, i64)> = connection
+        .prepare_cached(sql)?
+        .query_row(params![from, name], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((number, names)) = found else { return Ok(None) };
+    if names < 2 {
+        return Ok(Some(None));
+    }
+    connection.prepare_cached("UPDATE identity SET citizen = ?2 WHERE name = ?1")?.execute(params![name, to])?;
+    Ok(Some(Some(Number::from_key(number))))
+}
