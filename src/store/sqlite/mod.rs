@@ -31,8 +31,8 @@ pub use open::{OpenError, inspect};
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
-    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Progress, Quarantined, Reach, Reported, Requeue,
-    Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
+    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Pass, Progress, Quarantined, Reach, Reported,
+    Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -199,7 +199,7 @@ impl Store for SqliteStore {
         self.write(move |connection| inbox::count_rejected(connection, &rejected)).await
     }
 
-    async fn pending(&self, after: MessageId, now: Timestamp, limit: usize) -> Result<Vec<Message>> {
+    async fn pending(&self, after: Pass, now: Timestamp, limit: usize) -> Result<Vec<Message>> {
         self.readers.read(move |connection| inbox::pending(connection, after, now, limit)).await
     }
 
@@ -211,8 +211,8 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| contacts::messages(connection, number)).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
-        self.readers.read(conversation::next_due).await
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        self.readers.read(move |connection| conversation::next_due(connection, now)).await
     }
 
     async fn talking(&self, channel: &str, sender: &str) -> Result<Option<Number>> {
@@ -301,6 +301,16 @@ impl Store for SqliteStore {
 
     async fn sending_reply(&self, id: i64) -> Result<bool> {
         self.write(move |connection| outbox::sending_reply(connection, id)).await
+    }
+
+    async fn settle_reply(
+        &self,
+        id: i64,
+        state: &'static str,
+        sent_as: Option<String>,
+        awaited: Option<Timestamp>,
+    ) -> Result<()> {
+        self.write(move |connection| reports::settle(connection, id, state, sent_as.as_deref(), awaited)).await
     }
 
     async fn interrupted_replies(&self) -> Result<Vec<DueReply>> {

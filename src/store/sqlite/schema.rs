@@ -12,6 +12,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema/001_line.sql"),
     include_str!("schema/002_pieces.sql"),
     include_str!("schema/003_contacts.sql"),
+    include_str!("schema/004_waiting.sql"),
 ];
 
 /// The version this program writes.
