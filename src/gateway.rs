@@ -186,7 +186,9 @@ async fn serve(
     let arrived = Arc::new(Notify::new());
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
+    let reply_due = Arc::new(Notify::new());
     let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
+        .with_outbox(reply_due.clone())
         .with_citizens(Limiter::new(rate(&config.limits.per_citizen)));
     let intake = Arc::new(intake);
 
@@ -195,7 +197,7 @@ async fn serve(
     let mut line = JoinSet::new();
     let reviser = Reviser { store: store.clone(), events, issued, zone: zone.clone() };
     let admin_reviser = reviser.clone();
-    let (media_due, reply_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let media_due = Arc::new(Notify::new());
     let repeats = Arc::new(Repeats::configured(loaded));
     let issuer = Issuer {
         reviser: reviser.clone(),

@@ -7,7 +7,7 @@ use crate::{
     server::limits::Limiter,
     store::{Accepted, NewMessage, Store, StoreError, Window},
 };
-use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Receipt, Refusal, digest};
+use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Piece, Receipt, Refusal, digest};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
     collections::{HashMap, HashSet},
@@ -30,6 +30,7 @@ pub struct Intake {
     under_way: Mutex<HashSet<[u8; 16]>>,
     rejected: Mutex<HashMap<(u32, String, String), u64>>,
     arrived: Arc<Notify>,
+    outbox: Option<Arc<Notify>>,
     citizens: Limiter,
 }
 
@@ -43,8 +44,15 @@ impl Intake {
             under_way: Mutex::default(),
             rejected: Mutex::default(),
             arrived,
+            outbox: None,
             citizens: Limiter::new(None),
         }
+    }
+
+    /// Tells `outbox` of receipts that are to go out.
+    #[must_use]
+    pub fn with_outbox(self, outbox: Arc<Notify>) -> Self {
+        Self { outbox: Some(outbox), ..self }
     }
 
     /// Collapses what a citizen sends beyond the limit.
@@ -74,16 +82,20 @@ impl Intake {
         let _under_way = self.begin(channel, &messages)?;
         let now = Timestamp::now();
         let day = self.day(now);
+        let outbox = self.outbox.as_ref().filter(|_| messages.iter().any(|message| message.receipt));
         let hotline = |named: &Option<String>| named.as_deref().map_or_else(|| channel.hotline.clone(), Arc::from);
-        let new = messages.into_iter().map(|incoming| NewMessage {
-            channel: channel.id.clone(),
-            hotline: hotline(&incoming.hotline),
-            received_at: now,
-            day,
-            window: self.window(channel, &incoming),
-            piece: assembly::piece(channel, &incoming.raw),
-            contact: assembly::contact(channel, &incoming.raw),
-            incoming,
+        let new = messages.into_iter().map(|incoming| {
+            let piece = assembly::piece(channel, &incoming.raw);
+            NewMessage {
+                channel: channel.id.clone(),
+                hotline: hotline(&incoming.hotline),
+                received_at: now,
+                day,
+                window: self.window(channel, &incoming, piece.as_ref()),
+                piece,
+                contact: assembly::contact(channel, &incoming.raw),
+                incoming,
+            }
         });
         let outcome = tokio::time::timeout(patience, self.store.accept(new.collect())).await;
         let unavailable = Refusal::Unavailable { retry_after: Duration::from_secs(5) };
@@ -97,18 +109,24 @@ impl Intake {
         let receipts = accepted.into_iter().map(|accepted| self.receipt(channel, accepted, now));
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
         self.arrived.notify_one();
+        if let Some(outbox) = outbox {
+            outbox.notify_one();
+        }
         Ok(receipts)
     }
 
     /// The conversation that a message may join: the channel's; beyond the citizen's limit another one, so that a flood of
     /// messages is kept whole, but is no flood of tickets.
-    fn window(&self, channel: &Channel, incoming: &Incoming) -> Option<Window> {
+    fn window(&self, channel: &Channel, incoming: &Incoming, piece: Option<&Piece>) -> Option<Window> {
         if !incoming.joins {
             return None;
         }
         // Only where the channel itself knows who speaks: who merely claims a number must not bind others' matters together.
         let sender = incoming.sender.as_deref().filter(|_| channel.parts.converses);
-        let within = sender.is_none_or(|sender| self.citizens.check_key(&format!("{}/{sender}", channel.id)).is_ok());
+        // A message in pieces counts once.
+        let counts = piece.is_none_or(|piece| piece.place == 1);
+        let within =
+            !counts || sender.is_none_or(|sender| self.citizens.check_key(&format!("{}/{sender}", channel.id)).is_ok());
         if within {
             return channel.window;
         }
