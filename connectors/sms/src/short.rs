@@ -208,6 +208,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_same_words_without_a_name_are_a_redelivery_by_their_sequence_or_within_seconds() {
+        let short = Short {
+            line: Line { citizen: Number::of("13800138000", false), code: "12345".into() },
+            id: None,
+            coding: Coding::Ascii,
+            segment: None,
+            text: Bytes::from_static(b"lamp"),
+            report: None,
+            link_id: None,
+        };
+        let begin = Timestamp::from_second(1_763_800_000).unwrap();
+        let heard = |session: &str, after: i64| {
+            let now = begin.saturating_add(jiff::SignedDuration::from_secs(after)).unwrap();
+            short.incoming(&Rules::default(), "x", Bytes::new(), Some(session), now).keys
+        };
+        let first = heard("a/1", 0);
+        let known = |again: Vec<DeliveryKey>| again.iter().any(|key| first.contains(key));
+        assert!(known(heard("a/1", 500)), "the centre tries again in the same session");
+        assert!(known(heard("b/1", 20)), "or as soon as there is another");
+        assert!(!known(heard("a/2", 61)) && !known(heard("b/1", 61)), "a minute later the citizen says it again");
+    }
+
+    #[test]
     fn a_name_counts_for_its_life_and_not_for_ever() {
         let life = Duration::from_secs(600);
         let at = |second: i64| keys("id", life, "x", Timestamp::from_second(1_763_800_000 + second).unwrap());

@@ -1,5 +1,6 @@
 //! Mail going out and coming in: the sink of `tests/peers/smtp_sink.py`, and Python's LMTP client.
 
+use super::tls::Authority;
 use crate::harness::{Peer, Site, python, seconds, until};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -59,7 +60,13 @@ pub struct Post {
 
 impl Post {
     pub async fn start() -> Self {
-        Self { peer: Peer::start("smtp_sink.py") }
+        Self { peer: Peer::start("smtp_sink.py", &[]) }
+    }
+
+    /// With a certificate of this authority: `tls` from the first byte (`implicit`) or by `starttls`.
+    pub fn encrypted(authority: &Authority, tls: &str) -> Self {
+        let file = |name: &str| authority.directory().join(name).display().to_string();
+        Self { peer: Peer::start("smtp_sink.py", &[tls, &file("server.pem"), &file("server.key")]) }
     }
 
     /// The channel `mail` sends through it.

@@ -25,10 +25,16 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn start(script: &str) -> Self {
+    pub fn start(script: &str, arguments: &[&str]) -> Self {
         let (python, peers) = python();
         let mut command = Command::new(python);
-        let mut child = command.arg(peers.join(script)).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .arg(peers.join(script))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = printed.next().unwrap().unwrap().parse().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));

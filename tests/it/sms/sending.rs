@@ -89,7 +89,7 @@ async fn report(cloud: &str, gateway: &Gateway, peer: &mut Peer, number: &str, a
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_go_out_over_each_cloud_signed_as_it_wants_and_every_fate_is_told_apart() {
     for cloud in CLOUDS {
-        let mut peer = Peer::start("sms_clouds.py");
+        let mut peer = Peer::start("sms_clouds.py", &[]);
         let mut site = with(cloud, &peer).await;
         let gateway = site.start().await;
         let words = "您反映的路灯已于今日修复，感谢您的监督 & 支持/+%😀";
@@ -139,7 +139,7 @@ async fn answers_go_out_over_each_cloud_signed_as_it_wants_and_every_fate_is_tol
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_writes_to_a_cloud_gets_a_receipt_by_its_template() {
-    let peer = Peer::start("sms_clouds.py");
+    let peer = Peer::start("sms_clouds.py", &[]);
     let mut site = with("aliyun", &peer).await;
     let gateway = site.start().await;
     let said = json!([{ "phone_number": "13800000021", "content": "路灯坏了", "send_time": "2026-11-22 08:00:00",
@@ -169,7 +169,7 @@ async fn who_writes_to_a_cloud_gets_a_receipt_by_its_template() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_logs_in_to_a_cloud_and_names_what_is_missing() {
     for cloud in CLOUDS {
-        let peer = Peer::start("sms_clouds.py");
+        let peer = Peer::start("sms_clouds.py", &[]);
         let mut site = with(cloud, &peer).await;
         let mut run = |arguments: &[&str]| {
             let output = site.command("check", arguments).output().unwrap();
@@ -179,7 +179,7 @@ async fn check_logs_in_to_a_cloud_and_names_what_is_missing() {
         let (status, said) = run(&["--connect"]);
         assert!(status == Some(0) && said.contains("channels.sms: ok"), "{cloud}: {status:?} {said}");
     }
-    let peer = Peer::start("sms_clouds.py");
+    let peer = Peer::start("sms_clouds.py", &[]);
     let mut site = with("tencent", &peer).await;
     site.set("channels.sms.send", toml::toml! { from = "x" });
     let output = site.command("check", &[]).output().unwrap();
