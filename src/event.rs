@@ -24,6 +24,18 @@ pub mod kind {
     pub const UPDATED: &str = "ticket.updated";
 }
 
+/// All of them.
+pub const KINDS: [&str; 8] = [
+    kind::CREATED,
+    kind::SUPPLEMENTED,
+    kind::REPEATED,
+    kind::JOINED,
+    kind::URGED,
+    kind::RATED,
+    kind::WITHDRAWN,
+    kind::UPDATED,
+];
+
 /// Sixteen digits that the store replaces by the sequence.
 const SEQUENCE: &str = "0000000000000000";
 

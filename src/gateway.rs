@@ -1,13 +1,16 @@
 //! The gateway as a whole: opens the store, starts each step of the line, serves, and stops in good order.
 
+mod told;
+
 use crate::{
     admin::{self, Admin},
     background::Background,
     channels::{Channel, Channels},
-    config::{self, Assembly, ContactPolicy, Loaded, Success},
-    delivery::{self, Contact, Destination, Filter, RetryPolicy},
+    config::{self, Assembly, Loaded},
+    days::{Alarm, Days},
+    delivery,
     event::Events,
-    files::Files,
+    files::{Files, Spool},
     intake::Intake,
     issue::{Incidents, Issuer},
     media::Fetcher,
@@ -27,6 +30,7 @@ use crate::{
         sqlite::{OpenError, SqliteStore},
     },
 };
+use jiesu_connector::Connector;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sha2::{Digest, Sha256};
@@ -173,16 +177,21 @@ async fn serve(
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let key = receipt_key(loaded)?;
+    loaded.outside.seal.set(key.clone());
     let channels = Arc::new(channels(loaded, registry));
     for id in store.paused_channels().await? {
         if let Some(channel) = channels.get(id.as_str()) {
             channel.paused.store(true, Ordering::Relaxed);
         }
     }
+    told::hold_back(loaded, store.as_ref()).await?;
+    let hotlines = Arc::new(loaded.hotlines.clone());
+    let paused_destinations = store.paused_destinations().await?;
     let config = &loaded.config;
     let zone = config.server.timezone.get().clone();
     let events = Events { source: config.server.source() };
     let files = Files::new(config.store.files.path().to_owned());
+    let spool = Spool::new(files.clone());
     let arrived = Arc::new(Notify::new());
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
@@ -202,7 +211,7 @@ async fn serve(
     let issuer = Issuer {
         reviser: reviser.clone(),
         channels: channels.clone(),
-        hotlines: Arc::new(loaded.hotlines.clone()),
+        hotlines: hotlines.clone(),
         files: files.clone(),
         key: key.clone(),
         public_url: public_url.clone(),
@@ -231,6 +240,14 @@ async fn serve(
         due: reply_due.clone(),
         under_way: Mutex::default(),
     };
+    let alarm = Alarm::default();
+    let days = Days {
+        store: store.clone(),
+        intake: intake.clone(),
+        zone: zone.clone(),
+        config: config.reconciliation,
+        alarm: alarm.clone(),
+    };
     let background = Background::start().map_err(RunError::Threads)?;
     let mut destinations = BTreeMap::new();
     {
@@ -239,8 +256,11 @@ async fn serve(
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
-        for destination in destinations_of(loaded) {
+        line.spawn(days.run(line_stop.clone()));
+        line.spawn(spool.clone().run(store.clone(), line_stop.clone()));
+        for mut destination in told::destinations(loaded) {
             let name = destination.name.clone();
+            destination.paused = paused_destinations.contains(&name);
             let worker = delivery::start(store.clone(), destination, news.clone(), line_stop.clone())
                 .map_err(|error| RunError::Destination(name.clone(), error))?;
             destinations.insert(name, worker);
@@ -253,6 +273,7 @@ async fn serve(
         intake: intake.clone(),
         channels: channels.clone(),
         files: files.clone(),
+        spool,
         key: key.clone(),
         reviser,
         reply_due,
@@ -264,6 +285,9 @@ async fn serve(
         per_key: Limiter::new(rate(&config.limits.per_key)),
         body_budget: Public::body_budget(),
         asides: Public::asides(),
+        look: look(loaded),
+        public_url: public_url.clone(),
+        categories: loaded.judgement.categories.clone(),
         tries: Tries::default(),
     };
     let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
@@ -273,6 +297,7 @@ async fn serve(
         intake: intake.clone(),
         channels,
         destinations: handles,
+        hotlines,
         files,
         key,
         public_url,
@@ -280,6 +305,7 @@ async fn serve(
         arrived,
         issued: news,
         reviser: admin_reviser,
+        alarm,
         repeats,
         issuer_alive_at,
         metrics,
@@ -380,7 +406,8 @@ fn write_key(path: &Path, key: &[u8]) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()
 }
 
-fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
+/// The channels of a configuration; takes the parts that it was loaded with.
+pub fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
     let parts = std::mem::take(&mut loaded.parts);
     let built = parts.into_iter().filter_map(|(id, parts)| {
         let config = loaded.config.channels.get(&id)?;
@@ -398,53 +425,11 @@ fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
     built.collect()
 }
 
-fn destinations_of(loaded: &Loaded) -> Vec<Destination> {
-    let success = |success: &Success| match success {
-        Success::Status => delivery::Success::Status,
-        Success::Predicate(predicate) => {
-            let predicate = predicate.clone();
-            delivery::Success::Predicate(Arc::new(move |body| predicate.holds(body)))
-        }
-    };
-    let retry = |retry: &crate::config::Retry| RetryPolicy {
-        first: retry.first.get(),
-        max: retry.max.get(),
-        give_up: retry.give_up.get(),
-    };
-    let core = loaded.config.core.iter().map(|core| Destination {
-        secret: loaded.secrets.core_secret.clone(),
-        timeout: core.timeout.get(),
-        concurrency: core.concurrency.get().into(),
-        retry: retry(&core.retry),
-        success: success(&core.success),
-        ..Destination::new("core", core.url.url().as_str())
-    });
-    let globs = |globs: &Option<Vec<crate::config::Glob>>| {
-        globs.iter().flatten().map(ToString::to_string).collect::<Vec<String>>()
-    };
-    let subscribers = loaded.config.subscribers.iter().map(|subscriber| Destination {
-        secret: loaded.secrets.subscriber_secrets.get(&subscriber.name).cloned(),
-        timeout: subscriber.timeout.get(),
-        concurrency: subscriber.concurrency.get().into(),
-        retry: retry(&subscriber.retry),
-        success: success(&subscriber.success),
-        filter: Filter {
-            events: subscriber
-                .events
-                .as_ref()
-                .map(|events| events.iter().map(|event| event.as_str().to_owned()).collect()),
-            regions: globs(&subscriber.filter.regions),
-            categories: globs(&subscriber.filter.categories),
-            hotlines: globs(&subscriber.filter.hotlines),
-        },
-        contact: match subscriber.contact {
-            ContactPolicy::Full => Contact::Full,
-            ContactPolicy::Masked => Contact::Masked,
-            ContactPolicy::None => Contact::None,
-        },
-        ..Destination::new(&subscriber.name, subscriber.url.url().as_str())
-    });
-    core.chain(subscribers).collect()
+/// The first form page's; pages that belong to no channel look like it.
+fn look(loaded: &Loaded) -> jiesu_web::Look {
+    let form = loaded.config.channels.values().find(|channel| channel.kind == <jiesu_web::Web as Connector>::NAME);
+    let config = form.and_then(|channel| serde_json::from_value(channel.settings.clone()).ok());
+    jiesu_web::Look::of(&config.unwrap_or_default())
 }
 
 fn rate(rate: &crate::config::Rate) -> Option<RateSpec> {

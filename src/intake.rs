@@ -188,9 +188,15 @@ impl Intake {
 
     /// Counts a message that was received and rejected; written with the next [`Intake::flush`].
     pub fn rejected(&self, channel: &Channel, reason: &'static str) {
-        metrics::counter!("jiesu_rejected_total", "channel" => channel.id.to_string(), "reason" => reason).increment(1);
+        self.rejected_many(channel, reason, 1);
+    }
+
+    /// The same for several.
+    pub fn rejected_many(&self, channel: &Channel, reason: &'static str, count: u64) {
+        let meter = metrics::counter!("jiesu_rejected_total", "channel" => channel.id.to_string(), "reason" => reason);
+        meter.increment(count);
         let row = (self.day(Timestamp::now()), channel.id.to_string(), channel.hotline.to_string());
-        *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(row).or_default() += 1;
+        *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(row).or_default() += count;
     }
 
     /// Writes the counts of what was rejected.

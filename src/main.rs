@@ -34,8 +34,14 @@ enum Command {
     Check(commands::check::Arguments),
     /// Parses one stored sample through a channel and prints the appeal as JSON; touches nothing.
     Try(commands::sample::Arguments),
+    /// Loads a legacy hotline's export (CSV, XLSX, NDJSON); a second run adds nothing.
+    Import(commands::import::Arguments),
     /// Sends dead letters again, or rewinds one destination; others get nothing again.
     Replay(commands::replay::Arguments),
+    /// Prints the register of hotlines as it stands today.
+    Hotlines(commands::hotlines::Arguments),
+    /// Compares an old system's export row by row with what the gateway has.
+    Parity(commands::parity::Arguments),
     /// Builds the repeat index anew from the store.
     Reindex(Configured),
     /// Runs a city's own history through the repeats and triage code; prints one decision a line.
@@ -65,7 +71,10 @@ fn main() -> ExitCode {
                     Some(Command::Serve(arguments)) => commands::serve::run(&arguments.config).await,
                     Some(Command::Check(arguments)) => commands::check::run(arguments).await,
                     Some(Command::Try(arguments)) => commands::sample::run(&arguments),
+                    Some(Command::Import(arguments)) => commands::import::run(arguments).await,
                     Some(Command::Replay(arguments)) => commands::replay::run(arguments).await,
+                    Some(Command::Hotlines(arguments)) => commands::hotlines::run(arguments).await,
+                    Some(Command::Parity(arguments)) => commands::parity::run(arguments).await,
                     Some(Command::Reindex(arguments)) => commands::reindex::run(&arguments.config).await,
                     Some(Command::Backtest(arguments)) => commands::backtest::run(arguments).await,
                     Some(Command::Train(arguments)) => commands::train::run(arguments),

@@ -117,7 +117,7 @@ impl Fetcher {
 
     async fn kept(&self, due: &DueMedia, bytes: Bytes) -> Result<(), StoreError> {
         let (files, length) = (self.files.clone(), bytes.len());
-        let media_type = files::media_type(&bytes);
+        let media_type = jiesu_connector::media_type_of(&bytes);
         let kept = tokio::task::spawn_blocking(move || files.keep(&bytes)).await;
         let sha256 = match kept {
             Ok(Ok(sha256)) => sha256,

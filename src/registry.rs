@@ -18,10 +18,12 @@ impl Registry {
     pub fn standard() -> Self {
         Self(vec![
             Registration::of::<jiesu_email::Email>(),
+            Registration::of::<jiesu_files::Files>(),
             Registration::of::<jiesu_ivr::Ivr>(),
             Registration::of::<jiesu_partner::Partner>(),
             Registration::of::<jiesu_sms::Sms>(),
             Registration::of::<jiesu_web::Web>(),
+            Registration::of::<jiesu_webhook::Webhook>(),
             Registration::of::<jiesu_wechat::Wechat>(),
         ])
     }
@@ -102,7 +104,18 @@ mod tests {
         let ivr = serde_json::json!({ "dialect": "json", "secret": secret, "auth_token": secret, "signing_secret": secret,
             "basic": secret, "query_secret": secret, "recording_login": secret });
         let ivr = Specimen { example: Some(ivr), ..Specimen::of::<jiesu_ivr::Ivr>() };
-        let specimens = [email, ivr, Specimen::of::<jiesu_partner::Partner>(), sms, web, wechat];
+        let webhook = serde_json::json!({ "auth": { "bearer": secret }, "map": "{content: .text}" });
+        let webhook = Specimen { example: Some(webhook), ..Specimen::of::<jiesu_webhook::Webhook>() };
+        let specimens = [
+            email,
+            Specimen::of::<jiesu_files::Files>(),
+            ivr,
+            Specimen::of::<jiesu_partner::Partner>(),
+            sms,
+            web,
+            webhook,
+            wechat,
+        ];
         let names = specimens.each_ref().map(|specimen| specimen.name);
         assert_eq!(Registry::standard().names(), names, "list the new connector here, too");
         let readme = include_str!("../connectors/README.md");

@@ -164,7 +164,13 @@ async fn hold(
         if opened_at.elapsed() > STEADY {
             *wait = FIRST;
         }
+        for (reason, count) in session.rejected() {
+            intake.rejected_many(channel, reason, count);
+        }
         let Some(batch) = batch.transpose()? else { break };
+        if batch.messages.is_empty() {
+            continue;
+        }
         channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
         match intake.accept_within(STORE, channel, batch.messages).await {
             Ok(receipts) => {

@@ -1,7 +1,7 @@
 //! The ticket (工单), `jiesu.ticket/1`: what every channel's appeals become.
 
 use crate::config::Mode;
-use jiesu_connector::{Kind, Location, PartType};
+use jiesu_connector::{Kind, Location, PartType, Provenance};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
@@ -19,6 +19,9 @@ pub struct Ticket<'a> {
     pub hotline: HotlineRef<'a>,
     /// The channel it came by.
     pub channel: ChannelRef<'a>,
+    /// Which ticket of another system it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Provenance>,
     /// When its first message was received.
     pub received_at: String,
     /// When the matter happened, as the citizen said.

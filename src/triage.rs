@@ -4,13 +4,16 @@
 
 use crate::{
     assembly::Matter,
-    config::Judgement,
+    config::{Hotline, Judgement},
     ticket::{self, Category, Due, Priority, Triage},
 };
 use jiesu_connector::Kind;
 use jiesu_triage::Said;
 use jiff::{Timestamp, tz::TimeZone};
 use std::sync::atomic::{AtomicI16, Ordering};
+
+/// Who says so, of a category that was given and not proposed.
+const GIVEN: &str = "channel";
 
 /// A first proposal.
 #[derive(Debug)]
@@ -29,24 +32,37 @@ pub struct Proposal {
     pub triage: Triage,
 }
 
-/// Proposes what becomes of `matter`, received `at`.
-pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &TimeZone) -> Proposal {
+/// Proposes what becomes of `matter`, received `at` for `line`, if the register has that.
+pub fn propose(
+    judgement: &Judgement,
+    matter: &Matter,
+    line: Option<&Hotline>,
+    at: Timestamp,
+    zone: &TimeZone,
+) -> Proposal {
     let (title, demand) = (matter.first(|appeal| appeal.title.clone()), matter.first(|appeal| appeal.demand.clone()));
     let category = matter.first(|appeal| appeal.category.clone());
+    // The old system's code by the register, else one of ours.
+    let translated = category.as_deref().and_then(|code| line?.categories.get(code)).map(String::as_str);
     let text = matter.content();
     let said = Said {
         kind: matter.first(|appeal| appeal.kind).map(name),
-        category: category.as_deref(),
+        category: translated.or(category.as_deref()),
         title: title.as_deref().unwrap_or_default(),
         text: &text,
         demand: demand.as_deref().unwrap_or_default(),
+        profile: line.and_then(|line| line.profile.as_deref()),
     };
+    let category_said = category.as_deref();
     let policy = &judgement.policy;
     let models = (&judgement.category_model, &judgement.categories);
     let found = policy.propose(&said, models, (at, zone, &judgement.calendar));
     let mut triage = Triage {
         kind: found.kind.reason,
-        category: found.category.as_ref().map(|category| category.reason.clone()),
+        category: found.category.as_ref().map(|category| match (&category.value.3, translated.and(category_said)) {
+            (&GIVEN, Some(old)) => format!("原系统分类 {old}，按热线登记表对照"),
+            _ => category.reason.clone(),
+        }),
         flags: found.flags.iter().map(|flag| format!("{}：{}", flag.value, flag.reason)).collect(),
         due: None,
     };
@@ -54,7 +70,7 @@ pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &Tim
         Some(Ok(due)) => Some(Due {
             respond_by: ticket::rfc3339(due.respond_by, zone),
             reply_by: ticket::rfc3339(due.reply_by, zone),
-            policy: policy.profile.clone(),
+            policy: said.profile.unwrap_or(&policy.profile).to_owned(),
             mode: policy.mode.name(),
         }),
         Some(Err(refused)) => {
@@ -68,6 +84,7 @@ pub fn propose(judgement: &Judgement, matter: &Matter, at: Timestamp, zone: &Tim
         kind: kind(&found.kind.value),
         category: found.category.map(|category| {
             let (code, name, confidence, by) = category.value;
+            let by = if translated.is_some() && by == GIVEN { "crosswalk" } else { by };
             Category { code, name, confidence: (f64::from(confidence) * 100.0).round() / 100.0, by }
         }),
         priority: Priority { level: found.level.value, reason: found.level.reason },

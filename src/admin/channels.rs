@@ -1,12 +1,9 @@
-//! Channels: how they are, and whether everything adds up.
+//! Channels: how they are.
 
-use super::{Admin, failed, not_found, query::Parameters};
-use crate::{
-    store::{StoreError, Tally},
-    ticket,
-};
+use super::{Admin, failed, not_found};
+use crate::ticket;
 use axum::{
-    extract::{Path, RawQuery, State},
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
@@ -53,42 +50,4 @@ async fn set_paused(State(admin): State<Arc<Admin>>, Path(id): Path<String>, pau
     channel.paused.store(paused, Ordering::Relaxed);
     tracing::info!(channel = id, paused, "an operator paused or resumed a channel");
     axum::Json(json!({ "id": id, "paused": paused })).into_response()
-}
-
-/// `GET reconciliation?day=YYYY-MM-DD`; today unless given.
-pub(super) async fn reconciliation(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Response {
-    let parameters = Parameters::read(query.as_deref(), &["day"]);
-    let day = match parameters.and_then(|parameters| parameters.day("day")) {
-        Ok(day) => day.unwrap_or_else(|| admin.intake.day(Timestamp::now())),
-        Err(response) => return *response,
-    };
-    match sums(&admin, day).await {
-        Ok(sums) => axum::Json(sums).into_response(),
-        Err(error) => failed(error),
-    }
-}
-
-/// The reconciliation of a local day.
-pub(super) async fn sums(admin: &Admin, day: u32) -> Result<Value, StoreError> {
-    // What was rejected since the last flush belongs to the sum.
-    let _ = admin.intake.flush().await;
-    let rows = admin.store.tallies(day).await?;
-    let mut total = Tally::default();
-    for row in &rows {
-        total.received += row.received;
-        total.ticketed += row.ticketed;
-        total.supplement += row.supplement;
-        total.repeat += row.repeat;
-        total.redelivery += row.redelivery;
-        total.rejected += row.rejected;
-        total.pending += row.pending;
-    }
-    let mut shown = serde_json::to_value(&total).unwrap_or_default();
-    if let Some(total) = shown.as_object_mut() {
-        total.shift_remove("channel");
-        total.shift_remove("hotline");
-    }
-    let day = format!("{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100);
-    let balanced = rows.iter().all(Tally::balanced);
-    Ok(json!({ "day": day, "rows": rows, "total": shown, "balanced": balanced }))
 }

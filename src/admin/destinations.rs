@@ -37,6 +37,7 @@ pub(super) fn show(admin: &Admin, dead: &BTreeMap<String, u64>) -> Vec<Value> {
         json!({
             "name": name,
             "up": status.up,
+            "paused": status.paused,
             "since": ticket::rfc3339(status.since, &admin.zone),
             "cursor": status.cursor.to_string(),
             "behind": status.behind,
@@ -108,4 +109,26 @@ pub(super) async fn rewind(State(admin): State<Arc<Admin>>, Path(name): Path<Str
             .into_response(),
         Err(stopped) => failed(StoreError::Unavailable(stopped.to_string())),
     }
+}
+
+/// `POST destinations/{name}/pause`: nothing goes to it until it is resumed, also after a restart.
+pub(super) async fn pause(state: State<Arc<Admin>>, name: Path<String>) -> Response {
+    set_paused(state, name, true).await
+}
+
+/// `POST destinations/{name}/resume`: it goes on where it was.
+pub(super) async fn resume(state: State<Arc<Admin>>, name: Path<String>) -> Response {
+    set_paused(state, name, false).await
+}
+
+async fn set_paused(State(admin): State<Arc<Admin>>, Path(name): Path<String>, paused: bool) -> Response {
+    let Some(worker) = admin.destinations.get(&name) else { return unknown(&admin, &name) };
+    if let Err(error) = admin.store.pause_destination(&name, paused, Timestamp::now()).await {
+        return failed(error);
+    }
+    if let Err(stopped) = worker.pause(paused).await {
+        return failed(StoreError::Unavailable(stopped.to_string()));
+    }
+    tracing::info!(destination = name, paused, "an operator paused or resumed a destination");
+    axum::Json(json!({ "name": name, "paused": paused })).into_response()
 }

@@ -35,10 +35,20 @@ pub(super) async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
     let destinations: serde_json::Map<_, _> = admin
         .destinations
         .iter()
-        .map(|(name, worker)| (name.clone(), json!(if worker.status().up { "up" } else { "down" })))
+        .map(|(name, worker)| {
+            let status = worker.status();
+            let state = match (status.paused, status.up) {
+                (true, _) => "paused",
+                (false, true) => "up",
+                (false, false) => "down",
+            };
+            (name.clone(), json!(state))
+        })
         .collect();
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": faults.is_empty(), "faults": faults, "destinations": destinations });
+    let notices: Vec<String> = admin.alarm.notice().into_iter().collect();
+    let body =
+        json!({ "ready": faults.is_empty(), "faults": faults, "notices": notices, "destinations": destinations });
     (status, axum::Json(body)).into_response()
 }
 

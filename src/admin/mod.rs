@@ -7,19 +7,25 @@ mod deliveries;
 mod destinations;
 mod feed;
 mod guard;
+pub mod handed;
 mod health;
 mod links;
 mod overview;
+mod parity;
 mod quarantine;
 mod query;
+mod reconciliation;
 mod tickets;
 
 use crate::{
     channels::Channels,
+    config::Hotlines,
+    days::Alarm,
     delivery::Handle,
     files::Files,
     intake::Intake,
     number::ReceiptKey,
+    openapi,
     repeats::Repeats,
     revise::Reviser,
     server::problem::{Http, with_fallbacks, with_problems},
@@ -52,6 +58,8 @@ pub struct Admin {
     pub channels: Arc<Channels>,
     /// The destinations' workers, by name.
     pub destinations: BTreeMap<String, Handle>,
+    /// The register of hotlines.
+    pub hotlines: Arc<Hotlines>,
     /// Attachments.
     pub files: Files,
     /// For links.
@@ -64,6 +72,8 @@ pub struct Admin {
     pub arrived: Arc<Notify>,
     /// Tells of new events.
     pub issued: watch::Receiver<Sequence>,
+    /// What still waits shortly before the day ends.
+    pub alarm: Alarm,
     /// Changes tickets.
     pub reviser: Reviser,
     /// The repeat index.
@@ -96,14 +106,21 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/deliveries/{id}/retry", post(deliveries::retry))
         .route("/destinations", get(destinations::list))
         .route("/destinations/{name}/rewind", post(destinations::rewind))
+        .route("/destinations/{name}/pause", post(destinations::pause))
+        .route("/destinations/{name}/resume", post(destinations::resume))
         .route("/channels", get(channels::list))
         .route("/channels/{id}/pause", post(channels::pause))
         .route("/channels/{id}/resume", post(channels::resume))
-        .route("/reconciliation", get(channels::reconciliation))
+        .route("/channels/{id}/messages", post(handed::take))
+        .route("/reconciliation", get(reconciliation::show))
+        .route("/reconciliation/chain", get(reconciliation::chain))
+        .route("/parity", get(parity::last).post(parity::record))
+        .route("/parity/received", get(parity::received))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/release", post(quarantine::release_all))
         .route("/quarantine/{message}/release", post(quarantine::release))
-        .route("/audit", get(audit::list));
+        .route("/audit", get(audit::list))
+        .route("/openapi.json", get(async || axum::Json(openapi::document(openapi::Listener::Admin))));
     let router = Router::new()
         .route("/", get(console::page))
         .route("/console/{file}", get(console::asset))

@@ -1,6 +1,6 @@
 //! The line at a glance: what the console's picture is drawn from, in one request.
 
-use super::{Admin, channels, destinations, failed};
+use super::{Admin, destinations, failed, reconciliation};
 use crate::{store::StoreError, ticket};
 use axum::{
     extract::State,
@@ -31,7 +31,7 @@ async fn overview(admin: &Admin) -> Result<Value, StoreError> {
     let time = |at| ticket::rfc3339(at, &admin.zone);
     Ok(json!({
         "at": time(now),
-        "today": channels::sums(admin, admin.intake.day(now)).await?,
+        "today": reconciliation::sums(admin, admin.intake.day(now)).await?,
         "arrivals": per_minute(&glance.arrivals, now),
         "backlog": { "messages": backlog.messages, "oldest_at": backlog.oldest.map(time) },
         "quarantined": glance.quarantined,

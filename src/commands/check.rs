@@ -1,7 +1,11 @@
 //! `jiesu check`: the configuration, and with `--connect` everything that it names.
 
-use super::load;
-use jiesu::{config::Loaded, shared, store::sqlite};
+use super::{beside, load};
+use jiesu::{
+    config::Loaded,
+    shared,
+    store::{ParityRun, sqlite},
+};
 use jiesu_connector::Secret;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
@@ -28,7 +32,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for warning in &loaded.warnings {
         eprintln!("warning: {warning}");
     }
-    let mut faults = 0;
+    let mut faults = parity(&loaded).await;
     if arguments.connect {
         let file = arguments.config.display();
         let mut report = |key: &str, outcome: Result<(), String>| match outcome {
@@ -61,6 +65,23 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     println!("{}: ok", arguments.config.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lines that are declared absorbed although their parity is too low: how many.
+async fn parity(loaded: &Loaded) -> u32 {
+    let zone = loaded.config.server.timezone.get().clone();
+    let today = jiff::Timestamp::now().to_zoned(zone).date();
+    let runs = match beside::parity(loaded).await {
+        Ok(runs) => runs,
+        Err(error) => {
+            eprintln!("warning: the last comparisons of hotlines cannot be read: {error:#}");
+            return 0;
+        }
+    };
+    let refused = |run: ParityRun| loaded.hotlines.get(&run.line)?.refusal(today, run.parity());
+    let refusals: Vec<String> = runs.into_iter().filter_map(refused).collect();
+    refusals.iter().for_each(|why| eprintln!("{}: hotlines: {why}", loaded.hotlines_file));
+    refusals.len() as u32
 }
 
 /// The file can be opened, or made, and is ours; a gateway that runs on it proves as much.

@@ -3,11 +3,15 @@
 pub mod backtest;
 mod beside;
 pub mod check;
+pub mod hotlines;
+pub mod import;
+pub mod parity;
 pub mod reindex;
 pub mod replay;
 pub mod sample;
 pub mod serve;
 pub mod stand_in;
+mod table;
 pub mod train;
 
 use jiesu::{

@@ -3,6 +3,7 @@
 use super::load_offline;
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use jiesu_connector::{Inbound, Raw, Reception, Rejection, Response, Sample};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
@@ -53,6 +54,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 Err(Rejection::Unauthenticated(answer)) => {
                     bail!("the channel refuses it, not authentic: {}", shown(&answer))
                 }
+                Err(Rejection::Malformed { reason: "skipped", response }) => {
+                    println!("the map skips it (null); the answer: {}", shown(&response));
+                    return Ok(ExitCode::SUCCESS);
+                }
                 Err(Rejection::Malformed { reason, response }) => {
                     bail!("the channel refuses it ({reason}): {}", shown(&response))
                 }
@@ -61,8 +66,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         other => vec![bare(other, file)?],
     };
     for raw in raws {
-        let appeal = parts.parser.parse(&raw).with_context(|| format!("{name} makes no appeal"))?;
-        println!("{:#}", appeal.to_json());
+        match parts.parser.explain(&raw) {
+            Ok(appeals) => appeals.iter().for_each(|appeal| println!("{:#}", appeal.to_json())),
+            Err(why) => bail!("{name} makes no appeal: {why}"),
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -83,6 +90,14 @@ fn kept(reception: Reception) -> Result<Vec<Raw>, String> {
             Some(number) => format!("a citizen asks how far {number} is; the gateway answers from the store"),
             None => "a citizen asks how far their matters are; the gateway answers from the store".into(),
         }),
+        // The memory of this process answers at once, and remembers nobody.
+        Reception::Ask(asked) => match asked.now_or_never() {
+            Some(Ok(reception)) => kept(reception),
+            Some(Err(Rejection::Unauthenticated(answer) | Rejection::Malformed { response: answer, .. })) => {
+                Err(shown(&answer))
+            }
+            None => Err("the gateway asks first what its nodes remember of the sender".into()),
+        },
         // What is done beside it is left out: nothing is touched here.
         Reception::With(reception, _) => kept(*reception),
     }

@@ -152,9 +152,12 @@ fn check_subscriber<'a>(key: &str, subscriber: &'a Subscriber, names: &mut BTree
         report.fault(below(key, "events"), "empty, so that nothing would be sent; leave it out for all events");
     }
     let filter = &subscriber.filter;
-    for (name, list) in
-        [("regions", &filter.regions), ("categories", &filter.categories), ("hotlines", &filter.hotlines)]
-    {
+    for (name, list) in [
+        ("regions", &filter.regions),
+        ("categories", &filter.categories),
+        ("hotlines", &filter.hotlines),
+        ("kinds", &filter.kinds),
+    ] {
         if list.as_ref().is_some_and(Vec::is_empty) {
             report.fault(below(key, &format!("where.{name}")), "empty, so that no ticket fits; leave it out for all");
         }

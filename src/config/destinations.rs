@@ -1,10 +1,12 @@
 //! `[core]` and `[[subscribers]]`: who is told.
 
-use super::{Duration, Glob, HttpUrl};
-use crate::delivery::predicate::Predicate;
+use super::{Duration, Glob, HttpUrl, values::clip};
+use crate::{delivery::predicate::Predicate, event};
 use jiesu_connector::SecretRef;
+use jiesu_mapping::{Caps, Filter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::{fmt, num::NonZeroU16, str::FromStr};
 
 /// The core dispatch system (核心派单系统): every event goes to it, with full contact data.
@@ -48,16 +50,21 @@ pub struct Subscriber {
     /// The secret that signs them (Standard Webhooks, `whsec_…`).
     #[schemars(example = "env:JIESU_URBAN_MANAGEMENT_SECRET")]
     pub secret: Option<SecretRef>,
-    /// The event types it wants; all unless given.
-    #[schemars(example = ["ticket.created", "ticket.repeated"])]
-    pub events: Option<Vec<EventType>>,
-    /// The tickets it wants; all unless given.
+    /// The event types it wants, `*` for any run of characters; all unless given.
+    #[schemars(example = ["ticket.created", "ticket.re*"])]
+    pub events: Option<Vec<EventTypes>>,
+    /// The tickets it wants; all unless given. What the register of hotlines sends it comes besides.
     #[serde(default, rename = "where")]
     #[schemars(example = Where::example())]
     pub filter: Where,
-    /// What it learns of the citizen.
+    /// What it learns of the citizen. Of who wants to be known to the centre only, never more than `masked`.
     #[serde(default)]
     pub contact: ContactPolicy,
+    /// A jq filter that makes its own form of an event, for systems that take no other (`{ id: .subject }`): it is given
+    /// the event as the subscriber may see it, and what it yields is posted as `application/json`. Null leaves the event
+    /// out. Unless given, the event itself is posted.
+    #[schemars(example = "{ gdbh: .subject, nr: .data.ticket.content }")]
+    pub map: Option<EventMap>,
     /// How long one request may take.
     #[serde(default = "default_timeout")]
     pub timeout: Duration,
@@ -142,6 +149,43 @@ impl fmt::Display for Success {
 }
 super::values::text_value!(Success, "Success");
 
+/// A jq filter that makes a subscriber's own form of an event.
+#[derive(Debug, Clone)]
+pub struct EventMap(Filter);
+
+impl EventMap {
+    /// What is posted in the place of `event`; nothing where the filter yields null.
+    ///
+    /// # Errors
+    /// Why there is nothing to post, without anything of the event.
+    pub fn form(&self, event: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        let failed = |what: &str| format!("the subscriber's map failed: {what}");
+        let event: Value = serde_json::from_slice(event).map_err(|_| failed("the event is no JSON"))?;
+        match self.0.first(event, Caps::default()).map_err(|error| failed(&error.to_string()))? {
+            None => Err(failed("it yields nothing; let it yield null for what is to be left out")),
+            Some(Value::Null) => Ok(None),
+            Some(form) => serde_json::to_vec(&form).map(Some).map_err(|error| failed(&error.to_string())),
+        }
+    }
+}
+
+impl FromStr for EventMap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            |error: jiesu_mapping::CompileError| format!("{error}; write a jq filter such as \"{{ id: .subject }}\"");
+        Filter::map(text).map(Self).map_err(wrong)
+    }
+}
+
+impl fmt::Display for EventMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.source())
+    }
+}
+super::values::text_value!(EventMap, "EventMap");
+
 /// Which tickets a subscriber wants: those that fit one pattern of every list given.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -153,18 +197,14 @@ pub struct Where {
     pub categories: Option<Vec<Glob>>,
     /// Codes of hotlines.
     pub hotlines: Option<Vec<Glob>>,
+    /// Kinds of matters, such as `complaint`.
+    pub kinds: Option<Vec<Glob>>,
+    /// Only tickets of lines that the register of hotlines sends it (`subscriber` there), while they are parallel or a
+    /// sub-centre.
+    pub registered: bool,
 }
 
 impl Where {
-    /// Whether a ticket with these codes is wanted. A code that a ticket lacks fits no list.
-    pub fn matches(&self, region: Option<&str>, category: Option<&str>, hotline: &str) -> bool {
-        let fits = |list: &Option<Vec<Glob>>, code: Option<&str>| match list {
-            None => true,
-            Some(globs) => code.is_some_and(|code| globs.iter().any(|glob| glob.matches(code))),
-        };
-        fits(&self.regions, region) && fits(&self.categories, category) && fits(&self.hotlines, Some(hotline))
-    }
-
     fn example() -> serde_json::Value {
         serde_json::json!({ "regions": ["511102"], "categories": ["05*"], "hotlines": ["12319"] })
     }
@@ -184,55 +224,33 @@ pub enum ContactPolicy {
     None,
 }
 
-/// A type of event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-#[schemars(inline)]
-pub enum EventType {
-    /// A new matter.
-    #[serde(rename = "ticket.created")]
-    Created,
-    /// More words, photos, a place for an open ticket.
-    #[serde(rename = "ticket.supplemented")]
-    Supplemented,
-    /// The same citizen raises the same matter again (重复诉求).
-    #[serde(rename = "ticket.repeated")]
-    Repeated,
-    /// The citizen asks for haste (催办).
-    #[serde(rename = "ticket.urged")]
-    Urged,
-    /// Found to be of the same incident as others.
-    #[serde(rename = "ticket.joined")]
-    Joined,
-    /// Triage, priority or status changed.
-    #[serde(rename = "ticket.updated")]
-    Updated,
-    /// The citizen answered the satisfaction question.
-    #[serde(rename = "ticket.rated")]
-    Rated,
-    /// The citizen takes it back.
-    #[serde(rename = "ticket.withdrawn")]
-    Withdrawn,
+/// Types of events: one, or several by a pattern (`ticket.re*`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTypes(Glob);
+
+impl EventTypes {
+    /// The pattern.
+    pub fn pattern(&self) -> &Glob {
+        &self.0
+    }
 }
 
-impl EventType {
-    /// As it stands in events and in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "ticket.created",
-            Self::Supplemented => "ticket.supplemented",
-            Self::Repeated => "ticket.repeated",
-            Self::Urged => "ticket.urged",
-            Self::Joined => "ticket.joined",
-            Self::Updated => "ticket.updated",
-            Self::Rated => "ticket.rated",
-            Self::Withdrawn => "ticket.withdrawn",
+impl FromStr for EventTypes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || format!("write a pattern such as \"ticket.*\", or one of: {}", event::KINDS.join(", "));
+        let glob: Glob = text.parse().map_err(|_| format!("`{}` is no type of event; {}", clip(text), known()))?;
+        match event::KINDS.iter().any(|kind| glob.matches(kind)) {
+            true => Ok(Self(glob)),
+            false => Err(format!("`{}` is no type of event; {}", clip(text), known())),
         }
     }
 }
 
-impl Subscriber {
-    /// Whether it wants events of this type (`ticket.created`, …).
-    pub fn wants(&self, event_type: &str) -> bool {
-        self.events.as_ref().is_none_or(|events| events.iter().any(|event| event.as_str() == event_type))
+impl fmt::Display for EventTypes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
+super::values::text_value!(EventTypes, "EventTypes");

@@ -5,6 +5,7 @@ use super::{
     channels::{COMMON_KEYS, Common},
     check,
     faults::{Report, below, quoted},
+    hotlines::Known,
     outside::Outside,
     typed::typed,
     values::clip,
@@ -30,6 +31,8 @@ pub struct Loaded {
     pub parts: BTreeMap<String, Parts>,
     /// The register of hotlines.
     pub hotlines: Hotlines,
+    /// The register's file, as it is named in faults.
+    pub hotlines_file: String,
     /// What matters are judged by.
     pub judgement: Judgement,
     /// What every channel was given of the world outside.
@@ -105,7 +108,7 @@ pub fn load(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
 /// # Errors
 /// Every fault found.
 pub fn load_offline(path: &Path, registry: &Registry) -> Result<Loaded, Vec<Fault>> {
-    load_with(path, registry, |words, _, _| Outside::offline(words))
+    load_with(path, registry, |words, config, _| Outside::offline(words, config))
 }
 
 fn load_with(
@@ -129,10 +132,15 @@ fn load_with(
     let (config, faults) = typed::<Config>(document, &["subscribers", "channels"]);
     faults.into_iter().for_each(|(key, what)| report.fault(key, what));
     let mut config = config.unwrap_or_default();
-    let hotlines = config.policy.hotlines(path, &mut report);
     let words = config.policy.words(path, &mut report);
     let judgement = config.policy.judgement(path, &mut report);
     let subscribers = read_subscribers(subscribers, &mut report);
+    let known = Known {
+        subscribers: subscribers.iter().map(|(_, subscriber)| subscriber.name.as_str()).collect(),
+        profiles: judgement.policy.profiles.keys().map(String::as_str).collect(),
+        categories: judgement.categories.iter().map(|category| category.code.as_str()).collect(),
+    };
+    let hotlines = config.policy.hotlines(path, &known, &mut report);
     let resolved = check::all(&config, &subscribers, &secrets, &mut report);
     config.subscribers = subscribers.into_iter().map(|(_, subscriber)| subscriber).collect();
 
@@ -154,7 +162,9 @@ fn load_with(
             report.warning("channels", "no channel: nobody can send anything; add a table such as [channels.form]");
         }
         let file = path.display().to_string();
-        Ok(Loaded { config, secrets: resolved, parts, hotlines, judgement, outside, warnings: report.warnings, file })
+        let hotlines_file = config.policy.hotlines_file(path);
+        let warnings = report.warnings;
+        Ok(Loaded { config, secrets: resolved, parts, hotlines, hotlines_file, judgement, outside, warnings, file })
     } else {
         Err(report.faults)
     }
@@ -294,7 +304,9 @@ fn read_channel(
         return None;
     };
     let settings = Value::Object(table);
-    let parts = match (registration.build)(settings.clone(), setup) {
+    let built = (registration.build)(settings.clone(), setup);
+    setup.warnings.take().into_iter().for_each(|warning| report.warning(below(&key, &warning.key), warning.what));
+    let parts = match built {
         Ok(parts) => Some(parts),
         Err(errors) => {
             refused(id, errors, report);

@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod outside;
 mod policy;
+mod reconciliation;
 mod repeats;
 mod secrets;
 mod server;
@@ -31,20 +32,21 @@ pub use addresses::{Cidr, FetchRule, Glob, HttpUrl};
 pub use admin::Admin;
 pub(crate) use channels::COMMON_KEYS;
 pub use channels::{Assembly, ChannelConfig, Unsubscribe, Window};
-pub use destinations::{ContactPolicy, Core, EventType, Retry, Subscriber, Success, Where};
+pub use destinations::{ContactPolicy, Core, EventMap, EventTypes, Retry, Subscriber, Success, Where};
 pub use example::{example, schema};
 pub use faults::Fault;
-pub use hotlines::{Hotline, Hotlines, Mode};
+pub use hotlines::{Hotline, Hotlines, Mode, Stage};
 pub use judgement::Judgement;
 pub use limits::Limits;
 pub use load::{Loaded, Resolved, load, load_offline};
 pub use outside::Outside;
 pub use policy::Policy;
+pub use reconciliation::Reconciliation;
 pub use repeats::{IndexUrl, Repeats};
 pub use secrets::{SystemSecrets, webhook_key};
 pub use server::Server;
 pub use store::{FilesHome, Store, StoreUrl};
-pub use values::{ByteSize, Duration, Rate, TimeZone};
+pub use values::{ByteSize, Day, Duration, Rate, TimeOfDay, TimeZone};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -72,6 +74,8 @@ pub struct Config {
     /// The channels, by id.
     #[serde(skip)]
     pub channels: BTreeMap<String, ChannelConfig>,
+    /// What became of a day's appeals.
+    pub reconciliation: Reconciliation,
     /// The files that hold what differs between cities.
     pub policy: Policy,
 }

@@ -3,6 +3,7 @@
 use super::{
     Hotlines,
     faults::Report,
+    hotlines,
     judgement::{self, Judgement},
     load::{read_bytes, read_file, read_toml},
 };
@@ -47,11 +48,21 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The register of hotlines, for the configuration in `path`.
-    pub(super) fn hotlines(&self, path: &Path, report: &mut Report) -> Hotlines {
+    /// The register of hotlines, for the configuration in `path`; `known` is what it may refer to.
+    pub(super) fn hotlines(&self, path: &Path, known: &hotlines::Known<'_>, report: &mut Report) -> Hotlines {
         let named = self.hotlines.as_deref();
-        read("policy.hotlines", named, path, "hotlines.toml", Hotlines::parse, report)
-            .unwrap_or_else(Hotlines::built_in)
+        let parse = |text: &str| {
+            let (entries, mut faults) = hotlines::Entries::read(text)?;
+            faults.extend(entries.strangers(known));
+            if faults.is_empty() { Ok(Hotlines::from(entries)) } else { Err(faults) }
+        };
+        read("policy.hotlines", named, path, "hotlines.toml", parse, report).unwrap_or_else(Hotlines::built_in)
+    }
+
+    /// The register's file for the configuration in `path`, as it is named in faults.
+    pub(super) fn hotlines_file(&self, path: &Path) -> String {
+        let usual = self.hotlines.as_deref().unwrap_or(Path::new("hotlines.toml"));
+        path.parent().unwrap_or(Path::new("")).join(usual).display().to_string()
     }
 
     /// The words of every channel, for the configuration in `path`.

@@ -238,6 +238,52 @@ impl fmt::Display for TimeZone {
 }
 text_value!(TimeZone, "TimeZone");
 
+/// A day: `"2026-11-22"`; in TOML also without the quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub jiff::civil::Date);
+
+impl FromStr for Day {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{}` is no day; write for example \"2026-11-22\"", clip(text));
+        match text.len() {
+            10 => text.parse().map(Self).map_err(|_| wrong()),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+text_value!(Day, "Day");
+
+/// A time of day: `"23:00"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimeOfDay(pub jiff::civil::Time);
+
+impl FromStr for TimeOfDay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{}` is no time of day; write for example \"23:00\"", clip(text));
+        let (hour, minute) = text.split_once(':').ok_or_else(wrong)?;
+        let part = |part: &str| part.parse::<i8>().ok().filter(|_| part.len() == 2);
+        let (hour, minute) = (part(hour).ok_or_else(wrong)?, part(minute).ok_or_else(wrong)?);
+        jiff::civil::Time::new(hour, minute, 0, 0).map(Self).map_err(|_| wrong())
+    }
+}
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.0.hour(), self.0.minute())
+    }
+}
+text_value!(TimeOfDay, "TimeOfDay");
+
 /// The beginning of a value, for a message.
 pub(super) fn clip(text: &str) -> String {
     let mut short: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
@@ -267,6 +313,14 @@ mod tests {
         for text in ["", "90", "s", "5 m", "-1s", "1.5h", "0s", "0h0m", "367d", "99999999999999999999s", "1é"] {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn days_and_times_of_day_are_read_as_they_are_written() {
+        assert_eq!("2026-11-22".parse::<Day>().unwrap().to_string(), "2026-11-22");
+        assert_eq!("23:05".parse::<TimeOfDay>().unwrap().to_string(), "23:05");
+        assert!(["2026-02-30", "22.11.2026", "2026-11-22T08:00:00", ""].iter().all(|day| day.parse::<Day>().is_err()));
+        assert!(["24:00", "7:00", "23:60", "2300", "-1:00"].iter().all(|at| at.parse::<TimeOfDay>().is_err()));
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub struct Http {
     client: Client,
     url: Url,
     key: Option<SigningKey>,
+    media_type: &'static str,
     success: Success,
 }
 
@@ -84,6 +85,7 @@ impl Http {
             client: client.build().map_err(BadDestination::Client)?,
             url,
             key: destination.secret.as_ref().map(SigningKey::new).transpose()?,
+            media_type: if destination.map.is_some() { "application/json" } else { "application/cloudevents+json" },
             success: destination.success.clone(),
         })
     }
@@ -91,7 +93,7 @@ impl Http {
     fn request(&self, id: &str, body: Bytes) -> Option<Request> {
         let now = Timestamp::now().as_second();
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/cloudevents+json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         headers.insert(ID, HeaderValue::from_str(id).ok()?);
         headers.insert(TIMESTAMP, HeaderValue::from(now));
         if let Some(key) = &self.key {

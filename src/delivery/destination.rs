@@ -25,6 +25,10 @@ pub struct Destination {
     pub filter: Filter,
     /// What it may see of the citizen.
     pub contact: Contact,
+    /// Its own form of an event; the event itself unless given.
+    pub map: Option<Map>,
+    /// An operator has stopped it.
+    pub paused: bool,
 }
 
 impl Destination {
@@ -40,6 +44,8 @@ impl Destination {
             success: Success::Status,
             filter: Filter::default(),
             contact: Contact::Full,
+            map: None,
+            paused: false,
         }
     }
 }
@@ -92,12 +98,29 @@ impl fmt::Debug for Success {
     }
 }
 
+/// A destination's own form of an event: `None` leaves the event out; an error is the message's fault.
+pub type Form = Result<Option<Vec<u8>>, String>;
+
+type Former = dyn Fn(&[u8]) -> Form + Send + Sync;
+
+/// Makes a destination's own form of an event.
+#[derive(Clone)]
+pub struct Map(pub Arc<Former>);
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Map")
+    }
+}
+
 /// What a destination may see of the citizen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Contact {
     /// The event as it is.
     #[default]
     Full,
+    /// The same, but masked where the citizen wants to be known to the centre only.
+    UnlessConfidential,
     /// `王**`, `138****8000`, `w***@example.com`; no openid.
     Masked,
     /// No name, no phone, no address, no openid.

@@ -1,52 +1,60 @@
-//! Which events a destination gets (`events`, `where`).
+//! Which events a destination gets (`events`, `where`, and the register of hotlines).
 
+use crate::config::{Glob, Mode};
 use serde::Deserialize;
 use std::borrow::Cow;
 
-/// Every condition given must hold; in a pattern `*` stands for any run of characters.
+/// Every condition given must hold, and of each one of its patterns; an empty list is no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Event types, as `ticket.created`; `None` is all.
-    pub events: Option<Vec<String>>,
-    /// Administrative divisions; empty is all, also tickets without one.
-    pub regions: Vec<String>,
-    /// Category codes, as `05*`; empty is all.
-    pub categories: Vec<String>,
-    /// Hotline codes; empty is all.
-    pub hotlines: Vec<String>,
+    pub events: Option<Vec<Glob>>,
+    /// Administrative divisions.
+    pub regions: Vec<Glob>,
+    /// Category codes, as `05*`.
+    pub categories: Vec<Glob>,
+    /// Hotline codes.
+    pub hotlines: Vec<Glob>,
+    /// Kinds of matters, as `complaint`.
+    pub kinds: Vec<Glob>,
+    /// Lines whose tickets the register sends here while they are parallel or a sub-centre, whatever the conditions on
+    /// tickets say.
+    pub lines: Vec<String>,
+    /// Nothing but these.
+    pub registered: bool,
 }
 
 impl Filter {
     /// Whether an event of `kind` with this body is wanted. A body that cannot be read is: better one too many.
     pub fn wants(&self, kind: &str, body: &[u8]) -> bool {
-        if self.events.as_ref().is_some_and(|events| !events.iter().any(|pattern| fits(pattern, kind))) {
+        if self.events.as_ref().is_some_and(|events| !events.iter().any(|pattern| pattern.matches(kind))) {
             return false;
         }
-        if self.regions.is_empty() && self.categories.is_empty() && self.hotlines.is_empty() {
+        if !self.registered && self.conditions().iter().all(|patterns| patterns.is_empty()) {
             return true;
         }
-        let Ok(Event { data: Data { ticket } }) = serde_json::from_slice(body) else { return true };
-        any_fits(&self.regions, ticket.location.and_then(|location| location.region))
-            && any_fits(&self.categories, ticket.category.and_then(|category| category.code))
-            && any_fits(&self.hotlines, ticket.hotline.and_then(|hotline| hotline.code))
+        let Ok(Event { data: Data { ticket } }) = serde_json::from_slice(body) else { return !self.registered };
+        let hotline = ticket.hotline.unwrap_or_default();
+        let code = hotline.code.as_deref();
+        // The ticket's own mode, so that its later events go where its first one went.
+        let sent_here = hotline.mode.is_some_and(|mode| mode != Mode::Absorbed)
+            && code.is_some_and(|code| self.lines.iter().any(|line| line == code));
+        if sent_here || self.registered {
+            return sent_here;
+        }
+        let region = ticket.location.and_then(|location| location.region);
+        let category = ticket.category.and_then(|category| category.code);
+        let values = [region.as_deref(), category.as_deref(), code, ticket.kind.as_deref()];
+        self.conditions().into_iter().zip(values).all(|(patterns, value)| any_fits(patterns, value))
+    }
+
+    fn conditions(&self) -> [&[Glob]; 4] {
+        [&self.regions, &self.categories, &self.hotlines, &self.kinds]
     }
 }
 
-fn any_fits(patterns: &[String], value: Option<Cow<'_, str>>) -> bool {
-    patterns.is_empty() || value.is_some_and(|value| patterns.iter().any(|pattern| fits(pattern, &value)))
-}
-
-/// `*` stands for any run of characters.
-fn fits(pattern: &str, value: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == value };
-    let Some(mut value) = value.strip_prefix(head) else { return false };
-    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
-    // The first place for each part is as good as any: only the tail is bound to the end.
-    for part in middle.split('*') {
-        let Some(at) = value.find(part) else { return false };
-        value = &value[at + part.len()..];
-    }
-    value.ends_with(tail)
+fn any_fits(patterns: &[Glob], value: Option<&str>) -> bool {
+    patterns.is_empty() || value.is_some_and(|value| patterns.iter().any(|pattern| pattern.matches(value)))
 }
 
 // Only what is asked for: the rest of the event is skipped unread.
@@ -65,11 +73,21 @@ struct Data<'a> {
 #[derive(Deserialize)]
 struct Ticket<'a> {
     #[serde(borrow, default)]
-    hotline: Option<Coded<'a>>,
+    hotline: Option<Line<'a>>,
+    #[serde(borrow, default)]
+    kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     category: Option<Coded<'a>>,
     #[serde(borrow, default)]
     location: Option<Place<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Line<'a> {
+    #[serde(borrow, default)]
+    code: Option<Cow<'a, str>>,
+    #[serde(default)]
+    mode: Option<Mode>,
 }
 
 #[derive(Deserialize)]
@@ -88,12 +106,12 @@ struct Place<'a> {
 mod tests {
     use super::*;
 
-    const BODY: &str = r#"{"id":"ev","data":{"ticket":{"number":"1","hotline":{"code":"12319","name":"城管"},
-        "category":{"code":"0503"},"location":{"text":"x","region":"511102"},"content":"噪声"}}}"#;
+    const BODY: &str = r#"{"id":"ev","data":{"ticket":{"number":"1","hotline":{"code":"12319","name":"城管","mode":"parallel"},
+        "kind":"complaint","category":{"code":"0503"},"location":{"text":"x","region":"511102"},"content":"噪声"}}}"#;
     const BARE: &str = r#"{"data":{"ticket":{"hotline":{"code":"12345"},"category":null,"location":{"region":null}}}}"#;
 
-    fn list(patterns: &[&str]) -> Vec<String> {
-        patterns.iter().map(|pattern| (*pattern).to_owned()).collect()
+    fn list(patterns: &[&str]) -> Vec<Glob> {
+        patterns.iter().map(|pattern| pattern.parse().unwrap()).collect()
     }
 
     #[test]
@@ -112,28 +130,35 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_any_run_of_characters() {
-        for pattern in ["0503", "05*", "*", "*03", "0*3", "0503*", "*0503", "0*0*3", "**", "0*5*0*3"] {
-            assert!(fits(pattern, "0503"), "{pattern}");
-        }
-        for pattern in ["", "05", "06*", "*04", "0503*3", "0*4*3", "0*03*3", "*05030"] {
-            assert!(!fits(pattern, "0503"), "{pattern}");
-        }
+    fn every_condition_must_hold_and_one_of_its_patterns() {
+        let filter = |regions: &[&str], categories: &[&str], hotlines: &[&str], kinds: &[&str], body: &str| {
+            let (regions, categories) = (list(regions), list(categories));
+            Filter { regions, categories, hotlines: list(hotlines), kinds: list(kinds), ..Filter::default() }
+                .wants("ticket.created", body.as_bytes())
+        };
+        assert!(filter(&["511102"], &["05*"], &["12319", "12345"], &["compl*"], BODY));
+        assert!(filter(&["5111*"], &[], &[], &[], BODY) && filter(&["5111??"], &[], &[], &[], BODY));
+        assert!(!filter(&["5111"], &[], &[], &[], BODY), "without * the whole code");
+        assert!(!filter(&["511102"], &["06*"], &[], &[], BODY));
+        assert!(!filter(&[], &[], &["12345"], &[], BODY));
+        assert!(!filter(&[], &[], &[], &["praise"], BODY));
+        assert!(filter(&[], &[], &["12345"], &[], BARE));
+        assert!(!filter(&["*"], &[], &[], &[], BARE), "no region fits no region pattern");
+        assert!(!filter(&[], &["*"], &[], &[], BARE));
     }
 
     #[test]
-    fn every_condition_must_hold_and_one_of_its_patterns() {
-        let filter = |regions: &[&str], categories: &[&str], hotlines: &[&str], body: &str| {
-            Filter { events: None, regions: list(regions), categories: list(categories), hotlines: list(hotlines) }
-                .wants("ticket.created", body.as_bytes())
-        };
-        assert!(filter(&["511102"], &["05*"], &["12319", "12345"], BODY));
-        assert!(filter(&["5111*"], &[], &[], BODY));
-        assert!(!filter(&["5111"], &[], &[], BODY), "without * the whole code");
-        assert!(!filter(&["511102"], &["06*"], &[], BODY));
-        assert!(!filter(&[], &[], &["12345"], BODY));
-        assert!(filter(&[], &[], &["12345"], BARE));
-        assert!(!filter(&["*"], &[], &[], BARE), "no region fits no region pattern");
-        assert!(!filter(&[], &["*"], &[], BARE));
+    fn the_register_sends_a_lines_tickets_beyond_where_but_not_beyond_events_nor_once_it_is_absorbed() {
+        let filter = Filter { regions: list(&["9*"]), lines: vec!["12319".into()], ..Filter::default() };
+        assert!(filter.wants("ticket.created", BODY.as_bytes()));
+        assert!(!filter.wants("ticket.created", BODY.replace("parallel", "absorbed").as_bytes()));
+        assert!(filter.wants("ticket.created", BODY.replace("parallel", "subcentre").as_bytes()));
+        assert!(!filter.wants("ticket.created", BODY.replace("12319", "12345").as_bytes()));
+        let few = Filter { events: Some(list(&["ticket.created"])), ..filter.clone() };
+        assert!(few.wants("ticket.created", BODY.as_bytes()) && !few.wants("ticket.updated", BODY.as_bytes()));
+        let only = Filter { registered: true, lines: vec!["12319".into()], ..Filter::default() };
+        assert!(only.wants("ticket.created", BODY.as_bytes()));
+        assert!(!only.wants("ticket.created", BODY.replace("12319", "12345").as_bytes()));
+        assert!(!only.wants("ticket.created", BARE.as_bytes()) && !only.wants("ticket.created", b"no json"));
     }
 }

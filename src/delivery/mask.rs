@@ -14,17 +14,29 @@ use serde_json::{Map, Value, value::RawValue};
 #[error("the event is no JSON with a ticket, so its contact data cannot be masked")]
 pub struct Unreadable;
 
-/// The body as `contact` allows it. With [`Contact::Full`] the very same bytes.
+/// As the gateway writes it, wherever it stands.
+const CONFIDENTIAL: &[u8] = b"\"confidential\":true";
+
+/// The body as `contact` allows it. Where nothing is to be hidden, the very same bytes.
 ///
 /// # Errors
 /// [`Unreadable`]: it must not be sent.
-pub fn render(body: &Bytes, contact: Contact) -> Result<Bytes, Unreadable> {
-    if contact == Contact::Full {
+pub fn render(body: &Bytes, mut contact: Contact) -> Result<Bytes, Unreadable> {
+    let hidden = || body.windows(CONFIDENTIAL.len()).any(|window| window == CONFIDENTIAL);
+    if contact == Contact::Full || contact == Contact::UnlessConfidential && !hidden() {
         return Ok(body.clone());
     }
     let text = std::str::from_utf8(body).map_err(|_| Unreadable)?;
     let event: Event = serde_json::from_str(text).map_err(|_| Unreadable)?;
     let Data { ticket, change } = event.data;
+    if contact == Contact::UnlessConfidential {
+        let said = |part: Option<&RawValue>| part.is_some_and(|raw| raw.get().contains("\"confidential\":true"));
+        if !said(ticket.appellant) && !said(change.as_ref().and_then(|change| change.appellant)) {
+            // The words stood in the citizen's own text.
+            return Ok(body.clone());
+        }
+        contact = Contact::Masked;
+    }
     let mut pieces: Vec<(usize, &str, Value)> = Vec::with_capacity(3);
     // The name of a citizen's mail tells of whom it is.
     if let Some(raw) = ticket.channel.filter(|raw| raw.get().contains("\"message\"")) {
@@ -120,6 +132,20 @@ mod tests {
         let body = Bytes::from_static(BODY.as_bytes());
         assert_eq!(render(&body, Contact::Full).unwrap().as_ptr(), body.as_ptr());
         assert!(render(&Bytes::from_static(b"no json"), Contact::Full).is_ok());
+    }
+
+    #[test]
+    fn who_wants_to_be_known_to_the_centre_only_is_masked_for_everybody_else() {
+        let open = |body: &str| {
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            String::from_utf8(render(&body, Contact::UnlessConfidential).unwrap().into()).unwrap()
+        };
+        assert_eq!(open(BODY), BODY);
+        let quoted = BODY.replace("\\u566a声", "\\\"confidential\\\":true");
+        assert_eq!(open(&quoted), quoted, "a citizen may write it");
+        let confidential = BODY.replace("\"anonymous\":false", "\"anonymous\":false,\"confidential\":true");
+        let shown = open(&confidential);
+        assert!(shown.contains("138****8000") && !shown.contains("13800138000") && !shown.contains("小明"), "{shown}");
     }
 
     #[test]

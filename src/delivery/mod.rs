@@ -15,7 +15,6 @@ mod mask;
 mod outcome;
 mod pace;
 pub mod predicate;
-pub mod signature;
 mod status;
 mod window;
 mod worker;
@@ -24,8 +23,9 @@ mod worker;
 mod tests;
 
 pub use attempt::BadDestination;
-pub use destination::{Contact, Destination, Predicate, RetryPolicy, Success};
+pub use destination::{Contact, Destination, Map, Predicate, RetryPolicy, Success};
 pub use filter::Filter;
+pub use jiesu_signing as signature;
 pub use status::DestinationStatus;
 
 use crate::store::{EventLog, Sequence};
@@ -77,6 +77,14 @@ impl Handle {
         saved.await.map_err(|_| Stopped)
     }
 
+    /// Sends nothing until it is told otherwise; what is under way is finished.
+    ///
+    /// # Errors
+    /// [`Stopped`]
+    pub async fn pause(&self, paused: bool) -> Result<(), Stopped> {
+        self.commands.send(Command::Pause(paused)).await.map_err(|_| Stopped)
+    }
+
     /// Whether its task has ended.
     pub fn is_finished(&self) -> bool {
         self.commands.is_closed()
@@ -102,6 +110,8 @@ enum Command {
     },
     /// There are dead letters to send again.
     Requeued,
+    /// Send nothing, or go on.
+    Pause(bool),
 }
 
 /// Starts delivering to `destination`. `wake` holds the newest event's sequence and changes with it.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -22,6 +22,8 @@ pub struct DestinationStatus {
     pub cursor: Sequence,
     /// Whether it takes events.
     pub up: bool,
+    /// Whether an operator has stopped it.
+    pub paused: bool,
     /// Since when it is up or down.
     pub since: Timestamp,
     /// What its last failure looked like; never its own words.
@@ -39,6 +41,7 @@ pub struct Shared {
     cursor: AtomicI64,
     in_flight: AtomicUsize,
     behind: AtomicU64,
+    paused: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -56,6 +59,7 @@ impl Shared {
             cursor: AtomicI64::new(0),
             in_flight: AtomicUsize::new(0),
             behind: AtomicU64::new(0),
+            paused: AtomicBool::new(false),
             state: Mutex::new(State { up: true, since: Timestamp::now(), last_error: None }),
         }
     }
@@ -67,6 +71,7 @@ impl Shared {
             name: self.name.clone(),
             cursor: Sequence(self.cursor.load(Relaxed)),
             up: state.up,
+            paused: self.paused.load(Relaxed),
             since: state.since,
             last_error: state.last_error.map(|class| class.to_string()),
             in_flight: self.in_flight.load(Relaxed),
@@ -78,6 +83,10 @@ impl Shared {
         self.cursor.store(cursor.0, Relaxed);
         self.in_flight.store(in_flight, Relaxed);
         self.behind.store(behind, Relaxed);
+    }
+
+    pub(super) fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Relaxed);
     }
 
     pub(super) fn failed(&self, class: FaultClass) {
@@ -97,6 +106,7 @@ pub(super) struct Meters {
     destination_fault: Counter,
     seconds: Histogram,
     up: Gauge,
+    paused: Gauge,
     lag: Gauge,
     dead: Counter,
 }
@@ -111,6 +121,7 @@ impl Meters {
             destination_fault: outcome("destination_fault"),
             seconds: histogram!("jiesu_delivery_seconds", "destination" => name.clone()),
             up: gauge!("jiesu_destination_up", "destination" => name.clone()),
+            paused: gauge!("jiesu_destination_paused", "destination" => name.clone()),
             lag: gauge!("jiesu_delivery_lag_events", "destination" => name.clone()),
             dead: counter!("jiesu_dead_letters_total", "destination" => name.clone()),
         };
@@ -130,6 +141,10 @@ impl Meters {
 
     pub(super) fn up(&self, up: bool) {
         self.up.set(if up { 1.0 } else { 0.0 });
+    }
+
+    pub(super) fn paused(&self, paused: bool) {
+        self.paused.set(if paused { 1.0 } else { 0.0 });
     }
 
     pub(super) fn lag(&self, events: u64) {

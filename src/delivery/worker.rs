@@ -6,7 +6,7 @@ use super::{
     Command,
     attempt::Transport,
     calls::{Call, Called, Caller, pause},
-    destination::Destination,
+    destination::{Destination, Map},
     health::Health,
     ledger::Ledger,
     mask::render,
@@ -68,6 +68,7 @@ pub struct Delivery<T> {
     pace: Pace,
     /// Down, and said so.
     reported: bool,
+    paused: bool,
     /// Replays in play, and those settled while the store is being asked for more.
     replays: HashSet<Sequence>,
     settled: Vec<Sequence>,
@@ -149,6 +150,7 @@ impl<T: Transport> Delivery<T> {
             ledger: Arc::default(),
             health: Health::new(destination.retry, probe_interval),
             pace: Pace::new(destination.concurrency),
+            paused: destination.paused,
             destination,
             reported: false,
             replays: HashSet::new(),
@@ -174,6 +176,7 @@ impl<T: Transport> Delivery<T> {
             progress = self.caller.progress() => *self.ledger() = Ledger::new(progress),
             () = stop.cancelled() => return,
         };
+        self.set_paused(self.paused);
         let mut flights = FuturesUnordered::new();
         let (mut commanded, mut waking) = (true, true);
         while !self.is_over(flights.len()) {
@@ -217,7 +220,7 @@ impl<T: Transport> Delivery<T> {
 
     /// The next attempt, if one may start.
     fn next_flight(&mut self, in_flight: usize) -> Option<Flight> {
-        while self.doing.stopping.is_none() && in_flight < self.pace.limit() {
+        while self.doing.stopping.is_none() && !self.paused && in_flight < self.pace.limit() {
             let now = Instant::now();
             self.window.wake_waiting(now);
             if self.health.next_start(self.window.has_ready(), now)? > now {
@@ -227,18 +230,28 @@ impl<T: Transport> Delivery<T> {
                 self.window.wake_suspended();
                 return None;
             };
-            match render(&event.body, self.destination.contact) {
-                Ok(body) => {
+            match self.form(&event) {
+                Ok(Some(body)) => {
                     self.health.started(key);
                     return Some(Flight { key, event, body });
                 }
-                Err(unreadable) => {
+                Ok(None) => self.leave_out(key, &event),
+                Err(reason) => {
                     self.window.landed(&event);
-                    self.bury(key, event, unreadable.to_string(), 0);
+                    self.bury(key, event, reason, 0);
                 }
             }
         }
         None
+    }
+
+    /// What is sent of an event: as much as the destination may see, in its own form; nothing where its map says so.
+    fn form(&self, event: &StoredEvent) -> Result<Option<Bytes>, String> {
+        let body = render(&event.body, self.destination.contact).map_err(|unreadable| unreadable.to_string())?;
+        match &self.destination.map {
+            Some(Map(map)) => Ok(map(&body)?.map(Bytes::from)),
+            None => Ok(Some(body)),
+        }
     }
 
     /// Asks the store for what is missing, and tells it what is new.
@@ -270,7 +283,7 @@ impl<T: Transport> Delivery<T> {
 
     /// When to look again, though nothing happens.
     fn alarm(&self, in_flight: usize) -> Option<Instant> {
-        if self.doing.stopping.is_some() {
+        if self.doing.stopping.is_some() || self.paused {
             return self.doing.stopping;
         }
         let ready = self.window.has_ready();
@@ -349,6 +362,7 @@ impl<T: Transport> Delivery<T> {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Requeued => self.doing.replays_due = true,
+            Command::Pause(paused) => self.set_paused(paused),
             Command::Rewind { after, done } => {
                 let cursor = self.ledger().rewind(after);
                 self.window.clear();
@@ -357,6 +371,12 @@ impl<T: Transport> Delivery<T> {
                 self.rewinds.push(Rewind { done, cursor, save: None });
             }
         }
+    }
+
+    fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+        self.shared.set_paused(paused);
+        self.meters.paused(paused);
     }
 
     fn save(&mut self) {

@@ -33,6 +33,7 @@ impl Issuer {
         let location = place(&matter);
         let who = matter.first(|appeal| is_known(&appeal.appellant).then(|| appeal.appellant.clone()));
         let origin = matter.first(|appeal| appeal.message.clone());
+        let provenance = matter.first(|appeal| appeal.origin.clone());
         let mut flags = matter.flags();
         let wants_receipt = matter.said.iter().any(|(_, appeal)| appeal.wants_receipt);
         let publish = matter.said.iter().any(|(_, appeal)| appeal.publish);
@@ -52,6 +53,7 @@ impl Issuer {
         let Some((message, _)) = matter.said.first() else { return Err(NotNow::Later) };
         let code = named.as_deref().unwrap_or(&message.hotline);
         let hotline = self.hotlines.get(code);
+        let day = message.received_at.to_zoned(zone.clone()).date();
         let at = ticket::rfc3339(message.received_at, zone);
         let unchecked = matches!(link, Link::Unchecked);
         flags.extend(proposal.flags);
@@ -62,9 +64,10 @@ impl Issuer {
             hotline: HotlineRef {
                 code,
                 name: hotline.map_or(code, |hotline| &hotline.name),
-                mode: hotline.map_or(Mode::Absorbed, |hotline| hotline.mode),
+                mode: hotline.map_or(Mode::Absorbed, |hotline| hotline.mode_on(day)),
             },
             channel: ChannelRef { id: &channel.id, kind: channel.kind, message: origin },
+            origin: provenance,
             received_at: at.clone(),
             occurred_at,
             kind: proposal.kind,
@@ -141,11 +144,25 @@ impl Issuer {
                         tracing::error!(alarm = true, %error, number, "an attachment cannot be written; its ticket waits");
                         NotNow::Later
                     })?;
-                    let expires = Timestamp::now().as_second() + files::LINK_LIFE.as_secs() as i64;
                     file.bytes = Some(bytes.len() as u64);
-                    file.url = Some(files::link(&self.key, &self.public_url, number, &id, expires));
+                    file.url = Some(self.file_link(number, &id));
                     file.sha256 = Some(sha256);
                 }
+                Payload::Kept(upload) => match self.files.adopt(&upload.sha256) {
+                    Ok(true) => {
+                        file.bytes = Some(upload.bytes);
+                        file.url = Some(self.file_link(number, &id));
+                        file.sha256 = Some(upload.sha256);
+                    }
+                    Ok(false) => {
+                        tracing::error!(alarm = true, number, "an upload is gone from the files directory");
+                        file.state = Some("missing");
+                    }
+                    Err(error) => {
+                        tracing::error!(alarm = true, %error, number, "an upload cannot be kept; its ticket waits");
+                        return Err(NotNow::Later);
+                    }
+                },
                 Payload::Remote(source) => {
                     file.state = Some("pending");
                     media.push(NewMedia { file: id, source: source.0 });
@@ -154,6 +171,11 @@ impl Issuer {
             kept.push(file);
         }
         Ok(())
+    }
+
+    fn file_link(&self, number: &str, id: &str) -> String {
+        let expires = Timestamp::now().as_second() + files::LINK_LIFE.as_secs() as i64;
+        files::link(&self.key, &self.public_url, number, id, expires)
     }
 
     fn appellant(&self, message: &Message, who: Appellant) -> AppellantRef {
@@ -238,7 +260,7 @@ fn place(matter: &Matter) -> Location {
 }
 
 /// Digits only, without China's country code.
-fn normal_phone(phone: &str) -> String {
+pub(crate) fn normal_phone(phone: &str) -> String {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     let bare = digits.strip_prefix("0086").or_else(|| digits.strip_prefix("86").filter(|rest| rest.len() >= 11));
     bare.map_or(digits.clone(), str::to_owned)

@@ -23,6 +23,7 @@ use crate::{
     store::{Message, MessageId, Outcome, Pass, StoreError},
     triage,
 };
+pub(crate) use compose::normal_phone;
 pub use incidents::Incidents;
 
 use futures_util::FutureExt;
@@ -335,6 +336,10 @@ impl Issuer {
                 continue;
             }
             match assembly::parse(channel, &message) {
+                // A person has looked at what comes back from there.
+                Ok(Appeal { suspect: Some(reason), .. }) if !message.late => {
+                    outcomes.push(quarantine(message.id, reason));
+                }
                 Ok(appeal) if appeal.intent == Intent::Appeal && message.ticketed => {
                     outcomes.push(self.supplement(message, appeal).await?);
                 }
@@ -385,9 +390,12 @@ impl Issuer {
             link => link,
         };
         let Some(at) = matter.said.first().map(|(message, _)| message.received_at) else { return Err(NotNow::Later) };
-        let proposal = triage::propose(&self.judgement, &matter, at, &self.reviser.zone);
+        let code = matter.first(|appeal| appeal.hotline.clone());
+        let line = code.or_else(|| matter.said.first().map(|(message, _)| message.hotline.clone()));
+        let line = line.and_then(|code| self.hotlines.get(&code));
+        let proposal = triage::propose(&self.judgement, &matter, line, at, &self.reviser.zone);
         let mut attachments = matter.said.iter().flat_map(|(_, appeal)| &appeal.attachments);
-        if !attachments.any(|attachment| matches!(attachment.payload, Payload::Inline(_))) {
+        if !attachments.any(|attachment| !matches!(attachment.payload, Payload::Remote(_))) {
             return self.compose(channel, matter, proposal, link);
         }
         // Attachments are written and synced: not on a thread that others wait for.

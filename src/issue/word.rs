@@ -37,7 +37,7 @@ impl Issuer {
             Intent::Rate => return self.rated(channel, message, appeal).await,
             Intent::Appeal => return self.after_all(channel, message, appeal).await,
         };
-        let Some(row) = self.target(channel, &message, appeal.about.as_deref()).await? else {
+        let Some(row) = self.target(channel, &message, &appeal).await? else {
             return self.after_all(channel, message, appeal).await;
         };
         let mut draft = Draft::new(&row);
@@ -89,12 +89,11 @@ impl Issuer {
 
     /// The ticket that a word is about: the one that the citizen names, if it is theirs; their latest, if they name none.
     /// A wrong number is about nothing: it must not take back another matter, and a person reads it.
-    async fn target(
-        &self,
-        channel: &Channel,
-        message: &Message,
-        about: Option<&str>,
-    ) -> Result<Option<TicketRow>, NotNow> {
+    async fn target(&self, channel: &Channel, message: &Message, appeal: &Appeal) -> Result<Option<TicketRow>, NotNow> {
+        if let Some(row) = self.follow(channel, message, &appeal.thread).await? {
+            return Ok(Some(row));
+        }
+        let about = appeal.about.as_deref();
         let Some(sender) = &message.sender else { return Ok(None) };
         let store = &self.reviser.store;
         // What they are still talking about comes first, and has no ticket yet.

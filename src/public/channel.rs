@@ -1,18 +1,22 @@
 //! `/channels/{id}`: a request of a channel, from the socket through the one door and back.
 
-use super::{Public, answer, not_found};
+use super::{Public, answer, not_found, upload::read_form};
 use crate::{
     channels::Channel,
-    server::{Peer, Room, limits::too_many, problem::Http, read_body_into},
+    server::{Peer, Room, limits::too_many, multipart::Splitter, problem::Http, read_body_into},
 };
 use axum::{
     extract::{Extension, Request, State},
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
-use jiesu_connector::{Accept, Aside, Callers, Inbound, Problem, Reception, Refusal, Rejection, Webhook};
+use bytes::Bytes;
+use http::{StatusCode, header};
+use jiesu_connector::{
+    Accept, Aside, Callers, Form, Inbound, Problem, Reception, Refusal, Rejection, UploadCaps, Webhook,
+};
 use jiff::Timestamp;
 use std::{
+    net::IpAddr,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -49,10 +53,28 @@ pub(super) async fn serve(
         return answer(problem.retry(Duration::from_secs(60)));
     }
     let (head, body) = request.into_parts();
+    let mut request = jiesu_connector::Request {
+        method: head.method,
+        path: below,
+        query: head.uri.query().map(str::to_owned),
+        headers: head.headers,
+        body: Bytes::new(),
+        peer,
+    };
     // Held until the message is on disk.
     let mut room = Room::of(&public.body_budget);
-    let body = match read_body_into(body, public.max_body, &mut room).await {
-        Ok(body) => body,
+    let content = match form_with_files(webhook.as_ref(), &request) {
+        Some((splitter, caps)) => {
+            read_form(body, splitter, caps, (&public.spool, peer), &mut room).await.map(Content::Form)
+        }
+        None => read_body_into(body, public.max_body, &mut room).await.map(Content::Body),
+    };
+    let form = match content {
+        Ok(Content::Form(form)) => Some(form),
+        Ok(Content::Body(body)) => {
+            request.body = body;
+            None
+        }
         Err(problem) => {
             if problem.status.is_client_error() {
                 public.intake.rejected(&channel, "body");
@@ -60,44 +82,61 @@ pub(super) async fn serve(
             return answer(problem);
         }
     };
-    let request = jiesu_connector::Request {
-        method: head.method,
-        path: below,
-        query: head.uri.query().map(str::to_owned),
-        headers: head.headers,
-        body,
-        peer,
-    };
-    let reception = match request.body.len() {
+    let received = match request.body.len() {
         LARGE.. => {
             let channel = channel.clone();
-            tokio::task::spawn_blocking(move || receive(&channel, &request)).await.unwrap_or(None)
+            tokio::task::spawn_blocking(move || receive(&channel, &request, form)).await.unwrap_or(None)
         }
-        _ => receive(&channel, &request),
+        _ => receive(&channel, &request, form),
     };
-    match reception {
-        Some(Ok(reception)) => respond(&public, &channel, reception).await,
-        Some(Err(Rejection::Malformed { reason, response })) => {
-            public.intake.rejected(&channel, reason);
+    match received {
+        Some(received) => conclude(&public, &channel, received, (peer, by_address)).await,
+        None => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel failed; it has been reported")),
+    }
+}
+
+enum Content {
+    Body(Bytes),
+    Form(Form),
+}
+
+/// What splits the body, and what is taken of it, where the channel takes files in forms.
+fn form_with_files(webhook: &dyn Webhook, request: &jiesu_connector::Request) -> Option<(Splitter, UploadCaps)> {
+    let declared = request.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some((Splitter::of(declared)?, webhook.uploads(request, Timestamp::now())?))
+}
+
+/// What becomes of a request.
+async fn conclude(
+    public: &Public,
+    channel: &Channel,
+    received: Result<Reception, Rejection>,
+    (peer, counted): (IpAddr, bool),
+) -> Response {
+    match received {
+        Ok(Reception::Ask(asked)) => Box::pin(conclude(public, channel, asked.await, (peer, counted))).await,
+        Ok(reception) => respond(public, channel, reception).await,
+        Err(Rejection::Malformed { reason, response }) => {
+            public.intake.rejected(channel, reason);
             Http(response).into_response()
         }
-        Some(Err(Rejection::Unauthenticated(response))) => {
+        Err(Rejection::Unauthenticated(response)) => {
             channel.meters.unauthenticated.increment(1);
             // Whoever is not limited by address is so when they are not who they claim to be.
             match public.per_address.check_address(peer) {
-                Err(wait) if !by_address => answer(too_many(wait)),
+                Err(wait) if !counted => answer(too_many(wait)),
                 _ => Http(response).into_response(),
             }
         }
-        None => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel failed; it has been reported")),
     }
 }
 
 async fn respond(public: &Public, channel: &Channel, reception: Reception) -> Response {
     match reception {
         Reception::Answer(response) => Http(response).into_response(),
-        Reception::Accept(accept) => take(public, channel, accept).await,
+        Reception::Accept(accept) => Http(take(public, channel, accept).await).into_response(),
         Reception::LookUp(look_up) => Http(super::look_up::answer(public, channel, look_up).await).into_response(),
+        Reception::Ask(_) => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel asks twice")),
         Reception::With(reception, aside) => {
             let running = run_aside(public, aside).await;
             let response = Box::pin(respond(public, channel, *reception)).await;
@@ -125,25 +164,32 @@ async fn run_aside(public: &Public, aside: Aside) -> Option<JoinHandle<()>> {
 }
 
 /// `None` after a panic, or for a channel that is not called.
-fn receive(channel: &Channel, request: &jiesu_connector::Request) -> Option<Result<Reception, Rejection>> {
+pub(super) fn receive(
+    channel: &Channel,
+    request: &jiesu_connector::Request,
+    form: Option<Form>,
+) -> Option<Result<Reception, Rejection>> {
     let Inbound::Push(webhook) = &channel.parts.inbound else { return None };
     let webhook: &dyn Webhook = webhook.as_ref();
-    let receive = std::panic::AssertUnwindSafe(|| webhook.receive(request, Timestamp::now()));
+    let receive = std::panic::AssertUnwindSafe(|| match form {
+        Some(form) => webhook.receive_form(request, form, Timestamp::now()),
+        None => webhook.receive(request, Timestamp::now()),
+    });
     std::panic::catch_unwind(receive).ok()
 }
 
-async fn take(public: &Public, channel: &Channel, accept: Accept) -> Response {
+/// Through the one door, and the channel's own answer.
+pub(super) async fn take(public: &Public, channel: &Channel, accept: Accept) -> jiesu_connector::Response {
     if let Some(caller) = &accept.caller
         && let Err(wait) = public.per_key.check_key(caller)
     {
         channel.meters.limited.increment(1);
-        return answer(too_many(wait));
+        return too_many(wait).into();
     }
     channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
     let outcome = public.intake.accept(channel, accept.messages).await;
     if let Err(Refusal::OtherContent | Refusal::UnderWay) = &outcome {
         public.intake.rejected(channel, "conflict");
     }
-    let response = (accept.answer)(outcome.as_deref().map_err(|refusal| *refusal));
-    Http(response).into_response()
+    (accept.answer)(outcome.as_deref().map_err(|refusal| *refusal))
 }

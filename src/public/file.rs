@@ -8,6 +8,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderValue, header};
+use jiesu_connector::HARMFUL;
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -46,11 +47,13 @@ pub(super) async fn serve(
         tracing::error!(alarm = true, number = %number, "an attachment is missing from the files directory");
         return not_found("this file is missing");
     };
+    let said = |field: &str| attachment.and_then(|file| file[field].as_str());
+    let name = said("name").map(|name| honest_name(name, said("media_type").unwrap_or_default()));
     let mut response = Response::new(Body::from_stream(ReaderStream::new(opened)));
     let headers = response.headers_mut();
     // Always a download, whatever the citizen called it: nothing of it runs in anybody's browser.
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(header::CONTENT_DISPOSITION, disposition(attachment.and_then(|file| file["name"].as_str())));
+    headers.insert(header::CONTENT_DISPOSITION, disposition(name.as_deref()));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     if let Some(bytes) = attachment.and_then(|file| file["bytes"].as_u64()) {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
@@ -59,12 +62,49 @@ pub(super) async fn serve(
     response
 }
 
+/// Endings that a name may have, by what the first bytes say; others are set right, so that nothing opens as what it is not.
+const ENDINGS: [(&str, &[&str]); 16] = [
+    ("image/jpeg", &["jpg", "jpeg", "jfif"]),
+    ("image/png", &["png"]),
+    ("image/gif", &["gif"]),
+    ("image/webp", &["webp"]),
+    ("image/heic", &["heic", "heif"]),
+    ("image/bmp", &["bmp"]),
+    ("image/tiff", &["tif", "tiff"]),
+    ("audio/amr", &["amr"]),
+    ("audio/mpeg", &["mp3"]),
+    ("audio/wav", &["wav"]),
+    ("audio/ogg", &["ogg", "oga", "opus"]),
+    ("audio/mp4", &["m4a", "mp4"]),
+    ("video/mp4", &["mp4", "m4v", "m4a"]),
+    ("video/quicktime", &["mov"]),
+    ("video/3gpp", &["3gp", "3gpp"]),
+    ("application/pdf", &["pdf"]),
+];
+/// Endings that systems run, or open in a browser, when they are clicked.
+const RUN: [&str; 30] = [
+    "exe", "com", "scr", "msi", "bat", "cmd", "ps1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "hta", "lnk", "pif",
+    "cpl", "jar", "apk", "sh", "app", "dll", "reg", "htm", "html", "xhtml", "shtml", "mht", "svg", "xml",
+];
+
+/// `name` with an ending that is true to the bytes, or that nothing runs.
+fn honest_name(name: &str, media_type: &str) -> String {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.trim().to_ascii_lowercase()).unwrap_or_default();
+    let known = ENDINGS.iter().find(|(kind, _)| *kind == media_type);
+    match known {
+        Some((_, endings)) if endings.contains(&ending.as_str()) => name.to_owned(),
+        Some((_, endings)) => format!("{name}.{}", endings[0]),
+        None if HARMFUL.contains(&media_type) || RUN.contains(&ending.as_str()) => format!("{name}.bin"),
+        None => name.to_owned(),
+    }
+}
+
 /// `attachment` with the name in UTF-8 (RFC 6266, RFC 8187).
 fn disposition(name: Option<&str>) -> HeaderValue {
     let name = name.unwrap_or("file").rsplit(['/', '\\']).next().unwrap_or("file");
     let encoded: String = name
         .bytes()
-        .take(200)
+        .take(450)
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
             _ => format!("%{byte:02X}"),
@@ -76,7 +116,21 @@ fn disposition(name: Option<&str>) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
-    use super::disposition;
+    use super::{disposition, honest_name};
+
+    #[test]
+    fn a_name_that_lies_about_the_bytes_is_set_right() {
+        for (name, kind, honest) in [
+            ("路灯.JPG", "image/jpeg", "路灯.JPG"),
+            ("photo.html", "image/jpeg", "photo.html.jpg"),
+            ("photo", "image/png", "photo.png"),
+            ("evil.jpg", "text/html", "evil.jpg.bin"),
+            ("run.exe", "application/octet-stream", "run.exe.bin"),
+            ("合同.docx", "application/octet-stream", "合同.docx"),
+        ] {
+            assert_eq!(honest_name(name, kind), honest);
+        }
+    }
 
     #[test]
     fn a_name_leaves_its_path_behind_and_stays_readable() {

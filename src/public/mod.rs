@@ -3,15 +3,18 @@
 mod channel;
 mod file;
 mod look_up;
+mod open311;
 mod status;
 mod tries;
 mod update;
+mod upload;
 
 use crate::{
     channels::Channels,
-    files::Files,
+    files::{Files, Spool},
     intake::Intake,
     number::ReceiptKey,
+    openapi,
     revise::Reviser,
     server::{
         limits::Limiter,
@@ -27,6 +30,8 @@ use axum::{
 };
 use http::StatusCode;
 use jiesu_connector::{Problem, Secret};
+use jiesu_triage::Categories;
+use jiesu_web::Look;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore};
@@ -46,6 +51,8 @@ pub struct Public {
     pub channels: Arc<Channels>,
     /// Attachments.
     pub files: Files,
+    /// What is uploaded, until it belongs to a ticket.
+    pub spool: Spool,
     /// For codes and links.
     pub key: ReceiptKey,
     /// Changes tickets.
@@ -68,6 +75,12 @@ pub struct Public {
     pub body_budget: Arc<Semaphore>,
     /// What runs beside answers.
     pub asides: Arc<Semaphore>,
+    /// The public address.
+    pub public_url: String,
+    /// What matters are about.
+    pub categories: Categories,
+    /// What pages for citizens look like.
+    pub look: Look,
     /// Wrong codes, per number.
     pub tries: tries::Tries,
 }
@@ -91,13 +104,15 @@ pub use tries::Tries;
 pub fn routes(public: Arc<Public>) -> Router {
     let router = Router::new()
         .route("/", get(home))
-        .route("/status", get(status::page).post(status::form))
+        .route("/status", get(status::form_page).post(status::form))
         .route("/api/v1/status", post(status::json))
+        .route("/api/v1/openapi.json", get(async || axum::Json(openapi::document(openapi::Listener::Public))))
         .route("/api/v1/tickets/{number}/updates", post(update::serve))
         .route("/files/{number}/{file}", get(file::serve));
     let router = with_problems(router)
         .route("/channels/{id}", any(channel::serve))
-        .route("/channels/{id}/{*rest}", any(channel::serve));
+        .route("/channels/{id}/{*rest}", any(channel::serve))
+        .route("/open311/v2/{*rest}", any(open311::serve));
     with_fallbacks(router.with_state(public))
 }
 

@@ -31,7 +31,10 @@ impl Room {
     }
 
     /// Makes room for `total` bytes.
-    async fn grow(&mut self, total: u64) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// 503: there was none for long.
+    pub async fn grow(&mut self, total: u64) -> Result<(), Problem> {
         let Some(budget) = &self.budget else { return Ok(()) };
         let wanted = total.saturating_sub(ON_CREDIT).div_ceil(STEP_KIB << 10) * STEP_KIB;
         let held = self.held.as_ref().map_or(0, |permit| permit.num_permits() as u64);
@@ -73,7 +76,7 @@ pub async fn read_body_into(mut body: Body, max: u64, room: &mut Room) -> Result
     if declared > max {
         return Err(too_large(max));
     }
-    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
+    let Some(first) = next_piece(&mut body).await? else { return Ok(Bytes::new()) };
     let mut total = first.len() as u64;
     if total > max {
         return Err(too_large(max));
@@ -82,7 +85,7 @@ pub async fn read_body_into(mut body: Body, max: u64, room: &mut Room) -> Result
     if body.is_end_stream() {
         return Ok(first);
     }
-    let Some(second) = next(&mut body).await? else { return Ok(first) };
+    let Some(second) = next_piece(&mut body).await? else { return Ok(first) };
     let capacity = declared.min(ON_CREDIT).max(total + second.len() as u64);
     let mut whole = BytesMut::with_capacity(usize::try_from(capacity).unwrap_or_default());
     whole.extend_from_slice(&first);
@@ -94,13 +97,16 @@ pub async fn read_body_into(mut body: Body, max: u64, room: &mut Room) -> Result
         }
         room.grow(total).await?;
         whole.extend_from_slice(&bytes);
-        piece = next(&mut body).await?;
+        piece = next_piece(&mut body).await?;
     }
     Ok(whole.freeze())
 }
 
 /// The next piece of data; trailers are passed over.
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+///
+/// # Errors
+/// 400 for a body that ends early.
+pub async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body ended early"))?;
         if let Ok(bytes) = frame.into_data() {

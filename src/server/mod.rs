@@ -14,6 +14,7 @@ mod connection;
 mod exchange;
 pub mod limits;
 mod meters;
+pub mod multipart;
 pub mod pages;
 mod panics;
 pub mod peer;
@@ -24,7 +25,7 @@ mod turn;
 mod wire;
 
 pub use accept::serve;
-pub use body::{Room, read_body, read_body_into};
+pub use body::{Room, next_piece, read_body, read_body_into};
 pub use panics::log_panics;
 pub use peer::{Cidr, Peer};
 

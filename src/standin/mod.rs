@@ -6,6 +6,7 @@
 mod answer;
 mod arguments;
 mod board;
+pub mod conform;
 mod event;
 mod page;
 mod receive;

@@ -6,12 +6,14 @@
 
 mod fates;
 mod links;
+mod records;
 mod seen;
 pub mod sqlite;
 mod types;
 
 pub use fates::*;
 pub use links::*;
+pub use records::*;
 pub use seen::*;
 pub use types::*;
 
@@ -73,7 +75,7 @@ pub trait EventLog: Send + Sync + 'static {
 
 /// The durable truth.
 #[async_trait]
-pub trait Store: EventLog {
+pub trait Store: EventLog + Records {
     // --- accept ---
 
     /// Stores `messages` with a receipt number each, all or none; recognises redeliveries.
@@ -114,6 +116,9 @@ pub trait Store: EventLog {
     /// Messages in quarantine, newest first.
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>>;
 
+    /// Whether a message that is in the line or in quarantine names this upload (its SHA-256, in its `meta`).
+    async fn is_awaited(&self, sha256: &str) -> Result<bool>;
+
     /// Puts quarantined messages back into the line: one, or all. Says how many.
     async fn release(&self, message: Option<MessageId>) -> Result<usize>;
 
@@ -124,6 +129,9 @@ pub trait Store: EventLog {
 
     /// Tickets, newest first.
     async fn tickets(&self, query: TicketQuery) -> Result<Vec<TicketRow>>;
+
+    /// Tickets that their citizens agreed to publish, newest first.
+    async fn published(&self, query: PublishedQuery) -> Result<Vec<TicketRow>>;
 
     /// What the store knows of `number`: its ticket, or that its message is still in the line.
     async fn known(&self, number: Number) -> Result<Known>;

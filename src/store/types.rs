@@ -392,6 +392,25 @@ pub struct TicketQuery {
     pub limit: usize,
 }
 
+/// Which tickets, of those that their citizens agreed to publish.
+#[derive(Debug, Clone, Default)]
+pub struct PublishedQuery {
+    /// These only.
+    pub numbers: Option<Vec<Number>>,
+    /// Received at or after this.
+    pub since: Option<Timestamp>,
+    /// Received at or before this.
+    pub until: Option<Timestamp>,
+    /// Of one of these categories.
+    pub categories: Option<Vec<String>>,
+    /// Closed (办结), or not.
+    pub closed: Option<bool>,
+    /// At most so many.
+    pub limit: usize,
+    /// After so many.
+    pub offset: usize,
+}
+
 /// A change of a ticket.
 #[derive(Debug, Clone, Default)]
 pub struct TicketChange {

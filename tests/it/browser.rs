@@ -131,4 +131,20 @@ async fn a_channel_is_paused_and_resumed_from_the_console() {
     browser.click(&format!("{row}//button")).await;
     browser.shows(row, "受理中").await;
     gateway.accept("a", "路灯不亮").await;
+
+    // A destination likewise; the day's certificate is on the page of the sums.
+    let row = "//tr[@data-key='core']";
+    browser.open(&format!("http://{}/#destinations", gateway.admin)).await;
+    browser.click(&format!("{row}//button")).await;
+    browser.click("#confirm button[value=yes]").await;
+    browser.shows(row, "已暂停").await;
+    let number = gateway.accept("b", "井盖缺失").await;
+    browser.shows(row, "1").await;
+    assert!(!site.core.numbers().contains(&number));
+    browser.click(&format!("{row}//button")).await;
+    browser.shows(row, "通畅").await;
+    site.core.has_all([&number], seconds(10)).await;
+    browser.click("nav a[href='#reconciliation']").await;
+    browser.shows("#certificate", "当日未封账").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }

@@ -70,6 +70,7 @@ async fn an_appeal_is_seen_at_the_stand_in_and_its_answer_comes_back_to_the_citi
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_peoples_libraries_verify_every_event() {
     let mut site = Site::new().await;
+    site.set("core.token", CORE_TOKEN);
     let gateway = site.start().await;
     let mut numbers = Vec::new();
     for (n, words) in
@@ -78,6 +79,27 @@ async fn other_peoples_libraries_verify_every_event() {
         numbers.push(gateway.accept(&format!("peer-{n}"), words).await);
     }
     site.core.has_all(&numbers, seconds(10)).await;
+    // More kinds of events: a repeat of a whole appeal with a file, and the core's answer.
+    let whole = json!({
+        "id": "whole", "kind": "complaint", "title": "路灯", "content": "嘉州大道的路灯坏了三天，晚上很黑", "demand": "请修好",
+        "appellant": { "name": "王小明", "phone": "13800138000", "confidential": true }, "hotline": "12319", "category": "01",
+        "location": { "text": "嘉州大道 1 号", "lat": 29.55, "lon": 103.76, "region": "511102" }, "occurred_at": "2026-11-22T08:00:00+08:00",
+        "attachments": [{ "name": "a.txt", "media_type": "text/plain", "base64": "YQ==" }],
+    });
+    let number = gateway.appeal(&whole).await.json()["number"].as_str().unwrap().to_owned();
+    let mut again = whole.clone();
+    again["id"] = json!("again");
+    gateway.appeal(&again).await;
+    let update = json!({ "id": "u1", "status": "replied", "unit": "市政", "reply": { "text": "今晚修好", "public": true }, "ask_rating": true });
+    site.core.has_all([&number], seconds(10)).await;
+    let path = format!("/api/v1/tickets/{number}/updates");
+    assert_eq!(post(gateway.public, &path, Some(CORE_TOKEN), &update).await.status, 200);
+    eventually("four kinds of events", seconds(10), async || {
+        let kinds: std::collections::BTreeSet<String> =
+            site.core.log().iter().map(|one| one.kind().to_owned()).collect();
+        ["ticket.created", "ticket.repeated", "ticket.updated"].iter().all(|kind| kinds.contains(*kind)).then_some(())
+    })
+    .await;
     let deliveries = site.core.log();
     let lines = deliveries.iter().map(|delivery| {
         let headers: serde_json::Map<_, _> =
@@ -90,6 +112,7 @@ async fn other_peoples_libraries_verify_every_event() {
     assert!(python.exists(), "the libraries are not installed: run `make setup`");
     let mut script = Command::new(python);
     script.arg(root.join("tests/peers/verify_events.py")).arg(&site.core.secret);
+    script.arg(root.join("docs/event.schema.json"));
     let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();

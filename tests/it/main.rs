@@ -5,15 +5,22 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod browser;
+mod conform;
+mod days;
 mod deliver;
 mod durable;
 mod email;
 mod failing_disk;
 mod feed;
+mod feeds;
+mod files;
+mod gateways;
 mod harness;
 mod hostile;
+mod hotlines;
 mod house;
 mod ivr;
+mod parity;
 mod power_cut;
 mod receipts;
 mod refusals;
@@ -22,5 +29,7 @@ mod restart;
 mod shim;
 mod sms;
 mod stop;
+mod web;
 mod webdriver;
+mod webhook;
 mod wechat;

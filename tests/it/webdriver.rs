@@ -2,10 +2,12 @@
 //! and clicks. It waits for what is to be seen instead of sleeping.
 
 use crate::harness::{Reply, eventually, request, seconds};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -118,6 +120,57 @@ impl Browser {
         let path = format!("/session/{}/element/{element}/text", self.session);
         let reply = self.send("GET", &path, &Value::Null).await;
         reply.json()["value"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The window as large as a telephone's screen, or any other; in CSS pixels.
+    pub async fn resize(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// As browsers of people who do not want scripts.
+    pub async fn without_scripts(&self) {
+        self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    }
+
+    /// A position to find, with leave to do so.
+    pub async fn stands_at(&self, latitude: f64, longitude: f64) {
+        self.devtools("Browser.grantPermissions", json!({ "permissions": ["geolocation"] })).await;
+        let place = json!({ "latitude": latitude, "longitude": longitude, "accuracy": 12 });
+        self.devtools("Emulation.setGeolocationOverride", place).await;
+    }
+
+    /// By night.
+    pub async fn darken(&self) {
+        let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+        self.devtools("Emulation.setEmulatedMedia", dark).await;
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        self.ask("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await.unwrap()
+    }
+
+    /// Keeps a picture of the whole page below `target/screenshots`, for people to look at.
+    pub async fn picture(&self, name: &str) {
+        let asked = json!({ "format": "png", "captureBeyondViewport": true });
+        let taken = self.devtools("Page.captureScreenshot", asked).await;
+        let bytes = STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
+    }
+
+    /// What axe-core finds wrong with the page by the rules of WCAG 2.2, levels A and AA, each with where.
+    pub async fn barriers(&self) -> Vec<String> {
+        let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers-web/node_modules/axe-core/axe.min.js");
+        let axe = std::fs::read_to_string(axe).expect("axe-core is needed: `make setup` installs it");
+        self.script(&axe).await;
+        let run = "const [tags, done] = arguments;
+            axe.run({ runOnly: tags }).then(found => done(found.violations.map(it =>
+                it.id + ': ' + it.nodes.map(node => node.html + ' ' + node.failureSummary).join(' | '))))";
+        let tags = json!([["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]]);
+        let found = self.ask("/execute/async", &json!({ "script": run, "args": tags })).await.unwrap();
+        serde_json::from_value(found).unwrap()
     }
 
     /// Waits until `words` can be read at `place`.

@@ -1,6 +1,6 @@
 //! An appeal (诉求), as parsed from what a channel sent.
 
-use crate::MediaRef;
+use crate::{KeptFile, MediaRef};
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,10 +16,11 @@ pub struct Appeal {
     pub note: Option<Note>,
     /// What kind of matter it is, where the citizen or the channel said so.
     pub kind: Option<Kind>,
+    /// What it is about, where the citizen or the channel said so: by the code of the city's categories, or by one that the
+    /// register of hotlines translates.
+    pub category: Option<String>,
     /// A title, where one was given.
     pub title: Option<String>,
-    /// What it is about, by the code of the city's categories, where the citizen or the channel said so.
-    pub category: Option<String>,
     /// The citizen's words.
     pub content: String,
     /// How satisfied they are, where they said so in a number ([`Intent::Rate`]); on the channel's own scale.
@@ -34,6 +35,8 @@ pub struct Appeal {
     pub occurred_at: Option<String>,
     /// The hotline that the citizen or the partner named.
     pub hotline: Option<String>,
+    /// Which ticket of another system it was.
+    pub origin: Option<Provenance>,
     /// The citizen agreed to have it published.
     pub publish: bool,
     /// Photos, recordings, files.
@@ -42,6 +45,8 @@ pub struct Appeal {
     pub transcript: Vec<Part>,
     /// What the channel found out about the message, as words for the ticket's `flags`.
     pub flags: Vec<String>,
+    /// Why it may be no citizen's at all: it goes to quarantine, visible, until an operator lets it pass.
+    pub suspect: Option<String>,
     /// The channel's own name for the message, where replies refer to it (a mail's Message-ID).
     pub message: Option<String>,
     /// What the message says of the matter that it belongs to; the gateway looks whether there is such a ticket.
@@ -49,6 +54,18 @@ pub struct Appeal {
     /// The citizen is to get the receipt in a message of its own ([`crate::Reply::code`]), if a ticket comes of this one.
     /// Where it goes to everybody at once, see [`crate::Incoming::receipt`].
     pub wants_receipt: bool,
+}
+
+/// Which ticket of another system an appeal was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The system: a partner's name, or the CloudEvents `source` of another gateway.
+    pub system: Option<String>,
+    /// Its number there.
+    pub number: String,
+    /// The gateways that it has come through, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<String>,
 }
 
 /// What a message says of the matter that it belongs to. The first that holds decides.
@@ -231,6 +248,8 @@ pub struct Attachment {
 pub enum Payload {
     /// They came with the message.
     Inline(Bytes),
+    /// The gateway took them out of the request ([`crate::Form`]).
+    Kept(KeptFile),
     /// The channel only named them; see [`crate::Media`].
     Remote(MediaRef),
 }

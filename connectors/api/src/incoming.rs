@@ -116,6 +116,15 @@ pub trait Parser: Send + Sync {
     /// [`ParseError`] sends the message to quarantine, visible and replayable.
     fn parse(&self, raw: &Raw) -> Result<Appeal, ParseError>;
 
+    /// Everything that comes of `raw`, for whoever tries a sample: several appeals where a message holds several, and
+    /// else why there is none, in full. The words may quote the citizen, so they are for no log.
+    ///
+    /// # Errors
+    /// Why it makes no appeal.
+    fn explain(&self, raw: &Raw) -> Result<Vec<Appeal>, String> {
+        self.parse(raw).map(|appeal| vec![appeal]).map_err(|error| error.0)
+    }
+
     /// Which piece of which message `raw` is, where the channel carries a long message in several (short messages).
     /// Each piece is stored and acknowledged by itself; the gateway puts them together.
     fn piece(&self, _raw: &Raw) -> Option<Piece> {

@@ -15,6 +15,7 @@ mod ask;
 mod contact;
 mod faults;
 mod fetched;
+mod import;
 mod incoming;
 mod network;
 mod outbound;
@@ -23,20 +24,24 @@ mod problem;
 mod pull;
 mod push;
 mod sample;
+mod seal;
 mod secret;
 mod shown;
+mod sniff;
 mod submission;
 mod told;
+mod upload;
 mod words;
 
 pub use appeal::{
-    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Thread, mask_name,
-    mask_phone,
+    Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Provenance, Thread,
+    mask_name, mask_phone,
 };
 pub use ask::{Ask, rating, recognise};
 pub use contact::{Contact, Patience};
 pub use faults::Faults;
 pub use fetched::{checked_media, get_media, unfetched};
+pub use import::{Import, Imported, Importer};
 pub use incoming::{DeliveryKey, Incoming, OnOtherContent, ParseError, Parser, Piece, Raw, Receipt, Refusal, digest};
 pub use network::{HttpClient, LocalMemory, Offline, Origin, OutRequest, OutResponse, SendError, Shared, SharedError};
 pub use outbound::{Failure, Media, MediaRef, Probe, Replier, Reply, Sent};
@@ -44,17 +49,21 @@ pub use posted::{IDEMPOTENCY_KEY, idempotency_key, one_receipt, read_posted, rec
 pub use problem::{FieldFault, Problem};
 pub use pull::{Batch, Door, Listener, Lost, Question, Session, Source, Stream, Told};
 pub use push::{
-    Accept, Answer, Aside, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response, Webhook,
+    Accept, Answer, Aside, Asked, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response,
+    Webhook,
 };
 pub use sample::{Sample, SampleError};
+pub use seal::{LocalSeal, Seal};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
+pub use sniff::{HARMFUL, media_type_of};
 pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
 pub use told::shorten;
+pub use upload::{Form, KeptFile, Upload, UploadCaps, UploadFault, plain_file_name};
 pub use words::Words;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use std::{fmt, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 /// One kind of channel. Implemented once by each connector crate and listed in the gateway's registry.
 pub trait Connector: Sized + 'static {
@@ -77,6 +86,8 @@ pub struct Setup<'a> {
     pub channel: &'a str,
     /// The public base URL without a trailing slash, as channels and citizens see it.
     pub public_url: &'a str,
+    /// The CloudEvents `source` of this gateway: `jiesu`, or `jiesu/CITY`.
+    pub source: String,
     /// Resolves `env:`, `file:` and literal secrets.
     pub secrets: &'a dyn Secrets,
     /// What is said to citizens, and what they say to the gateway.
@@ -85,13 +96,32 @@ pub struct Setup<'a> {
     pub http: Arc<dyn HttpClient>,
     /// What all nodes of the gateway remember together.
     pub shared: Arc<dyn Shared>,
+    /// Marks what citizens' browsers bring back.
+    pub seal: Arc<dyn Seal>,
+    /// What is no fault, but hardly meant; see [`Setup::warn`].
+    pub warnings: RefCell<Vec<BuildError>>,
 }
 
 impl<'a> Setup<'a> {
-    /// With the standard words, no way out, and the memory of this process.
+    /// With the standard words, no way out, and memory and seal of this process.
     pub fn new(channel: &'a str, public_url: &'a str, secrets: &'a dyn Secrets) -> Self {
         let (words, http, shared) = (Words::default(), Arc::new(Offline), Arc::new(LocalMemory::default()));
-        Self { channel, public_url, secrets, words, http, shared }
+        Self {
+            channel,
+            public_url,
+            source: "jiesu".into(),
+            secrets,
+            words,
+            http,
+            shared,
+            seal: Arc::new(LocalSeal::default()),
+            warnings: RefCell::default(),
+        }
+    }
+
+    /// Tells the operator of something that is no fault, but hardly meant.
+    pub fn warn(&self, warning: BuildError) {
+        self.warnings.borrow_mut().push(warning);
     }
 }
 

@@ -1,6 +1,6 @@
 //! We hold a session, or the channel opens connections to us.
 
-use crate::{Incoming, Progress, Receipt, Refusal};
+use crate::{Importer, Incoming, Progress, Receipt, Refusal};
 use async_trait::async_trait;
 use std::{net::SocketAddr, time::Duration};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,6 +18,11 @@ pub trait Source: Send + Sync {
     /// How many sessions the gateway holds at the same time, at least 1; each is opened and lost by itself.
     fn sessions(&self) -> usize {
         1
+    }
+
+    /// Where the channel's messages can also be had from files by hand.
+    fn importer(&self) -> Option<&dyn Importer> {
+        None
     }
 }
 
@@ -49,6 +54,11 @@ pub trait Session: Send {
 
     /// What citizens asked (进度) in what was acknowledged last; each question is handed out once.
     fn questions(&mut self) -> Vec<Question> {
+        Vec::new()
+    }
+
+    /// What the session received and rejected since the last call, by reason (a short, stable label) and count.
+    fn rejected(&mut self) -> Vec<(&'static str, u64)> {
         Vec::new()
     }
 

@@ -1,6 +1,6 @@
 //! The channel calls us.
 
-use crate::{Incoming, Problem, Receipt, Refusal};
+use crate::{Form, Incoming, Problem, Receipt, Refusal, UploadCaps};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use jiff::Timestamp;
@@ -13,6 +13,20 @@ pub trait Webhook: Send + Sync {
     /// # Errors
     /// [`Rejection`], with the answer in the channel's own protocol. Nothing is stored.
     fn receive(&self, request: &Request, now: Timestamp) -> Result<Reception, Rejection>;
+
+    /// Whether files in the `multipart/form-data` body of this request are taken, and how many; `request.body` is empty
+    /// yet. The gateway then puts them on disk as they arrive, and calls [`Self::receive_form`].
+    fn uploads(&self, _request: &Request, _now: Timestamp) -> Option<UploadCaps> {
+        None
+    }
+
+    /// As [`Self::receive`], of a request whose files the gateway has taken out ([`Self::uploads`]).
+    ///
+    /// # Errors
+    /// The same.
+    fn receive_form(&self, request: &Request, _form: Form, now: Timestamp) -> Result<Reception, Rejection> {
+        self.receive(request, now)
+    }
 
     /// Who calls: decides which rate limit applies.
     fn callers(&self) -> Callers {
@@ -60,7 +74,13 @@ pub enum Reception {
     LookUp(LookUp),
     /// One of the others, and something to be done beside it.
     With(Box<Reception>, Aside),
+    /// That depends on what all nodes remember (how often somebody came, what was used up): receiving itself stays pure.
+    Ask(Asked),
 }
+
+/// What finds out, in the memory that all nodes share, what is in a request. It must end by itself, and let pass where
+/// that memory cannot be reached.
+pub type Asked = Pin<Box<dyn Future<Output = Result<Reception, Rejection>> + Send>>;
 
 /// What is to be done beside answering a request, as a note in the memory that all nodes share. A future, so that
 /// receiving stays pure. The gateway runs it while the message is stored, and waits for it a moment at most; it must end

@@ -21,6 +21,9 @@ impl Appeal {
             let Thread { shown: proved, answers, written } = &self.thread;
             shown.insert("thread".into(), json!({ "shown": proved, "answers": answers, "written": written }));
         }
+        if let Some(reason) = &self.suspect {
+            shown.insert("suspect".into(), json!(reason));
+        }
         if !self.flags.is_empty() {
             shown.insert("flags".into(), json!(self.flags));
         }
@@ -58,6 +61,7 @@ impl Attachment {
         let mut shown = json!({ "name": self.name, "media_type": self.media_type });
         match &self.payload {
             Payload::Inline(bytes) => shown["bytes"] = json!(bytes.len()),
+            Payload::Kept(file) => shown["bytes"] = json!(file.bytes),
             Payload::Remote(media) => {
                 shown["bytes"] = Value::Null;
                 shown["media"] = json!(media);

@@ -1,6 +1,6 @@
 //! The appeal as JSON: what partners post, web pages submit, and maps of foreign formats yield.
 
-use crate::{Appeal, Appellant, Attachment, FieldFault, Kind, Location, Part, PartType, Payload, digest};
+use crate::{Appeal, Appellant, Attachment, FieldFault, Kind, Location, Part, PartType, Payload, Provenance, digest};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -21,6 +21,9 @@ pub struct Submission {
     /// What kind of matter it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// What it is about: the code of the city's category, or the sender's own where the register of hotlines translates it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// A title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -103,6 +106,7 @@ impl Submission {
         if self.id.as_deref() == Some("") {
             faults.add("id", "is empty: leave it out, or give a name unique to this appeal");
         }
+        faults.text("category", &self.category, 40);
         faults.text("title", &self.title, MAX_LINE);
         faults.text("demand", &self.demand, MAX_CONTENT);
         faults.text("hotline", &self.hotline, 20);
@@ -165,6 +169,7 @@ impl Submission {
         let attachments = attachments.collect();
         Ok(Appeal {
             kind: self.kind,
+            category: self.category.filter(|category| !category.trim().is_empty()),
             title: self.title,
             content,
             demand: self.demand,
@@ -172,6 +177,7 @@ impl Submission {
             location: self.location.unwrap_or_default(),
             occurred_at: self.occurred_at,
             hotline: self.hotline,
+            origin: self.id.map(|number| Provenance { number, ..Provenance::default() }),
             publish: self.publish.unwrap_or_default(),
             attachments,
             transcript,

@@ -1,6 +1,6 @@
 //! Golden files: what goes in beside what must come out.
 
-use crate::FakeDoor;
+use crate::{FakeDoor, settled};
 use bytes::Bytes;
 use jiesu_connector::{
     Accept, Inbound, Incoming, LookUp, OnOtherContent, Parts, Progress, Reception, Rejection, Response, Sample,
@@ -94,7 +94,14 @@ pub fn push(parts: &Parts, file: &Bytes, now: Timestamp) -> Outcome {
     let Inbound::Push(webhook) = &parts.inbound else { panic!("the channel is not called over HTTP") };
     let sample = Sample::parse(file).unwrap_or_else(|error| panic!("{error}"));
     let mut seen = Map::new();
-    let response = match webhook.receive(&sample.request, now) {
+    let response = outcome(webhook.receive(&sample.request, now), parts, &mut seen);
+    let (answer, page) = answered(&response);
+    seen.insert("answer".into(), answer);
+    Outcome { json: Value::Object(seen), page }
+}
+
+fn outcome(received_as: Result<Reception, Rejection>, parts: &Parts, seen: &mut Map<String, Value>) -> Response {
+    match received_as {
         Err(Rejection::Unauthenticated(response)) => {
             seen.insert("rejected".into(), json!("unauthenticated"));
             response
@@ -103,11 +110,8 @@ pub fn push(parts: &Parts, file: &Bytes, now: Timestamp) -> Outcome {
             seen.insert("rejected".into(), json!({ "malformed": reason }));
             response
         }
-        Ok(reception) => received(reception, parts, &mut seen),
-    };
-    let (answer, page) = answered(&response);
-    seen.insert("answer".into(), answer);
-    Outcome { json: Value::Object(seen), page }
+        Ok(reception) => received(reception, parts, seen),
+    }
 }
 
 fn received(reception: Reception, parts: &Parts, seen: &mut Map<String, Value>) -> Response {
@@ -125,6 +129,7 @@ fn received(reception: Reception, parts: &Parts, seen: &mut Map<String, Value>) 
             answer(receipts.as_deref().map_err(|refusal| *refusal))
         }
         Reception::With(reception, _) => received(*reception, parts, seen),
+        Reception::Ask(asked) => outcome(settled(Ok(Reception::Ask(asked))), parts, seen),
     }
 }
 

@@ -8,9 +8,11 @@ mod golden;
 mod hostile;
 pub mod scripted;
 mod secrets;
+mod settle;
 
 pub use contract::{SECRET, Specimen};
 pub use door::FakeDoor;
 pub use golden::{Outcome, goldens, push};
 pub use hostile::hostile_bodies;
 pub use secrets::FakeSecrets;
+pub use settle::settled;

@@ -1,5 +1,6 @@
 //! What the page offers and takes.
 
+use crate::colour::{Colour, READABLE, WHITE};
 use jiesu_connector::{BuildError, FieldFault, Kind, MAX_ATTACHMENTS, Submission};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,25 +9,47 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The heading of the page.
+    /// The name at the head of every page: the hotline's, or the city's.
     pub title: String,
+    /// The city's colour, as `"#0b5cad"`: the head of the pages, buttons and links. White must be readable on it.
+    pub colour: String,
+    /// Who is responsible for the page: a line at its foot.
+    pub office: Option<String>,
+    /// The numbers that the pages tell to call, the first one at their head. With more than one, the form asks which one
+    /// the matter is for.
+    pub hotlines: Vec<Line>,
     /// The kinds of matter offered, in this order; all by default. A submit of another kind is refused.
     pub kinds: Vec<Kind>,
-    /// Attachments in one submit, at most (0 to 20). For JSON submits: the form page offers no uploads yet.
+    /// Files in one submit, at most (0 to 20); 0 offers no uploads.
     pub max_files: usize,
-    /// Size of one attachment, at most, as `"10MiB"`.
+    /// Size of one file, at most, as `"10MiB"`, up to `"1024MiB"`. `[server] max_body` does not bind uploads.
     pub max_file: String,
-    /// What a sender must do before a submit counts. Only `"none"` is built; `"proof-of-work"` is not yet.
+    /// Submits with one phone number within ten minutes, at most; 0 for any number.
+    pub per_phone: u32,
+    /// What is asked of an address that has sent more than ten submits within ten minutes: `"none"`, or
+    /// `"proof-of-work"`, a second of computing in its browser. Without scripts it waits for a minute instead.
     pub challenge: Challenge,
+    /// How hard the work is: hashes at most, 1,000 to 1,000,000. A phone does 50,000 in about a second.
+    pub difficulty: u32,
 }
 
-/// What a sender must do before a submit counts.
+/// A hotline that the pages name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// Its number, as `12345`.
+    pub code: String,
+    /// What it is called.
+    pub name: String,
+}
+
+/// What is asked of who comes too often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Challenge {
     /// Nothing.
     None,
-    /// Not built yet: refused at start.
+    /// To compute for a second.
     ProofOfWork,
 }
 
@@ -34,10 +57,15 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             title: "12345 政务服务便民热线".into(),
+            colour: "#0b5cad".into(),
+            office: None,
+            hotlines: vec![Line { code: "12345".into(), name: "政务服务便民热线".into() }],
             kinds: KINDS.map(|(kind, ..)| kind).into(),
             max_files: 5,
             max_file: "10MiB".into(),
+            per_phone: 30,
             challenge: Challenge::None,
+            difficulty: 50_000,
         }
     }
 }
@@ -57,9 +85,10 @@ pub(crate) const KINDS: [(Kind, &str, &str); 7] = [
 /// parsed for ever, whatever the configuration says later.
 pub(crate) struct Limits {
     pub kinds: Vec<Kind>,
-    max_files: usize,
+    pub hotlines: Vec<Line>,
+    pub max_files: usize,
     /// In bytes.
-    max_file: usize,
+    pub max_file: usize,
 }
 
 impl Limits {
@@ -67,6 +96,18 @@ impl Limits {
     pub fn of(config: &Config) -> Result<Self, Vec<BuildError>> {
         let mut faults = Vec::new();
         let mut fault = |key: &str, what: &str| faults.push(BuildError::new(key, what));
+        if Colour::read(&config.colour).is_none_or(|colour| colour.contrast(WHITE) < READABLE) {
+            fault("colour", "must be a colour as \"#0b5cad\" on which white can be read (a contrast of 4.5)");
+        }
+        let digits =
+            |code: &str| (3..=20).contains(&code.len()) && code.bytes().all(|it| it.is_ascii_digit() || it == b'-');
+        if config.hotlines.is_empty() || config.hotlines.iter().any(|line| !digits(&line.code) || line.name.is_empty())
+        {
+            fault("hotlines", "must name at least one: { code = \"12345\", name = \"政务服务便民热线\" }");
+        }
+        if !(1_000..=1_000_000).contains(&config.difficulty) {
+            fault("difficulty", "must be 1,000 to 1,000,000");
+        }
         if config.title.trim().is_empty() || config.title.chars().count() > 100 {
             fault("title", "must have 1 to 100 characters");
         }
@@ -83,10 +124,11 @@ impl Limits {
             fault("max_file", "is no size, as \"10MiB\" (B, KB, KiB, MB, MiB)");
             0
         });
-        if config.challenge == Challenge::ProofOfWork {
-            fault("challenge", "\"proof-of-work\" is not built yet: use \"none\"");
+        if max_file > 1 << 30 {
+            fault("max_file", "is more than 1024MiB");
         }
-        let limits = Self { kinds: config.kinds.clone(), max_files: config.max_files, max_file };
+        let (kinds, hotlines) = (config.kinds.clone(), config.hotlines.clone());
+        let limits = Self { kinds, hotlines, max_files: config.max_files, max_file };
         if faults.is_empty() { Ok(limits) } else { Err(faults) }
     }
 
@@ -146,14 +188,17 @@ mod tests {
     fn each_bad_key_is_named_and_all_at_once() {
         let config = Config {
             title: " ".into(),
+            colour: "#ff0".into(),
+            hotlines: vec![Line { code: "one two".into(), name: "x".into() }],
             kinds: vec![Kind::Help, Kind::Help],
             max_files: 21,
             max_file: "big".into(),
-            challenge: Challenge::ProofOfWork,
+            difficulty: 0,
+            ..Config::default()
         };
         let faults = Limits::of(&config).err().unwrap_or_default();
         let keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
-        assert_eq!(keys, ["title", "kinds", "max_files", "max_file", "challenge"]);
+        assert_eq!(keys, ["colour", "hotlines", "difficulty", "title", "kinds", "max_files", "max_file"]);
         assert!(Limits::of(&Config::default()).is_ok());
     }
 

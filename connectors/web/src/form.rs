@@ -4,7 +4,7 @@ use crate::{
     config::KINDS,
     fields::{FIELDS, Typed},
 };
-use jiesu_connector::{Appellant, FieldFault, Kind, Location, Submission};
+use jiesu_connector::{Appellant, Datum, FieldFault, Kind, Location, Submission};
 use jiff::{Timestamp, civil::DateTime};
 
 /// Names in the form and in the `api` body.
@@ -32,12 +32,16 @@ pub(crate) fn read(typed: &Typed, mut faults: Vec<FieldFault>) -> Result<Submiss
         text: typed.said("place"),
         lat: reader.degrees("lat"),
         lon: reader.degrees("lon"),
+        // Only a browser's own position says so; what is typed may be from any map.
+        datum: (typed.get("datum") == "wgs84").then_some(Datum::Wgs84),
         ..Location::default()
     };
+    let place = Location { datum: place.datum.filter(|_| place.lat.is_some()), ..place };
     let submission = Submission {
         kind: reader.kind(),
         content: Some(typed.get("content").into()),
         demand: typed.said("demand"),
+        hotline: typed.said("hotline"),
         appellant: (who != Appellant::default()).then_some(who),
         location: (place != Location::default()).then_some(place),
         occurred_at: reader.occurred_at(),
@@ -45,7 +49,7 @@ pub(crate) fn read(typed: &Typed, mut faults: Vec<FieldFault>) -> Result<Submiss
         ..Submission::default()
     };
     if typed.said("files").is_some() {
-        reader.fault("files", "本页暂不能上传附件");
+        reader.fault("files", "附件没有随表单上传，请重新选择");
     }
     for fault in submission.faults() {
         let field = NAMES.iter().find(|(api, _)| *api == fault.field).map_or(fault.field.as_str(), |(_, form)| form);
@@ -130,8 +134,8 @@ mod tests {
     use crate::fields::decode;
 
     fn read_body(body: &str) -> Result<Submission, Vec<String>> {
-        let (typed, faults) = decode(body.as_bytes());
-        read(&typed, faults).map_err(|faults| faults.into_iter().map(|fault| fault.field).collect())
+        let decoded = decode(body.as_bytes());
+        read(&decoded.typed, decoded.faults).map_err(|faults| faults.into_iter().map(|fault| fault.field).collect())
     }
 
     #[test]
@@ -156,7 +160,7 @@ mod tests {
         assert_eq!(fields("content=a&lat=NaN&lon=181"), ["lat", "lon"]);
         assert_eq!(
             fields("files=a.jpg&publish=maybe&phone=%00&lat=north&lon=1&content=%ff&kind=rant"),
-            ["kind", "content", "lat", "phone", "publish", "files"]
+            ["kind", "content", "lat", "files", "phone", "publish"]
         );
         assert_eq!(fields(&format!("content=a&name={}", "x".repeat(101))), ["name"]);
     }

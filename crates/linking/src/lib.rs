@@ -15,6 +15,7 @@ mod grams;
 mod home;
 mod letters;
 mod model;
+mod numbers;
 mod places;
 pub mod postings;
 pub mod quality;

@@ -39,3 +39,20 @@ pub(crate) fn add(object: &mut Map<String, Value>, name: String, value: Value) {
         Some(first) => *first = Value::Array(vec![first.take(), value]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_form_is_an_object_in_any_encoding() {
+        assert_eq!(
+            to_json("a=1&b=%E8%B7%AF+%E7%81%AF&a=2&c&=x&d=%".as_bytes(), None),
+            Ok(json!({ "a": ["1", "2"], "b": "路 灯", "c": "", "": "x", "d": "%" }))
+        );
+        assert_eq!(to_json(b"t=%C2%B7%B5%C6", Some("gbk")), Ok(json!({ "t": "路灯" })));
+        assert_eq!(to_json(b"t=%C2%B7%B5%C6%BB%B5%C1%CB", None), Ok(json!({ "t": "路灯坏了" })));
+        assert!(to_json("a=1&".repeat(MAX_FIELDS + 1).as_bytes(), None).is_err());
+    }
+}

@@ -106,3 +106,23 @@ impl<'de> Visitor<'de> for Capped<'_> {
         Ok(Value::Object(object))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_too_much_is_refused_and_the_rest_is_read() {
+        assert_eq!(
+            read(b"\xef\xbb\xbf {\"a\":[1,-2,2.5,null,true,\"x\"]} "),
+            Ok(json!({ "a": [1, -2, 2.5, null, true, "x"] }))
+        );
+        for bad in ["", "{", "[1,]", "{} x", "NaN"] {
+            assert!(read(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(read("[".repeat(100_000).as_bytes()).is_err());
+        assert!(read(format!("{}1{}", "[".repeat(70), "]".repeat(70)).as_bytes()).is_err());
+        assert!(read(format!("[{}1]", "1,".repeat(MAX_VALUES)).as_bytes()).is_err());
+    }
+}

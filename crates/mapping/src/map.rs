@@ -12,6 +12,7 @@ const TEXTS: &[&[&str]] = &[
     &["content"],
     &["demand"],
     &["hotline"],
+    &["category"],
     &["occurred_at"],
     &["appellant", "name"],
     &["appellant", "phone"],

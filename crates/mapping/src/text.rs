@@ -14,8 +14,11 @@ pub fn decode(bytes: &[u8], declared: Option<&str>) -> String {
     encoding.decode(bytes).0.into_owned()
 }
 
-/// What undeclared bytes most likely are: UTF-8 if they can be; UTF-16 if every second byte of Latin letters is missing;
-/// else Big5 where GB18030 cannot be, else GB18030.
+/// Bytes that a guess is made from: more of them do not make it better.
+const SAMPLE: usize = 64 << 10;
+
+/// What undeclared bytes most likely are: UTF-16 if every second byte of Latin letters is missing, UTF-8 if they can be,
+/// else whichever of GB18030 and Big5 makes the likelier Chinese of them.
 pub fn guessed(bytes: &[u8]) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return encoding;
@@ -36,12 +39,42 @@ pub fn guessed(bytes: &[u8]) -> &'static Encoding {
     if whole {
         return UTF_8;
     }
-    let faults = |encoding: &'static Encoding| {
-        encoding.decode_without_bom_handling(bytes).0.chars().filter(|character| *character == '\u{fffd}').count()
+    let sample = &bytes[..bytes.len().min(SAMPLE)];
+    if oddities(BIG5, sample) < oddities(GB18030, sample) { BIG5 } else { GB18030 }
+}
+
+/// Characters that no Chinese sentence has much of: what comes of reading one encoding as another.
+fn oddities(encoding: &'static Encoding, sample: &[u8]) -> usize {
+    let odd = |character: &char| {
+        matches!(character, '\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\u{370}'..='\u{52f}' | '\u{2500}'..='\u{257f}'
+            | '\u{3040}'..='\u{312f}' | '\u{ac00}'..='\u{d7a3}' | '\u{80}'..='\u{9f}')
     };
-    match faults(GB18030) {
-        0 => GB18030,
-        gb if faults(BIG5) < gb / 2 => BIG5,
-        _ => GB18030,
+    encoding.decode_without_bom_handling(sample).0.chars().filter(odd).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_declared_marked_or_likely_is_read() {
+        let words = "反映城东小区夜间施工噪声扰民，希望尽快处理，谢谢。";
+        let (gb, traditional) = (GB18030.encode(words).0, "反映城東小區夜間施工噪聲擾民，希望儘快處理，謝謝。");
+        assert_eq!(decode(&gb, Some("gb2312")), words);
+        assert_eq!(decode(&gb, None), words);
+        assert_eq!(decode(&BIG5.encode(traditional).0, None), traditional);
+        assert_eq!(decode(words.as_bytes(), None), words);
+        assert_eq!(decode(format!("\u{feff}{words}").as_bytes(), Some("gbk")), words, "a mark goes before all");
+        let wide =
+            |order: fn(u16) -> [u8; 2]| format!("id,{words}").encode_utf16().flat_map(order).collect::<Vec<u8>>();
+        assert_eq!(
+            guessed(&"id,phone,content".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+            UTF_16LE
+        );
+        assert_eq!(
+            guessed(&"id,phone,content".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()),
+            UTF_16BE
+        );
+        assert_eq!(decode(&wide(u16::to_le_bytes), Some("utf-16le")), format!("id,{words}"));
     }
 }

@@ -164,3 +164,84 @@ fn write(open: &mut [Open], text: &str) -> Result<(), &'static str> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn json(document: &str) -> Value {
+        to_json(document).unwrap_or_else(|error| panic!("{document}: {error}"))
+    }
+
+    #[test]
+    fn elements_attributes_and_text_have_their_places() {
+        assert_eq!(json("<a>路灯</a>"), json!({ "a": "路灯" }));
+        assert_eq!(json("<a/>"), json!({ "a": "" }));
+        assert_eq!(json("<a k='1'/>"), json!({ "a": { "@k": "1" } }));
+        assert_eq!(json("<a k='1'>t</a>"), json!({ "a": { "@k": "1", "#text": "t" } }));
+        assert_eq!(
+            json("<?xml version='1.0'?><!-- c --><a>\n <b>1</b>\n <b>2</b> t <c/> u\n</a>"),
+            json!({ "a": { "b": ["1", "2"], "c": "", "#text": "t  u" } })
+        );
+        assert_eq!(
+            json("<a><b x='&lt;&#x4f60;'>&amp;<![CDATA[<&>]]></b></a>"),
+            json!({ "a": { "b": { "@x": "<你", "#text": "&<&>" } } })
+        );
+        assert_eq!(json("<a>\n <![CDATA[ x ]]>\n</a>"), json!({ "a": " x " }));
+        assert_eq!(json("<s:E xmlns:s='u'><s:B>1</s:B></s:E>"), json!({ "s:E": { "@xmlns:s": "u", "s:B": "1" } }));
+    }
+
+    #[test]
+    fn the_declared_encoding_is_read_and_the_header_goes_before_it() {
+        let gbk = |head: &str| [head.as_bytes(), b"<a>\xc2\xb7\xb5\xc6</a>"].concat();
+        for head in [
+            "<?xml version=\"1.0\" encoding=\"GBK\"?>",
+            "<?xml version='1.0' encoding='gb2312' ?>",
+            "<?xml version='1.0' encoding = 'GB18030'?>",
+        ] {
+            assert_eq!(read(&gbk(head), None), Ok(json!({ "a": "路灯" })), "{head}");
+        }
+        assert_eq!(read(&gbk("<?xml version='1.0' encoding='utf-8'?>"), Some("gbk")), Ok(json!({ "a": "路灯" })));
+        let big5 = b"<?xml version='1.0' encoding='Big5'?><a>\xb8\xf4\xbfO</a>";
+        assert_eq!(read(big5, None), Ok(json!({ "a": "路燈" })));
+        let utf16: Vec<u8> = [0xfeff]
+            .into_iter()
+            .chain("<?xml version='1.0' encoding='UTF-16'?><a>路灯</a>".encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert_eq!(read(&utf16, None), Ok(json!({ "a": "路灯" })));
+        assert_eq!(
+            read("<?xml version='1.0' encoding='UTF-16'?><a>路灯</a>".as_bytes(), None),
+            Ok(json!({ "a": "路灯" }))
+        );
+    }
+
+    #[test]
+    fn attacks_and_fragments_are_refused() {
+        let deep = "<a>".repeat(100_000);
+        let wide = format!("<a>{}</a>", "<b/>".repeat(60_000));
+        let attributes = format!("<a {}/>", (0..300).map(|i| format!("k{i}='' ")).collect::<String>());
+        for bad in [
+            "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>",
+            "<!doctype a><a/>",
+            "<a>&x;</a>",
+            "<a k='&x;'/>",
+            "<a k='1' k='2'/>",
+            "<a>&#0;</a>",
+            "<a>",
+            "</a>",
+            "<a></b>",
+            "<a/><b/>",
+            "x<a/>",
+            "<a/>x",
+            "",
+            "{}",
+            deep.as_str(),
+            wide.as_str(),
+            attributes.as_str(),
+        ] {
+            assert!(to_json(bad).is_err(), "{}", &bad[..bad.len().min(60)]);
+        }
+    }
+}

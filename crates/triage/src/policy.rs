@@ -88,7 +88,12 @@ impl Policy {
 
     /// The profile in force.
     pub fn terms(&self) -> &[Term] {
-        self.profiles.get(&self.profile).map_or(&[], |profile| &profile.terms)
+        self.terms_of(None)
+    }
+
+    /// A profile; the one in force unless named.
+    pub fn terms_of(&self, name: Option<&str>) -> &[Term] {
+        self.profiles.get(name.unwrap_or(&self.profile)).map_or(&[], |profile| &profile.terms)
     }
 }
 

@@ -95,6 +95,8 @@ pub struct Said<'a> {
     pub text: &'a str,
     /// What is asked for.
     pub demand: &'a str,
+    /// Whose deadlines; those of the profile in force unless given.
+    pub profile: Option<&'a str>,
 }
 
 /// A value with its reason.
@@ -142,7 +144,7 @@ impl Policy {
         });
         let mut flags: Vec<Finding<String>> = flags.collect();
         flags.dedup_by(|a, b| a.value == b.value);
-        let term = self.terms().iter().find(|term| term.fits(level.value, &kind.value, self.mode));
+        let term = self.terms_of(said.profile).iter().find(|term| term.fits(level.value, &kind.value, self.mode));
         let due = term.map(|term| term.due(at, zone, calendar));
         Proposal { kind, category, level, flags, due }
     }

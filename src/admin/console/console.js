@@ -6,7 +6,7 @@ import { at, el, fault, said, say, time } from "./page.js";
 import { draw } from "./picture.js";
 import { refresh as tickets } from "./tickets.js";
 
-const VIEWS = { tickets, dead: desk.dead, quarantine: desk.quarantine, channels: desk.channels, reconciliation: desk.reconciliation, audit: desk.audit };
+const VIEWS = { tickets, dead: desk.dead, quarantine: desk.quarantine, channels: desk.channels, destinations: desk.destinations, reconciliation: desk.reconciliation, audit: desk.audit };
 const EVERY = 3000;
 const HIDDEN = 20_000;
 /** News within this time is looked at together. */
@@ -66,11 +66,11 @@ async function show() {
   }
 }
 
-function tell({ ready, faults }) {
+function tell({ ready, faults, notices = [] }) {
   pill("ready", ready ? "good" : "bad", ready ? "就绪：可以受理" : "未就绪");
-  const down = overview.destinations.filter((destination) => !destination.up);
+  const down = overview.destinations.filter((destination) => !destination.up && !destination.paused);
   const names = down.map((one) => (one.name === "core" ? "核心派单系统" : one.name)).join("、");
-  banner([...faults.map(fault), ...(down.length ? [`${names} 中断：诉求照常受理并存好，恢复后自动补送`] : [])]);
+  banner([...faults.map(fault), ...notices.map(fault), ...(down.length ? [`${names} 中断：诉求照常受理并存好，恢复后自动补送`] : [])]);
 }
 
 function pill(id, state, words) {

@@ -52,13 +52,26 @@ export async function channels() {
   fill(view("channels"), all.map(({ id, paused, ...channel }) => el("tr", { "data-key": id },
     cell("渠道", said(id)), cell("类型", channel.type), cell("热线", channel.hotline), cell("方向", DIRECTIONS[channel.direction] ?? channel.direction),
     cell("能否回复", channel.replies ? "能" : "否"), cell("最近来件", channel.last_received_at ? time(channel.last_received_at) : "启动以来没有"),
-    cell("状态", paused ? mark("warn", "已暂停") : mark("good", "受理中")), cell("操作", toggle(id, paused)))));
+    cell("状态", paused ? mark("warn", "已暂停") : mark("good", "受理中")), cell("操作", toggle(CHANNEL, id, paused)))));
 }
 
-function toggle(id, paused) {
-  const [words, action, done] = paused ? ["恢复", "resume", "恢复受理"] : ["暂停", "pause", "暂停，来件会得到 503"];
-  const question = paused ? null : `暂停渠道 ${id}？来件会被要求稍后再试。`;
-  return button(words, act(() => `渠道 ${id} 已${done}`, `channels/${encodeURIComponent(id)}/${action}`, question, channels), id);
+export async function destinations() {
+  const { destinations: all } = await get("destinations");
+  const state = ({ paused, up }) => (paused ? mark("warn", "已暂停") : up ? mark("good", "通畅") : mark("bad", "中断"));
+  fill(view("destinations"), all.map((one) => el("tr", { "data-key": one.name },
+    cell("去向", said(one.name)), cell("状态", state(one)), cell("自", time(one.since)), el("td.figure", { "data-label": "未送达" }, count(one.behind)),
+    el("td.figure", { "data-label": "死信" }, count(one.dead)), cell("最近的故障", said(fault(one.last_error ?? ""))),
+    cell("操作", toggle(DESTINATION, one.name, one.paused)))));
+}
+
+/** What can be paused: where, what is said of it, what is asked before, and what shows it. */
+const CHANNEL = { path: "channels", name: "渠道", paused: "暂停，来件会得到 503", resumed: "恢复受理", asked: "来件会被要求稍后再试。", look: channels };
+const DESTINATION = { path: "destinations", name: "去向", paused: "暂停，事件留在原位", resumed: "恢复送达", asked: "事件会留在原位，恢复后再送。", look: destinations };
+
+function toggle(kind, id, paused) {
+  const [words, action, done] = paused ? ["恢复", "resume", kind.resumed] : ["暂停", "pause", kind.paused];
+  const question = paused ? null : `暂停${kind.name} ${id}？${kind.asked}`;
+  return button(words, act(() => `${kind.name} ${id} 已${done}`, `${kind.path}/${encodeURIComponent(id)}/${action}`, question, kind.look), id);
 }
 
 const COLUMNS = [["收到", "received"], ["成单", "ticketed"], ["补充", "supplement"], ["重复诉求", "repeat"], ["重复推送", "redelivery"], ["拒收", "rejected"], ["待处理", "pending"]];
@@ -74,13 +87,24 @@ export async function reconciliation() {
     return el("tr", { "data-key": `${row.channel} ${row.hotline}` }, cell("渠道", said(row.channel)), cell("热线", row.hotline), figures(row),
       cell("账", even ? mark("good", "平") : mark("bad", "不平")));
   }));
+  certificate(day.certificate);
   const verdict = day.balanced ? mark("good", "平") : mark("bad", "不平");
   view("reconciliation").querySelector("tfoot").replaceChildren(
     el("tr", {}, el("th", { scope: "row", colspan: 2 }, "合计"), figures(day.total), cell("账", verdict)));
   balance(at("day-balance"), day);
 }
 
-const ACTIONS = { "ticket.read": "查看工单（含联系方式）" };
+const STATES = { open: ["warn", "当日未封账"], closed: ["good", "已封账，全部转接"], incomplete: ["bad", "已封账，仍有待处理"], broken: ["bad", "证明与记录不符"] };
+
+/** The day's certificate: its hash, and the one that it follows. */
+function certificate({ state, hash, previous, closed_at, amended }) {
+  const [level, words] = STATES[state] ?? ["warn", state];
+  const short = (text) => el("code", { title: text }, text.slice(0, 16));
+  at("certificate").replaceChildren(...[mark(level, words), closed_at ? ` ${time(closed_at)} ` : null, hash ? "哈希 " : null, hash ? short(hash) : null,
+    hash ? " 上一日 " : null, hash ? short(previous) : null, amended ? " 封账后有变动" : null].filter((part) => part != null));
+}
+
+const ACTIONS = { "ticket.read": "查看工单（含联系方式）", "parity.read": "并轨核对（含联系方式）" };
 
 export async function audit() {
   const { audit: entries } = await get("audit?limit=200");

@@ -17,6 +17,7 @@ const FAULTS = [
   [/^the gateway is stopping$/, "网关正在停止"],
   [/^the store cannot write: /, "存储写不进去，暂不受理新诉求："],
   [/^no ticket was issued for (\d+) s$/, "已经 $1 秒没有成单"],
+  [/^(\d+) messages of (\S+) wait for their ticket before the day ends/, "$2 还有 $1 件待处理，请在当日转接"],
   [/^nobody delivers to (.*)$/, "没有任务在向 $1 送达，请重启网关"],
   [/^not delivered within (\d+) s; last: /, "$1 秒内没有送达；最后一次："],
   [/^shown at the status look-up$/, "在进度查询页可见"],

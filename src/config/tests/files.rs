@@ -10,7 +10,7 @@ fn the_smallest_file_runs_without_any_environment() {
 }
 
 /// Fails when `config/NAME` is not `expected`; writes it instead when `UPDATE_EXPECT` is set.
-fn is_current(name: &str, expected: &str) {
+pub(super) fn is_current(name: &str, expected: &str) {
     let path = config_file(name);
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         fs::write(&path, expected).unwrap();

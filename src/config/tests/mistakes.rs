@@ -8,7 +8,7 @@ fn each_mistake_is_told_with_its_key_and_what_would_be_right() {
     const CORE: &str = "[core]\nurl = \"http://c/\"\n";
     const SUBSCRIBER: &str = "[[subscribers]]\nname = \"a\"\nurl = \"http://a/\"\n";
     const APP: &str = "[channels.app]\ntype = \"api\"\n";
-    let sections = "server, admin, store, repeats, limits, core, policy";
+    let sections = "server, admin, store, repeats, limits, core, reconciliation, policy";
     let mut wrong = Vec::new();
     for (text, expected) in [
         // The file.
@@ -47,7 +47,7 @@ fn each_mistake_is_told_with_its_key_and_what_would_be_right() {
         (&format!("{CORE}timeout = \"0s\""), "core.timeout: a duration of nothing; it must be at least \"1ms\"".into()),
         (&format!("{CORE}retry = {{ first = \"10m\" }}"), "core.retry.first: 10m is longer than `max`; it must be at most 5m".into()),
         (&format!("{CORE}retry = {{ frist = \"1m\" }}"), "core.retry.frist: unknown key `frist`; did you mean `first`? the known ones are: first, max, give_up".into()),
-        (&format!("{CORE}success = \".code ==\""), "core.success: not a jq filter; write \"status\", or a jq predicate such as \".code == 0\"".into()),
+        (&format!("{CORE}success = \".code ==\""), "core.success: not a jq filter: term expected, but the filter ends (line 1, column 9: the end); write \"status\", or a jq predicate such as \".code == 0\"".into()),
         (&format!("{CORE}secret = \"hidden\""), "core.secret: does not begin with `whsec_`; it must be `whsec_` and 24 to 64 random bytes in base64".into()),
         ("[core]\nurl = \"http://u:hidden@c/\"", "core.url: a URL with a user or password; leave out what stands before the `@`".into()),
         // Subscribers.

@@ -257,7 +257,7 @@ async fn dead_letters_are_sent_again_when_asked_and_at_start_whatever_the_cursor
 async fn unwanted_events_are_skipped_at_once_and_contact_is_masked_the_same_each_time() {
     let store = Fake::new();
     store.append(1..=50);
-    let filter = Filter { hotlines: vec!["12319".into()], ..Filter::default() };
+    let filter = Filter { hotlines: vec!["12319".parse().unwrap()], ..Filter::default() };
     let none = run(&store, Destination { filter, name: "none".into(), ..destination() }, |_, _| Say::Yes);
     until("skipped", || store.memory().progress.get("none").is_some_and(|saved| saved.cursor == Sequence(50))).await;
     assert!(none.log().attempts.is_empty());

@@ -75,6 +75,18 @@ impl<T: Transport> Delivery<T> {
         }
     }
 
+    /// The destination's map leaves the event out: it is done with.
+    pub(super) fn leave_out(&mut self, key: Key, event: &StoredEvent) {
+        self.window.landed(event);
+        if key.replay {
+            self.doing.filing += 1;
+            self.window.file(event.number);
+            self.calls.push(self.caller.exhume(key, event.number));
+        } else {
+            self.finish(key, event.number);
+        }
+    }
+
     fn give_up(&mut self, key: Key, event: StoredEvent, fault: Fault, attempts: u32) {
         let give_up = self.destination.retry.give_up.as_secs();
         self.bury(key, event, format!("not delivered within {give_up} s; last: {}", fault.reason), attempts);

@@ -277,6 +277,14 @@ pub(super) fn quarantined(connection: &Connection, limit: usize) -> rusqlite::Re
     rows.collect()
 }
 
+/// Few messages have no outcome yet, so all of them are looked at.
+pub(super) fn is_awaited(connection: &Connection, sha256: &str) -> rusqlite::Result<bool> {
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM (SELECT message FROM pending UNION ALL SELECT message FROM quarantine) AS open
+                              JOIN message ON id = open.message WHERE instr(meta, ?1) > 0)";
+    connection.prepare_cached(sql)?.query_row([sha256], |row| row.get(0))
+}
+
 pub(super) fn release(connection: &Connection, message: Option<MessageId>) -> rusqlite::Result<usize> {
     let which = message.map(|message| message.0);
     connection.execute(

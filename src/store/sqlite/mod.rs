@@ -17,6 +17,7 @@ mod outbox;
 mod pieces;
 mod reader;
 mod receipts;
+mod records;
 mod reports;
 mod salvage;
 mod schema;
@@ -28,11 +29,12 @@ mod writer;
 pub use lock::lock_is_free;
 pub(crate) use open::make_directory;
 pub use open::{OpenError, inspect};
+pub use records::parity_at_rest;
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance, Health, Known,
-    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Pass, Progress, Quarantined, Reach, Reported,
-    Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
+    LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Pass, Progress, PublishedQuery, Quarantined,
+    Reach, Reported, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -237,6 +239,11 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| inbox::quarantined(connection, limit)).await
     }
 
+    async fn is_awaited(&self, sha256: &str) -> Result<bool> {
+        let sha256 = sha256.to_owned();
+        self.readers.read(move |connection| inbox::is_awaited(connection, &sha256)).await
+    }
+
     async fn release(&self, message: Option<MessageId>) -> Result<usize> {
         self.write(move |connection| inbox::release(connection, message)).await
     }
@@ -247,6 +254,10 @@ impl Store for SqliteStore {
 
     async fn tickets(&self, query: TicketQuery) -> Result<Vec<TicketRow>> {
         self.readers.read(move |connection| tickets::search(connection, &query)).await
+    }
+
+    async fn published(&self, query: PublishedQuery) -> Result<Vec<TicketRow>> {
+        self.readers.read(move |connection| tickets::published(connection, &query)).await
     }
 
     async fn known(&self, number: Number) -> Result<Known> {

@@ -12,7 +12,9 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema/001_line.sql"),
     include_str!("schema/002_pieces.sql"),
     include_str!("schema/003_contacts.sql"),
-    include_str!("schema/004_waiting.sql"),
+    include_str!("schema/004_published.sql"),
+    include_str!("schema/005_register.sql"),
+    include_str!("schema/006_waiting.sql"),
 ];
 
 /// The version this program writes.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     number::Number,
-    store::{Changed, Known, MessageId, NewTicket, Outcome, TicketChange, TicketQuery, TicketRow},
+    store::{Changed, Known, MessageId, NewTicket, Outcome, PublishedQuery, TicketChange, TicketQuery, TicketRow},
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
@@ -36,13 +36,19 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                     receipts::add(connection, ticket.number, receipt)?;
                 }
                 links::note(connection, ticket.number, ticket.joins, ticket.unchecked)?;
-                let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
-                let counts = counted.entry(row).or_default();
-                counts.0 += 1;
-                counts.1 += messages.len() as u64 - 1;
+                if messages.len() == 1 {
+                    let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
+                    counted.entry(row).or_default().0 += 1;
+                    continue;
+                }
+                // Each counts for the line that it came in on, which need not be the ticket's.
+                for (place, message) in messages.iter().enumerate() {
+                    let (number, channel, hotline) = origin(connection, *message)?;
+                    let counts = counted.entry((number.day, channel, hotline)).or_default();
+                    *if place == 0 { &mut counts.0 } else { &mut counts.1 } += 1;
+                }
             }
             Outcome::Repeat { messages, number, code_hash, change } => {
-                let Some(first) = messages.first() else { continue };
                 // The ticket first: with the messages taken, there would be no way back.
                 if version(connection, change.number)? != Some(change.version)
                     || !take_all(connection, *number, messages)?
@@ -52,8 +58,10 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                 }
                 self::change(connection, change)?;
                 links::add_repeat(connection, *number, change.number, code_hash)?;
-                let (number, channel, hotline) = origin(connection, *first)?;
-                inbox::count(connection, number.day, &channel, &hotline, Counter::Repeat, messages.len() as u64)?;
+                for message in messages.iter() {
+                    let (number, channel, hotline) = origin(connection, *message)?;
+                    inbox::count(connection, number.day, &channel, &hotline, Counter::Repeat, 1)?;
+                }
             }
             Outcome::Supplement { message, change } => {
                 if is_pending(connection, *message)? && self::change(connection, change)? == Changed::Done {
@@ -227,6 +235,39 @@ pub(super) fn known(connection: &Connection, number: Number) -> rusqlite::Result
         .query_row([number.to_key()], |row| inbox::time(row, "received_at"))
         .optional()?;
     Ok(received_at.map_or(Known::Nothing, |received_at| Known::InTheLine { received_at }))
+}
+
+/// By the index `ticket_published`, whose condition stands here word by word.
+pub(super) fn published(connection: &Connection, query: &PublishedQuery) -> rusqlite::Result<Vec<TicketRow>> {
+    let list = |values: Option<Value>| values.unwrap_or(Value::Null);
+    let json = |texts: Vec<serde_json::Value>| Value::from(serde_json::Value::from(texts).to_string());
+    let numbers = query.numbers.as_ref().map(|numbers| json(numbers.iter().map(|it| it.to_key().into()).collect()));
+    let categories = query.categories.as_ref().map(|codes| json(codes.iter().map(|it| it.as_str().into()).collect()));
+    let chosen = if numbers.is_some() { "number IN (SELECT value FROM json_each(?3))" } else { "?3 IS NULL" };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM ticket WHERE instr(document, '\"publish\":true') > 0
+           AND received_at BETWEEN ?1 AND ?2
+           AND {chosen}
+           AND (?4 IS NULL OR json_extract(document, '$.category.code') IN (SELECT value FROM json_each(?4)))
+           AND (?5 IS NULL OR (status = 'closed') = ?5)
+         ORDER BY received_at DESC LIMIT ?6 OFFSET ?7"
+    );
+    let milliseconds = |at: Option<Timestamp>, open: i64| at.map_or(open, Timestamp::as_millisecond);
+    connection
+        .prepare_cached(&sql)?
+        .query_map(
+            params![
+                milliseconds(query.since, i64::MIN),
+                milliseconds(query.until, i64::MAX),
+                list(numbers),
+                list(categories),
+                query.closed,
+                query.limit as i64,
+                query.offset as i64,
+            ],
+            read,
+        )?
+        .collect()
 }
 
 pub(super) fn search(connection: &Connection, query: &TicketQuery) -> rusqlite::Result<Vec<TicketRow>> {

@@ -129,6 +129,13 @@ impl Core {
         self.state.lock().unwrap().log.clone()
     }
 
+    /// Everything that came in, in the order of the log: those of several tickets may overtake each other on the way.
+    pub fn in_order(&self) -> Vec<Delivery> {
+        let mut log = self.log();
+        log.sort_by_key(|delivery| delivery.event["sequence"].as_str().unwrap_or_default().to_owned());
+        log
+    }
+
     /// What it took, in order.
     pub fn taken(&self) -> Vec<Delivery> {
         let state = self.state.lock().unwrap();

@@ -97,6 +97,29 @@ impl Site {
         }
     }
 
+    /// Adds a subscriber with further keys, such as `contact = "full"`. Its secret stands in the configuration.
+    pub fn subscriber(&mut self, name: &str, url: &str, secret: &str, keys: &str) {
+        let table = format!(
+            "name = {name:?}\nurl = {url:?}\nsecret = {secret:?}\nretry = {{ first = \"100ms\", max = \"1s\" }}\n{keys}"
+        );
+        let table: Table = table.parse().unwrap();
+        let list = self.config.entry("subscribers").or_insert(toml::Value::Array(Vec::new()));
+        list.as_array_mut().unwrap().push(table.into());
+    }
+
+    /// Writes a file beside the configuration.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Runs a `jiesu` command without a gateway.
+    pub async fn run_alone(&mut self, name: &str, arguments: &[&str]) -> Output {
+        let mut command = self.command(name, arguments);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
     /// The store's database file.
     pub fn database(&self) -> PathBuf {
         self.data.join("jiesu.db")

@@ -77,8 +77,8 @@ pub fn accepted(reception: Result<Reception, Rejection>) -> Accept {
     match reception {
         Ok(Reception::Accept(accept)) => accept,
         Ok(Reception::Answer(response)) => panic!("answered {:?}", response.body),
-        Ok(Reception::LookUp(_)) => panic!("a look-up"),
         Ok(Reception::With(reception, _)) => accepted(Ok(*reception)),
+        Ok(Reception::LookUp(_) | Reception::Ask(_)) => panic!("a look-up"),
         Err(rejection) => panic!("{rejection:?}"),
     }
 }

@@ -5,7 +5,8 @@
 
 use jaq_core::{
     load::{
-        lex::StrPart,
+        Lexer,
+        lex::{StrPart, Tok, Token},
         parse::{BinaryOp, Def, Pattern, Term},
     },
     ops::Math,
@@ -17,6 +18,8 @@ type Fault<'s> = (&'s str, String);
 
 /// Brackets in one another, at most.
 const MAX_BRACKETS: usize = 60;
+/// Words and marks, at most.
+const MAX_TOKENS: usize = 4_000;
 /// How deep a run may recurse, with the bodies of called definitions.
 const MAX_DEPTH: usize = 200;
 
@@ -62,8 +65,8 @@ const FUELLED: &[&str] = &[
     "as_kind", "as_time",
 ];
 
-/// Refuses what is nested too deeply before the parser sees it.
-pub(super) fn brackets(source: &str) -> Result<(), Fault<'_>> {
+/// Refuses what is nested too deeply, or too long a chain, before the parser sees it.
+pub(super) fn nesting(source: &str) -> Result<(), Fault<'_>> {
     let mut depth = 0_usize;
     for (at, byte) in source.bytes().enumerate() {
         match byte {
@@ -73,6 +76,26 @@ pub(super) fn brackets(source: &str) -> Result<(), Fault<'_>> {
         }
         if depth > MAX_BRACKETS {
             return Err((&source[at..], format!("brackets are nested more than {MAX_BRACKETS} deep")));
+        }
+    }
+    let Ok(tokens) = Lexer::new(source).lex() else { return Ok(()) };
+    let mut left = MAX_TOKENS;
+    count(&tokens, &mut left).map_err(|part| (part, format!("the filter has more than {MAX_TOKENS} words and marks")))
+}
+
+fn count<'s>(tokens: &[Token<&'s str>], left: &mut usize) -> Result<(), &'s str> {
+    for Token(part, token) in tokens {
+        *left = left.checked_sub(1).ok_or(*part)?;
+        match token {
+            Tok::Block(inner) => count(inner, left)?,
+            Tok::Str(parts) => {
+                for part in parts {
+                    if let StrPart::Term(term) = part {
+                        count(std::slice::from_ref(term), left)?;
+                    }
+                }
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //!
 //! An empty tank ends the run by the language's own `halt`, which no `try` of the filter can catch.
 
+use crate::said;
 use jaq_core::{
     DataT, Exn, Lut, Native,
     box_iter::box_once,
@@ -28,9 +29,11 @@ pub(super) const TIMES: &str = "__times";
 /// Values nested in one another, at most: dropping and comparing them recurses.
 const MAX_DEPTH: u32 = 160;
 /// Bytes of text that cost one step.
-const BYTES_A_STEP: u64 = 256;
+const BYTES_A_STEP: u64 = 64;
 /// Steps that one byte of a text costs which is cut to pieces.
-const STEPS_A_PIECE: u64 = 16;
+const STEPS_A_PIECE: u64 = 8;
+/// Steps of a call, whatever it does.
+const STEPS_A_CALL: u64 = 4;
 
 /// Filters that run on [`Val`] and know their [`Tank`].
 pub(super) struct Data;
@@ -129,8 +132,10 @@ impl Tank {
         };
         repeated(left, right)?;
         repeated(right, left)?;
-        self.measure(left, 0)?;
-        self.measure(right, 0).map(drop)
+        match (left, right) {
+            (Val::Num(_), Val::Num(_)) => self.product(left, right),
+            _ => self.measure(left, 0).and_then(|_| self.measure(right, 0)).map(drop),
+        }
     }
 }
 
@@ -171,6 +176,14 @@ macro_rules! taking {
     };
 }
 
+fn text_of(value: &Val) -> Option<String> {
+    match value {
+        Val::TStr(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        Val::Num(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
 /// The filters that take fuel, and those that come instead of the language's own.
 pub(super) fn natives() -> impl Iterator<Item = Fun<Data>> {
     let from_json = run(("fromjson", v(0), |cv| {
@@ -186,9 +199,9 @@ pub(super) fn natives() -> impl Iterator<Item = Fun<Data>> {
             {
                 tank.place.set(usize::try_from(place).unwrap_or_default());
             }
-            tank.take(1)
+            tank.take(STEPS_A_CALL)
         }),
-        taking!(SIZE, 0, |tank, value, _vars| tank.measure(value, 0).map(drop)),
+        taking!(SIZE, 0, |tank, value, _vars| tank.take(STEPS_A_CALL).and_then(|()| tank.measure(value, 0)).map(drop)),
         taking!(PIECES, 0, |tank, value, _vars| tank.pieces(value)),
         taking!(PRODUCT, 2, |tank, _value, vars| {
             let (right, left) = (vars.pop_var(), vars.pop_var());
@@ -199,6 +212,15 @@ pub(super) fn natives() -> impl Iterator<Item = Fun<Data>> {
             tank.times(&left, &right)
         }),
         from_json,
+        run(("as_time", v(0), |cv| {
+            let at = text_of(&cv.1).and_then(|text| said::time(&text));
+            bome(at.map(Val::utf8_str).ok_or_else(|| jaq_json::Error::str("cannot parse the text as a time")))
+        })),
+        run(("as_kind", v(0), |cv| {
+            let kind = text_of(&cv.1).and_then(|text| said::kind(&text));
+            let word = kind.and_then(|kind| serde_json::to_value(kind).ok()).unwrap_or_default();
+            bome(Ok(super::values::from_json(word)))
+        })),
     ]
     .into_iter()
 }

@@ -27,8 +27,8 @@ const COMPILER_STACK: usize = 64 << 20;
 /// How much a run may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
-    /// Steps: every call, every value built (by its size) and every comparison costs some. A step takes some ten
-    /// nanoseconds.
+    /// Steps: every call, every value built (by its size) and every comparison costs some. A step takes some fifty
+    /// nanoseconds at most.
     pub fuel: u64,
     /// Outputs, at most.
     pub outputs: usize,
@@ -36,10 +36,10 @@ pub struct Caps {
     pub bytes: usize,
 }
 
-/// For messages: about a second at the very most, and seldom a millisecond.
+/// For messages: a fifth of a second at the very most, and seldom a millisecond.
 impl Default for Caps {
     fn default() -> Self {
-        Self { fuel: 20_000_000, outputs: 1_000, bytes: 32 << 20 }
+        Self { fuel: 4_000_000, outputs: 1_000, bytes: 32 << 20 }
     }
 }
 
@@ -121,7 +121,7 @@ impl Filter {
         if source.len() > grammar.longest {
             return Err(whole(format!("the filter is longer than {} bytes", grammar.longest)));
         }
-        allowed::brackets(source).map_err(|(part, what)| at(part, what))?;
+        allowed::nesting(source).map_err(|(part, what)| at(part, what))?;
 
         let arena = Arena::default();
         let main = File { code: source, path: () };
@@ -158,19 +158,31 @@ impl Filter {
     /// # Errors
     /// [`RunError`]: the filter failed, or took more than `caps`.
     pub fn run(&self, input: Value, caps: Caps) -> Result<Vec<Value>, RunError> {
-        let tank = Tank::new(caps.fuel);
-        let context = Ctx::<Data>::new(fuel::Global { lut: &self.compiled.lut, tank: &tank }, Vars::new([]));
-        let mut outputs = Vec::new();
-        let mut room = caps.bytes;
-        let input = values::from_json(input);
-        for output in self.compiled.id.run((context, input)) {
-            let output: Val = output.map_err(|exception| self.failed(exception, &tank))?;
-            if outputs.len() == caps.outputs {
-                return Err(self.error(&tank, format!("the filter yields more than {} values", caps.outputs)));
-            }
-            outputs.push(values::to_json(&output, &mut room, 0).map_err(|what| self.error(&tank, what.into()))?);
+        let outputs = self.take(input, caps, caps.outputs.saturating_add(1))?;
+        if outputs.len() > caps.outputs {
+            let what = format!("the filter yields more than {} values", caps.outputs);
+            return Err(RunError { what, detail: None, place: None });
         }
         Ok(outputs)
+    }
+
+    /// The first output of the filter on `input`; what would come after it is not computed.
+    ///
+    /// # Errors
+    /// [`RunError`]: the filter failed before that, or took more than `caps`.
+    pub fn first(&self, input: Value, caps: Caps) -> Result<Option<Value>, RunError> {
+        Ok(self.take(input, caps, 1)?.pop())
+    }
+
+    fn take(&self, input: Value, caps: Caps, count: usize) -> Result<Vec<Value>, RunError> {
+        let tank = Tank::new(caps.fuel);
+        let context = Ctx::<Data>::new(fuel::Global { lut: &self.compiled.lut, tank: &tank }, Vars::new([]));
+        let mut room = caps.bytes;
+        let outputs = self.compiled.id.run((context, values::from_json(input))).take(count).map(|output| {
+            let output: Val = output.map_err(|exception| self.failed(exception, &tank))?;
+            values::to_json(&output, &mut room, 0).map_err(|what| self.error(&tank, what.into()))
+        });
+        outputs.collect()
     }
 
     fn error(&self, tank: &Tank, what: String) -> RunError {
@@ -191,7 +203,10 @@ impl Filter {
             ("cannot parse", "a text cannot be read"),
             ("invalid path", "this is no path"),
         ];
-        let what = known.iter().find(|(beginning, _)| detail.starts_with(beginning)).map(|(_, what)| *what);
+        let what = known
+            .iter()
+            .find(|(beginning, _)| detail.trim_start_matches('"').starts_with(beginning))
+            .map(|(_, what)| *what);
         let what = what.unwrap_or("the filter raises an error").to_owned();
         RunError { detail: Some(values::shortened(&detail)), ..self.error(tank, what) }
     }

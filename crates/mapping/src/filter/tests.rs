@@ -48,6 +48,8 @@ fn a_map_is_jq() {
         ("[..] | length", vec![json!(9)]),
         ("\"12\" | tonumber + 1", vec![json!(13)]),
         ("[.a.b | index(2), (contains([3])), (2 | IN(1, 2))?] | length", vec![json!(2)]),
+        ("\"2026/11/22 8:00\" | as_time", vec![json!("2026-11-22T08:00:00+08:00")]),
+        ("[\"投诉\", \"噪声\"] | map(as_kind)", vec![json!(["complaint", null])]),
         ("empty", vec![]),
         ("null", vec![json!(null)]),
     ] {
@@ -121,10 +123,7 @@ fn a_failure_is_told_with_its_place_and_without_the_input() {
         assert!(error.to_string().contains(what), "{filter}: {error}");
         assert!(!error.to_string().contains("138"), "{filter}: {error}");
         let words = &error.place.as_ref().expect(filter).words;
-        assert!(
-            at.trim_start_matches('.').starts_with(words) || words == at.trim_start_matches('.'),
-            "{filter}: {words}"
-        );
+        assert!(words.starts_with(at.trim_start_matches('.')), "{filter}: {words}");
     }
 }
 
@@ -142,8 +141,7 @@ fn no_filter_runs_on_or_fills_the_memory() {
         "\"a\" * 1e15",
         "\"a\" * 1000000 * 1000000",
         ".many - .more",
-        ".many | contains($__never)",
-        "[.text | explode] | length",
+        "[.text * 2 | explode] | length",
         ".text | gsub(\"a\"; \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\")",
         "[.many[] as $a | .many[] as $b | $a + $b] | length",
         "reduce range(1e6) as $i (0; [.])",
@@ -153,13 +151,13 @@ fn no_filter_runs_on_or_fills_the_memory() {
         "[.many[] | [range(1000)]] | length",
         "[range(30) as $i | [0, 1]] | combinations",
         "[limit(1e12; range(1e12))]",
-        "[splits(\"a\"; .text)]",
+        "[.text | splits(\"a\")] | length",
     ] {
         let Ok(compiled) = Filter::map(filter) else { continue };
         let started = std::time::Instant::now();
         let error = compiled.run(input.clone(), Caps::default()).expect_err(filter);
         assert!(error.what.contains("too many steps") || error.what.contains("more than"), "{filter}: {error}");
-        assert!(started.elapsed().as_secs() < 60, "{filter}");
+        assert!(started.elapsed().as_secs() < 30, "{filter}");
     }
 }
 

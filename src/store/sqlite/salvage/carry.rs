@@ -118,7 +118,7 @@ impl Work<'_> {
         match shape.table {
             // Rows of these go; without the whole table nobody knows which went.
             "pending" | "quarantine" => live && self.carried.whole(shape.table),
-            "paused_channel" => live,
+            "paused_channel" | "paused_destination" => live,
             // Rows of these only come, or the insert knows which is the newest.
             _ => live || !self.carried.whole(shape.table),
         }

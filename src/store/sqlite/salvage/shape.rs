@@ -40,6 +40,9 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { table: "reply_message", columns: "ttio" },
     Shape { table: "audit", columns: "ritti" },
     Shape { table: "paused_channel", columns: "t" },
+    Shape { table: "paused_destination", columns: "ti" },
+    Shape { table: "parity", columns: "rtiiitiiii" },
+    Shape { table: "closed_day", columns: "rbbt" },
 ];
 
 impl Shape {
@@ -114,6 +117,9 @@ impl Shape {
                     && matches!(text(&values[5]), "dead" | "queued" | "delivered")
             }
             "audit" => positive(&values[0]),
+            "paused_destination" => time(&values[1]),
+            "parity" => day(integer(&values[2])) && day(integer(&values[3])) && time(&values[4]),
+            "closed_day" => day(integer(&values[0])) && hash(&values[1]) && hash(&values[2]) && json(&values[3]),
             _ => true,
         }
     }
@@ -156,6 +162,10 @@ fn time(value: &Value) -> bool {
 
 fn json(value: &Value) -> bool {
     serde_json::from_str::<IgnoredAny>(text(value)).is_ok()
+}
+
+fn hash(value: &Value) -> bool {
+    matches!(value, Value::Blob(bytes) if bytes.len() == 32)
 }
 
 fn digest(value: &Value) -> bool {

@@ -6,6 +6,7 @@ mod damage;
 mod line;
 mod opening;
 mod pieces;
+mod records;
 mod reports;
 mod waiting;
 

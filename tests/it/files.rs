@@ -1,0 +1,262 @@
+//! Exports of legacy hotlines: each good row is one ticket and each bad row is told, whatever happens midway.
+
+use crate::harness::{Gateway, Site, eventually, get, random, seconds, setting, until};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+const COLUMNS: &str = "工单编号,联系人,联系电话,诉求内容,事发地点,受理时间";
+
+/// A watched folder of a site.
+fn watched(site: &mut Site) -> PathBuf {
+    let folder = site.data.with_file_name("exports");
+    fs::create_dir_all(&folder).unwrap();
+    site.set("channels.old.type", "files");
+    site.set("channels.old.hotline", "12345");
+    site.set("channels.old.watch", folder.display().to_string());
+    site.set("channels.old.settle", "1s");
+    folder
+}
+
+/// Moves `bytes` into the folder in one step.
+fn dropped(folder: &Path, name: &str, bytes: &[u8]) {
+    fs::write(folder.join(format!("{name}.part")), bytes).unwrap();
+    fs::rename(folder.join(format!("{name}.part")), folder.join(name)).unwrap();
+}
+
+fn row(name: &str, number: usize) -> String {
+    let phone = 13_000_000_000 + number + name.len() * 100_000_000;
+    format!("{name}-{number},张三,{phone},{},嘉州大道 {number} 号,2026-11-22 08:00", content(name, number))
+}
+
+fn content(name: &str, number: usize) -> String {
+    format!("{name} 第 {number} 条：路灯不亮")
+}
+
+/// Every seventh row is broken, each in one of four ways.
+fn broken(number: usize) -> bool {
+    number.is_multiple_of(7)
+}
+
+fn csv(name: &str, rows: usize) -> Vec<u8> {
+    let mut bytes = encoding_rs::GB18030.encode(COLUMNS).0.into_owned();
+    bytes.extend(b"\r\n");
+    for number in 1..=rows {
+        let good = row(name, number);
+        match number % 28 {
+            7 => bytes.extend([good.replace(',', ";").as_bytes(), &[0x81]].concat()),
+            14 => bytes.extend(
+                &*encoding_rs::GB18030
+                    .encode(&good.replace("路灯", "\"路灯").replace(&format!(",{name} 第"), &format!(",\"{name} 第")))
+                    .0,
+            ),
+            21 => bytes.extend(&*encoding_rs::GB18030.encode(&format!("{name}-{number},李四")).0),
+            0 => bytes.extend(&*encoding_rs::GB18030.encode(&good.replace(&content(name, number), " ")).0),
+            // Commas, quotes and line ends in quotes are no fault.
+            1 => bytes.extend(
+                &*encoding_rs::GB18030
+                    .encode(
+                        &good
+                            .replace("：路灯不亮", "：路灯不亮\"")
+                            .replace(&format!(",{name} 第"), &format!(",\"{name} 第")),
+                    )
+                    .0,
+            ),
+            _ => bytes.extend(&*encoding_rs::GB18030.encode(&good).0),
+        }
+        bytes.extend(b"\r\n");
+    }
+    bytes
+}
+
+fn python(script: &str, arguments: &[&str]) {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python");
+    let status = Command::new(python).arg("-c").arg(script).args(arguments).status().unwrap();
+    assert!(status.success(), "make setup installs openpyxl");
+}
+
+/// A workbook by a writer that is not ours, with a title over the table, dates as dates and telephones as numbers.
+const WORKBOOK: &str = r#"
+import sys, datetime
+from openpyxl import Workbook
+out, name, rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
+book = Workbook(write_only=True)
+sheet = book.create_sheet("诉求")
+sheet.append(["2026 年诉求登记表"])
+sheet.append("工单编号,联系人,联系电话,诉求内容,事发地点,受理时间".split(","))
+for i in range(1, rows + 1):
+    words = None if i % 7 == 0 else f"{name} 第 {i} 条：路灯不亮"
+    sheet.append([f"{name}-{i}", "李四", 17000000000 + i, words, f"=HYPERLINK(\"{i}\")", datetime.datetime(2026, 11, 22, 8, 0)])
+book.save(out)
+"#;
+
+/// How often each content came to the core as a new ticket.
+fn tickets(site: &Site) -> HashMap<String, usize> {
+    let mut seen: HashMap<String, HashMap<String, ()>> = HashMap::new();
+    for delivery in site.core.taken() {
+        if delivery.kind() == "ticket.created" {
+            let subject = delivery.subject().to_owned();
+            seen.entry(delivery.content().to_owned()).or_default().insert(subject, ());
+        }
+    }
+    seen.into_iter().map(|(content, numbers)| (content, numbers.len())).collect()
+}
+
+async fn all_once(site: &Site, name: &str, rows: usize, within: u64) {
+    let good: Vec<String> = (1..=rows).filter(|number| !broken(*number)).map(|number| content(name, number)).collect();
+    let found = until(&format!("{} rows of {name} at the core", good.len()), seconds(within), || {
+        let found = tickets(site);
+        good.iter().all(|content| found.contains_key(content)).then_some(found)
+    })
+    .await;
+    for content in &good {
+        assert_eq!(found[content], 1, "{content}");
+    }
+    let own = found.keys().filter(|content| content.starts_with(&format!("{name} "))).count();
+    assert_eq!(own, good.len(), "and nothing else");
+}
+
+/// The rows in a reject file, which opens with the row's line and a reason.
+fn rejected(file: &Path) -> usize {
+    let text = fs::read_to_string(file).unwrap();
+    let mut lines = text.trim_start_matches('\u{feff}').lines();
+    assert!(lines.next().unwrap().starts_with("line,reason,工单编号"), "{text}");
+    let told = lines.map(|line| {
+        let (line, rest) = line.split_once(',').unwrap();
+        assert!(line.parse::<u64>().is_ok() && rest.len() > 10, "{line},{rest}");
+    });
+    told.count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_are_read_through_five_kills_make_each_row_once() {
+    let rows = setting("JIESU_TEST_ROWS", 2_800);
+    let mut site = Site::new().await;
+    let folder = watched(&mut site);
+    dropped(&folder, "old.csv", &csv("甲", rows));
+    let book = folder.join("new.xlsx.part");
+    python(WORKBOOK, &[&book.display().to_string(), "乙", &rows.to_string()]);
+    fs::rename(&book, folder.join("new.xlsx")).unwrap();
+    let mut most = 0;
+    let mut gateway: Gateway = site.start().await;
+    for _ in 0..5 {
+        let before = site.core.numbers().len();
+        let some = 1 + usize::try_from(random(rows as u64 / 4)).unwrap();
+        // Midway, if there is a midway left.
+        until("some rows at the core", seconds(120), || {
+            most = most.max(gateway.memory());
+            let through = site.core.numbers().len() >= (rows - rows / 7) * 2;
+            (through || site.core.numbers().len() >= before + some.min(rows / 8)).then_some(())
+        })
+        .await;
+        gateway.kill();
+        gateway = site.start().await;
+    }
+    let done = folder.join("done");
+    until("both files put away", seconds(60 + rows as u64 / 50), || {
+        most = most.max(gateway.memory());
+        (done.join("old.csv").exists() && done.join("new.xlsx").exists()).then_some(())
+    })
+    .await;
+    all_once(&site, "甲", rows, 60 + rows as u64 / 50).await;
+    all_once(&site, "乙", rows, 60 + rows as u64 / 50).await;
+    assert_eq!(rejected(&done.join("old.csv.rejected.csv")), rows / 7);
+    assert_eq!(rejected(&done.join("new.xlsx.rejected.csv")), rows / 7);
+    assert!(most < 300 << 20, "{} MiB", most >> 20);
+    let left: Vec<_> = fs::read_dir(&folder).unwrap().flatten().filter(|entry| entry.path().is_file()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_imported_once_beside_a_gateway_and_without() {
+    let mut site = Site::new().await;
+    site.set("channels.old.type", "files");
+    site.set("channels.old.hotline", "12345");
+    let file = site.data.with_file_name("export.csv");
+    fs::write(&file, csv("丙", 280)).unwrap();
+    let path = file.display().to_string();
+    // Without a gateway, killed at some moment.
+    let mut killed =
+        site.command("import", &["old", &path]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(random(400))).await;
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let said = |output: std::process::Output| {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), text)
+    };
+    let mut again = site.command("import", &["old", &path]);
+    let (code, text) = said(tokio::task::spawn_blocking(move || again.output().unwrap()).await.unwrap());
+    assert!(code == Some(0) && text.contains("280 rows") && text.contains("40 rejected"), "{code:?} {text}");
+    let gateway = site.start().await;
+    all_once(&site, "丙", 280, 60).await;
+    // The next export has the same rows and some more.
+    fs::write(&file, csv("丙", 350)).unwrap();
+    let (code, text) = said(site.run_beside(&gateway, "import", &["old", &path]).await);
+    assert!(code == Some(0) && text.contains("60 new, 240 known, 0 skipped, 50 rejected"), "{code:?} {text}");
+    let (code, text) = said(site.run_beside(&gateway, "import", &["old", &path]).await);
+    assert!(code == Some(0) && text.contains("0 new, 300 known"), "{code:?} {text}");
+    all_once(&site, "丙", 350, 60).await;
+    assert_eq!(rejected(&file.with_file_name("export.csv.rejected.csv")), 50);
+    let day = get(gateway.admin, "/api/v1/reconciliation").await.json();
+    assert_eq!(day["balanced"], true, "{day}");
+    for (arguments, expected) in [
+        (["old", "missing.csv"], "cannot be opened"),
+        (["nothing", "missing.csv"], "there is no channel \"nothing\""),
+        (["app", "missing.csv"], "of type api"),
+    ] {
+        let (code, text) = said(site.run_beside(&gateway, "import", &arguments).await);
+        assert!(code == Some(1) && text.contains(expected), "{code:?} {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_cannot_be_read_hold_up_nothing() {
+    let mut site = Site::new().await;
+    let folder = watched(&mut site);
+    let gateway = site.start().await;
+    dropped(&folder, "empty.csv", b"");
+    dropped(&folder, "old.xls", &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
+    dropped(&folder, "no-content.csv", b"a,b\n1,2\n");
+    dropped(&folder, "torn.xlsx", b"PK\x03\x04 and nothing more");
+    fs::write(folder.join("unfinished.csv.part"), csv("丁", 7)).unwrap();
+    let bomb = folder.join("bomb.xlsx.part");
+    python(BOMB, &[&bomb.display().to_string()]);
+    fs::rename(&bomb, folder.join("bomb.xlsx")).unwrap();
+    dropped(&folder, "good.csv", &csv("戊", 70));
+    gateway.accept("beside", "同时的一条").await;
+    all_once(&site, "戊", 70, 60).await;
+    for (name, reason) in [
+        ("empty.csv", "the file is empty"),
+        ("old.xls", "save it as .xlsx"),
+        ("no-content.csv", "no column is known"),
+        ("torn.xlsx", "no whole XLSX"),
+        ("bomb.xlsx", "swells beyond measure"),
+    ] {
+        let told = folder.join("failed").join(format!("{name}.reason.txt"));
+        let text = until(name, seconds(120), || fs::read_to_string(&told).ok().filter(|text| !text.is_empty())).await;
+        assert!(text.contains(reason), "{name}: {text}");
+        assert!(folder.join("failed").join(name).exists(), "{name}");
+    }
+    assert!(gateway.memory() < 300 << 20, "{} MiB", gateway.memory() >> 20);
+    assert!(folder.join("unfinished.csv.part").exists(), "still being written");
+    fs::rename(folder.join("unfinished.csv.part"), folder.join("finished.csv")).unwrap();
+    eventually("the finished one", seconds(60), async || folder.join("done/finished.csv").exists().then_some(())).await;
+    assert!(gateway.log().contains("a file could not be read"), "operators hear of it");
+    assert!(!gateway.log().contains("路灯"), "and of nobody's words");
+}
+
+/// A cell of 400 MiB in some hundred KiB.
+const BOMB: &str = r#"
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=9) as book:
+    book.writestr("xl/workbook.xml", '<workbook xmlns:r="r"><sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>')
+    book.writestr("xl/_rels/workbook.xml.rels", '<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>')
+    with book.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
+        sheet.write(b'<worksheet><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>')
+        for _ in range(400):
+            sheet.write(b"A" * (1 << 20))
+"#;
