@@ -13,8 +13,9 @@ impl Authority {
         let authority = Self(tempfile::tempdir().unwrap());
         let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
         let made = |arguments: &[&str]| {
-            let output = Command::new("openssl").arg("req").arg("-x509").args(key).args(arguments);
-            let output = output.current_dir(authority.directory()).output().expect("openssl; Dovecot brings it");
+            let mut command = Command::new("openssl");
+            command.arg("req").arg("-x509").args(key).args(arguments).current_dir(authority.directory());
+            let output = command.output().expect("openssl; Dovecot brings it");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         };
         made(&["-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem"]);
