@@ -37,6 +37,14 @@ pub(super) fn operations() -> Vec<Operation> {
         get("/api/v1/tickets/{number}/deliveries", "What became of its events at each destination")
             .answers(200, "By destination", object(&[("deliveries", json!({}))]))
             .problems(&[401, 403, 404, 503]),
+        done(post("/api/v1/tickets/{number}/link", "Says that two tickets are of one matter"), 200, any())
+            .json(object(&[("to", text())])),
+        done(post("/api/v1/tickets/{number}/dismiss", "Says that it is not what `similar` names"), 200, any()),
+        get("/api/v1/citizens/{key}", "By which names a citizen is known, and why; the read goes into the audit trail")
+            .answers(200, "The names, masked", any())
+            .problems(&[401, 403, 404, 503]),
+        done(post("/api/v1/citizens/{key}/split", "Makes one of the names a citizen of its own"), 200, any())
+            .json(object(&[("identity", text())])),
         done(
             post("/api/v1/tickets/{number}/unlink", "Undoes a repeat, or takes a ticket out of its incident"),
             200,
