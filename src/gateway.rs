@@ -200,7 +200,9 @@ async fn serve(
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
     let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok()).map(Arc::new);
+    let reply_due = Arc::new(Notify::new());
     let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
+        .with_outbox(reply_due.clone())
         .with_citizens(SharedLimiter::new(rate(&config.limits.per_citizen), "citizen", limits.clone()));
     let intake = Arc::new(intake);
 
@@ -209,7 +211,7 @@ async fn serve(
     let mut line = JoinSet::new();
     let reviser = Reviser { store: store.clone(), events, issued, zone: zone.clone() };
     let admin_reviser = reviser.clone();
-    let (media_due, reply_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let media_due = Arc::new(Notify::new());
     let repeats = Arc::new(Repeats::configured(loaded));
     let citizens = Arc::new(Citizens::default());
     let incidents = Arc::new(Incidents::new(config.repeats.surge));

@@ -8,7 +8,7 @@ use crate::{
     store::{Accepted, NewMessage, Store, StoreError, Window},
 };
 use futures_util::future::join_all;
-use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Receipt, Refusal, digest};
+use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Piece, Receipt, Refusal, digest};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
     collections::{HashMap, HashSet},
@@ -31,6 +31,7 @@ pub struct Intake {
     under_way: Mutex<HashSet<[u8; 16]>>,
     rejected: Mutex<HashMap<(u32, String, String), u64>>,
     arrived: Arc<Notify>,
+    outbox: Option<Arc<Notify>>,
     citizens: SharedLimiter,
 }
 
@@ -44,8 +45,15 @@ impl Intake {
             under_way: Mutex::default(),
             rejected: Mutex::default(),
             arrived,
+            outbox: None,
             citizens: SharedLimiter::new(None, "citizen", None),
         }
+    }
+
+    /// Tells `outbox` of receipts that are to go out.
+    #[must_use]
+    pub fn with_outbox(self, outbox: Arc<Notify>) -> Self {
+        Self { outbox: Some(outbox), ..self }
     }
 
     /// Collapses what a citizen sends beyond the limit.
@@ -75,16 +83,21 @@ impl Intake {
         let _under_way = self.begin(channel, &messages)?;
         let now = Timestamp::now();
         let day = self.day(now);
+        let outbox = self.outbox.as_ref().filter(|_| messages.iter().any(|message| message.receipt));
         let hotline = |named: &Option<String>| named.as_deref().map_or_else(|| channel.hotline.clone(), Arc::from);
-        let windows = join_all(messages.iter().map(|incoming| self.window(channel, incoming))).await;
-        let new = messages.into_iter().zip(windows).map(|(incoming, window)| NewMessage {
+        let pieces: Vec<Option<Piece>> =
+            messages.iter().map(|incoming| assembly::piece(channel, &incoming.raw)).collect();
+        let windows = messages.iter().zip(&pieces);
+        let windows = windows.map(|(incoming, piece)| self.window(channel, incoming, piece.as_ref()));
+        let windows = join_all(windows).await;
+        let new = messages.into_iter().zip(pieces).zip(windows).map(|((incoming, piece), window)| NewMessage {
             channel: channel.id.clone(),
             hotline: hotline(&incoming.hotline),
             received_at: now,
             day,
             window,
             pace: assembly::pace(channel, &incoming),
-            piece: assembly::piece(channel, &incoming.raw),
+            piece,
             contact: assembly::contact(channel, &incoming.raw),
             incoming,
         });
@@ -100,18 +113,23 @@ impl Intake {
         let receipts = accepted.into_iter().map(|accepted| self.receipt(channel, accepted, now));
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
         self.arrived.notify_one();
+        if let Some(outbox) = outbox {
+            outbox.notify_one();
+        }
         Ok(receipts)
     }
 
     /// The conversation that a message may join: the channel's; beyond the citizen's limit another one, so that a flood of
     /// messages is kept whole, but is no flood of tickets.
-    async fn window(&self, channel: &Channel, incoming: &Incoming) -> Option<Window> {
+    async fn window(&self, channel: &Channel, incoming: &Incoming, piece: Option<&Piece>) -> Option<Window> {
         if !incoming.joins {
             return None;
         }
         // Only where the channel itself knows who speaks: who merely claims a number must not bind others' matters together.
         let sender = incoming.sender.as_deref().filter(|_| channel.parts.converses);
-        let within = match sender {
+        // A message in pieces counts once.
+        let counts = piece.is_none_or(|piece| piece.place == 1);
+        let within = match sender.filter(|_| counts) {
             Some(sender) => self.citizens.check_key(&format!("{}/{sender}", channel.id)).await.is_ok(),
             None => true,
         };

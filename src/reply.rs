@@ -29,7 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The first wait after a failure, doubled each time to the longest.
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(600);
-/// The name of a receipt among the replies of its ticket.
+/// The longest where the channel itself said when to come again.
+const LONGEST_ASKED: Duration = Duration::from_secs(60);
+/// The name of a receipt among the replies of its ticket. It goes out beside the ticket, which may not be there yet, and
+/// its fate is in the outbox only.
 pub const RECEIPT: &str = "receipt";
 /// So long a receipt is tried, and so long there is no other for the same citizen.
 pub const RECEIPT_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -143,6 +146,7 @@ impl Replies {
         };
         for due in interrupted {
             let why = "the gateway ended while it was being sent".to_owned();
+            count(&due.reply.channel, "unknown");
             self.end(&due, State::Unknown, Some(why), None).await;
         }
     }
@@ -190,8 +194,7 @@ impl Replies {
             Err(Failure::Unknown { .. }) => "unknown",
             Err(Failure::Partial { .. }) => "partial",
         };
-        metrics::counter!("jiesu_replies_total", "channel" => due.reply.channel.clone(), "outcome" => outcome)
-            .increment(1);
+        count(&due.reply.channel, outcome);
         match sent {
             Ok(sent) => match (replier.reports_within(), sent.message) {
                 (Some(within), Some(names)) => self.under_way(due, &names, within).await,
@@ -205,19 +208,15 @@ impl Replies {
             }
             Err(Failure::Retry { after, why }) => {
                 tracing::warn!(channel = due.reply.channel, number = %due.number, why, "a reply is tried again later");
-                self.postpone(due, after.map_or_else(|| later(due.attempts), in_future)).await;
+                self.postpone(due, again(due.attempts, after)).await;
             }
         }
     }
 
     /// The channel took it, and will report what becomes of it: until then nothing changes on the ticket.
     async fn under_way(&self, due: &DueReply, names: &str, within: Duration) {
-        let awaited = Timestamp::now().saturating_add(within).unwrap_or(Timestamp::MAX);
-        let change = |row: &TicketRow| {
-            let replied = Some((due.id, "sent", Some(names.to_owned())));
-            TicketChange { replied, awaited: Some(awaited), ..self.reviser.updated(row, &Draft::new(row)) }
-        };
-        while let Err(error) = self.reviser.revise(due.number, change).await {
+        let awaited = Some(in_future(within));
+        while let Err(error) = self.reviser.store.settle_reply(due.id, "sent", Some(names.to_owned()), awaited).await {
             tracing::warn!(%error, "the fate of a reply waits for the store");
             tokio::time::sleep(FIRST).await;
         }
@@ -281,14 +280,28 @@ impl Drop for Here<'_> {
 
 /// When to try again after `attempts` failures.
 pub fn later(attempts: u32) -> Timestamp {
-    in_future(FIRST.saturating_mul(1 << attempts.min(12)).min(LONGEST))
+    in_future(back_off(attempts).min(LONGEST))
+}
+
+/// The same where the channel may have said how long to wait: thousands may wait for one link, and each attempt costs a
+/// write.
+fn again(attempts: u32, after: Option<Duration>) -> Timestamp {
+    after.map_or_else(|| later(attempts), |after| in_future(after.max(back_off(attempts).min(LONGEST_ASKED))))
+}
+
+fn back_off(attempts: u32) -> Duration {
+    FIRST.saturating_mul(1 << attempts.min(12))
+}
+
+fn count(channel: &str, outcome: &'static str) {
+    metrics::counter!("jiesu_replies_total", "channel" => channel.to_owned(), "outcome" => outcome).increment(1);
 }
 
 fn in_future(wait: Duration) -> Timestamp {
     Timestamp::now().saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
-/// Writes what became of a reply onto its ticket, and tells of it.
+/// Writes what became of a reply onto its ticket, and tells of it; of a receipt into the outbox alone.
 ///
 /// # Errors
 /// The store cannot write; nothing was changed.
@@ -300,6 +313,9 @@ pub async fn settle(
     reason: Option<String>,
     sent_as: Option<String>,
 ) -> Result<(), StoreError> {
+    if due.reply.name == RECEIPT {
+        return reviser.store.settle_reply(due.id, state.as_str(), sent_as, None).await;
+    }
     let change = |row: &TicketRow| {
         let mut draft = Draft::new(row);
         draft.edit_list("replies", |replies| {

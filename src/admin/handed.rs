@@ -70,6 +70,7 @@ impl Message {
             sender: self.sender,
             hotline: self.hotline,
             joins: true,
+            receipt: false,
         })
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     number::{Number, ReceiptKey},
     repeats::{Checked, Repeats},
     revise::Reviser,
-    store::{Message, MessageId, Outcome, StoreError},
+    store::{Message, MessageId, Outcome, Pass, StoreError},
     triage,
 };
 pub use incidents::Incidents;
@@ -40,7 +40,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,8 @@ const BATCH: usize = 128;
 const GATHER: Duration = Duration::from_millis(10);
 /// Between attempts while the store or the disk cannot write.
 const PAUSE: Duration = Duration::from_millis(500);
+/// A pass along the line is begun anew after so long, also where it finds no end: for what was skipped.
+const LONGEST_PASS: Duration = Duration::from_secs(2);
 /// Looked at without being told, at the latest after this: a message whose client left before its receipt tells nobody.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -139,7 +141,7 @@ impl Decided {
 
 /// What a round did.
 struct Round {
-    last: MessageId,
+    pass: Pass,
     messages: usize,
     skipped: bool,
 }
@@ -148,7 +150,7 @@ impl Issuer {
     /// Makes tickets of what waits and of what comes, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         self.prepare(stop.clone()).await;
-        let mut after = MessageId(0);
+        let (mut after, mut begun) = (Pass::default(), Instant::now());
         let mut skipped = false;
         // Messages still to be taken one at a time: one of them failed the transaction of all.
         let mut alone = 0usize;
@@ -162,7 +164,10 @@ impl Issuer {
             let wait = match round {
                 Ok(Some(round)) => {
                     alone = alone.saturating_sub(1);
-                    after = round.last;
+                    after = round.pass;
+                    if begun.elapsed() > LONGEST_PASS && alone == 0 {
+                        (after, begun) = (Pass::default(), Instant::now());
+                    }
                     skipped |= round.skipped;
                     if round.messages < BATCH && alone == 0 {
                         tokio::select! {
@@ -174,7 +179,7 @@ impl Issuer {
                 }
                 // The end of the line: from the start again, for what was skipped, released or has closed meanwhile.
                 Ok(None) => {
-                    after = MessageId(0);
+                    (after, begun) = (Pass::default(), Instant::now());
                     alone = 0;
                     if let Err(error) = self.catch_up().await {
                         tracing::warn!(%error, "looking for repeats later waits for the store");
@@ -201,7 +206,7 @@ impl Issuer {
     /// How long to wait at the end of the line: until the next conversation closes, if that is soon.
     async fn wait(&self, skipped: bool) -> Duration {
         let longest = if skipped { PAUSE } else { IDLE };
-        match self.reviser.store.next_due().await {
+        match self.reviser.store.next_due(Timestamp::now()).await {
             Ok(Some(due)) => {
                 let until = due.as_millisecond() - Timestamp::now().as_millisecond() + 1;
                 longest.min(Duration::from_millis(until.max(1).unsigned_abs()))
@@ -211,10 +216,12 @@ impl Issuer {
     }
 
     /// One batch; `None` at the end of the line.
-    async fn round(&self, after: MessageId, limit: usize) -> Result<Option<Round>, StoreError> {
+    async fn round(&self, after: Pass, limit: usize) -> Result<Option<Round>, StoreError> {
         let store = &self.reviser.store;
-        let messages = store.pending(after, Timestamp::now(), limit).await?;
+        let mut messages = store.pending(after, Timestamp::now(), limit).await?;
+        messages.truncate(if limit == 1 { 1 } else { usize::MAX });
         let Some(last) = messages.last().map(|message| message.id) else { return Ok(None) };
+        let pass = after.behind(&messages);
         let looked_at = messages.len();
         let mut outcomes = Vec::with_capacity(messages.len());
         let mut conversations = HashSet::new();
@@ -247,7 +254,7 @@ impl Issuer {
                 stored => skipped |= stored?,
             }
         }
-        Ok(Some(Round { last, messages: looked_at, skipped }))
+        Ok(Some(Round { pass, messages: looked_at, skipped }))
     }
 
     /// As [`Self::outcomes`]; what panics goes into quarantine, and the line goes on.

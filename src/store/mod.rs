@@ -88,9 +88,10 @@ pub trait Store: EventLog + Records {
 
     // --- assemble … issue ---
 
-    /// Messages whose turn it is at `now` and that have no outcome yet, in the order of their acceptance, from `after`
-    /// (exclusive). Of a conversation, those whose window has closed.
-    async fn pending(&self, after: MessageId, now: Timestamp, limit: usize) -> Result<Vec<Message>>;
+    /// Messages whose turn it is at `now` and that have no outcome yet, in the order of their acceptance: those that wait
+    /// for nothing, and of conversations those whose window has closed; of each kind the next `limit` at most behind
+    /// `after`. What waits still costs nothing, however much it is.
+    async fn pending(&self, after: Pass, now: Timestamp, limit: usize) -> Result<Vec<Message>>;
 
     /// All messages of the conversation of this number, in order.
     async fn conversation(&self, number: Number) -> Result<Vec<Message>>;
@@ -98,8 +99,8 @@ pub trait Store: EventLog + Records {
     /// All messages of the contact of this number, in order, whatever has become of them; none once it is forgotten.
     async fn contact(&self, number: Number) -> Result<Vec<Message>>;
 
-    /// When the next conversation closes.
-    async fn next_due(&self) -> Result<Option<Timestamp>>;
+    /// When the next conversation closes, after `now`.
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>>;
 
     /// The number of this sender's conversation, if it is open, or closed and not yet a ticket.
     async fn talking(&self, channel: &str, sender: &str) -> Result<Option<Number>>;
@@ -190,6 +191,16 @@ pub trait Store: EventLog + Records {
     /// Notes that a reply is being sent; false if it is not waiting any more. Until its fate is stored it is not due,
     /// so that nothing is said twice after a crash.
     async fn sending_reply(&self, id: i64) -> Result<bool>;
+
+    /// Notes, beside its ticket, what became of a reply, and the channel's names for it; with a time, its fate is awaited
+    /// until then.
+    async fn settle_reply(
+        &self,
+        id: i64,
+        state: &'static str,
+        sent_as: Option<String>,
+        awaited: Option<Timestamp>,
+    ) -> Result<()>;
 
     /// Replies that were being sent when the process ended.
     async fn interrupted_replies(&self) -> Result<Vec<DueReply>>;

@@ -108,12 +108,37 @@ pub struct Message {
     pub sender: Option<String>,
     /// It is one of a conversation; see [`super::Store::conversation`].
     pub conversation: bool,
+    /// When that closed, in milliseconds since 1970; not above 0 where it is in none.
+    pub due: i64,
     /// It came late: out of quarantine, or when the contact that it is of had its outcome.
     pub late: bool,
     /// Its number has a ticket already.
     pub ticketed: bool,
     /// The bytes.
     pub raw: Raw,
+}
+
+/// How far somebody has come in one pass along the line: behind which message that waits for nothing, and behind which one
+/// that has waited, by the end of its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pass {
+    pub(super) ready: MessageId,
+    pub(super) due: i64,
+    pub(super) ripe: MessageId,
+}
+
+impl Pass {
+    /// Behind these, too.
+    #[must_use]
+    pub fn behind<'a>(self, messages: impl IntoIterator<Item = &'a Message>) -> Self {
+        messages.into_iter().fold(self, |pass, message| match message.due {
+            due if due > 0 => {
+                let (due, ripe) = (pass.due, pass.ripe).max((due, message.id));
+                Self { due, ripe, ..pass }
+            }
+            _ => Self { ready: pass.ready.max(message.id), ..pass },
+        })
+    }
 }
 
 /// What waits for its ticket.
@@ -424,8 +449,6 @@ pub struct TicketChange {
     pub reply: Option<NewReply>,
     /// What became of a reply: its id in the store, its state, and the channel's name for it.
     pub replied: Option<(i64, &'static str, Option<String>)>,
-    /// Until when the fate of what was just sent is awaited, where the channel reports it.
-    pub awaited: Option<Timestamp>,
     /// What became of media: its id in the ticket, and its state.
     pub fetched: Option<(String, &'static str)>,
     /// What its channel still has of what is added.

@@ -6,6 +6,7 @@ mod lmtp;
 mod mailbox;
 mod post;
 mod threads;
+mod tls;
 
 use crate::harness::{Gateway, Site, eventually, get, seconds};
 use serde_json::Value;

@@ -9,6 +9,8 @@ mod clouds;
 mod cmpp;
 mod long;
 mod orphans;
+mod receipts;
+mod sending;
 mod smpp;
 mod wire;
 

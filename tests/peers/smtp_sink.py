@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A mail server that does as it is told, made of `aiosmtpd`: prints its port, then one JSON line a mail.
+"""A mail server that does as it is told, made of `aiosmtpd`: prints its port, then one JSON line a mail. With arguments
+it encrypts: `implicit` or `starttls`, a certificate and its key.
 
 What it does is in the recipient's name: `refuse@` is refused for good, `full@` for a reason that passes, `defer@` is put
 off once, `cut@` is taken, but the connection breaks before that can be said, `early@` breaks it before the mail.
@@ -8,6 +9,7 @@ off once, `cut@` is taken, but the connection breaks before that can be said, `e
 import asyncio
 import base64
 import json
+import ssl
 import sys
 
 from aiosmtpd.smtp import SMTP
@@ -47,7 +49,18 @@ class Sink:
 async def main():
     sink = Sink()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(sink, enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0)
+    tls, certificate, key = (sys.argv[1:] + [None] * 3)[:3]
+    context = None
+    if tls:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+    more = {"tls_context": context, "require_starttls": True} if tls == "starttls" else {}
+    server = await loop.create_server(
+        lambda: SMTP(sink, enable_SMTPUTF8=True, loop=loop, **more),
+        "127.0.0.1",
+        0,
+        ssl=context if tls == "implicit" else None,
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     # The test goes away by closing our input.
     await loop.run_in_executor(None, sys.stdin.read)

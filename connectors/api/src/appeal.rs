@@ -54,6 +54,7 @@ pub struct Appeal {
     /// What the message says of the matter that it belongs to; the gateway looks whether there is such a ticket.
     pub thread: Thread,
     /// The citizen is to get the receipt in a message of its own ([`crate::Reply::code`]), if a ticket comes of this one.
+    /// Where it goes to everybody at once, see [`crate::Incoming::receipt`].
     pub wants_receipt: bool,
 }
 

@@ -40,6 +40,9 @@ pub struct Incoming {
     /// It is, or may be, a piece of what the citizen has to say, so it joins the sender's open conversation, where the
     /// channel has such. False for a word to the gateway itself (催办) and for events of the channel.
     pub joins: bool,
+    /// The sender gets the receipt in a message of its own ([`crate::Reply::code`]) as soon as this is on the disk, if it is
+    /// the first of its number. Stored together with the message, so that it goes out once whatever happens.
+    pub receipt: bool,
 }
 
 /// A name for one delivery, unique within the channel and `scope`.

@@ -116,7 +116,7 @@ impl Incoming {
         let who = submission.appellant.take().unwrap_or_default();
         let said = |text: &String| !text.trim().is_empty();
         let sender = [who.phone, who.wechat_openid, who.email].into_iter().flatten().find(said);
-        Self { raw, keys, digest, sender, hotline: submission.hotline, joins: true }
+        Self { raw, keys, digest, sender, hotline: submission.hotline, joins: true, receipt: false }
     }
 }
 

@@ -1,11 +1,11 @@
 //! The keys of an `email` channel.
 
 use crate::{marks, net::Tls};
-use jiesu_connector::{BuildError, Secret, SecretRef, Setup, Words};
+use jiesu_connector::{BuildError, Faults, Secret, SecretRef, Setup, Words};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// The keys of an `email` channel: one mailbox, or one port for a mail server.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -22,6 +22,10 @@ pub struct Config {
     /// imap: how the connection is encrypted.
     #[serde(default)]
     pub tls: Tls,
+    /// imap: a file with the certificates (PEM) of the authorities that signed the server's, where the world does not know
+    /// them: an authority of the city's own.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// imap: the account, usually the address.
     #[serde(default)]
     pub username: Option<String>,
@@ -35,6 +39,9 @@ pub struct Config {
     /// `$JiesuStored`.
     #[serde(default)]
     pub processed_folder: Option<String>,
+    /// imap: a mailbox that has not answered for so long is an alarm in the log; ten minutes if absent.
+    #[serde(default)]
+    pub silent_alarm: Option<String>,
     /// lmtp: where to listen, as `127.0.0.1:2424`. There is no encryption and no log-in: only the mail server must reach it.
     #[serde(default)]
     pub listen: Option<SocketAddr>,
@@ -59,6 +66,9 @@ pub struct Config {
     pub words: Map<String, Value>,
 }
 
+/// A mailbox that has not answered for so long is an alarm.
+const SILENT: Duration = Duration::from_secs(600);
+
 /// How mail comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -81,6 +91,9 @@ pub struct Smtp {
     /// How the connection is encrypted.
     #[serde(default)]
     pub tls: Tls,
+    /// A file with the certificates (PEM) of authorities that the world does not know.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// The account, if the server wants a log-in.
     #[serde(default)]
     pub username: Option<String>,
@@ -123,6 +136,7 @@ pub(crate) struct Server {
     pub host: String,
     pub port: u16,
     pub tls: Tls,
+    pub ca_file: Option<PathBuf>,
     pub login: Option<(String, Secret)>,
 }
 
@@ -137,7 +151,7 @@ pub(crate) struct Checked {
 }
 
 pub(crate) enum Inbound {
-    Imap { server: Server, folder: String, processed: Option<String> },
+    Imap { server: Server, folder: String, processed: Option<String>, silent: Duration },
     Lmtp { listen: SocketAddr, recipients: Option<Vec<String>> },
 }
 
@@ -211,9 +225,14 @@ impl Config {
                 "must be another folder than the one that mail is taken from",
             ));
         }
+        let mut timing = Faults::default();
+        let silent = self.silent_alarm.as_ref().map_or(SILENT, |text| timing.duration("silent_alarm", text));
+        faults.append(&mut timing.0);
         let port = self.port.unwrap_or(if self.tls == Tls::Implicit { 993 } else { 143 });
-        let server = Server { host: host?, port, tls: self.tls, login: Some((username?, password?)) };
-        Some(Inbound::Imap { server, folder: self.folder.clone(), processed: self.processed_folder.clone() })
+        let (ca_file, login) = (self.ca_file.clone(), Some((username?, password?)));
+        let server = Server { host: host?, port, tls: self.tls, ca_file, login };
+        let (folder, processed) = (self.folder.clone(), self.processed_folder.clone());
+        Some(Inbound::Imap { server, folder, processed, silent })
     }
 
     fn lmtp(&self, faults: &mut Vec<BuildError>) -> Option<Inbound> {
@@ -223,6 +242,8 @@ impl Config {
             ("username", self.username.is_some()),
             ("password", self.password.is_some()),
             ("processed_folder", self.processed_folder.is_some()),
+            ("ca_file", self.ca_file.is_some()),
+            ("silent_alarm", self.silent_alarm.is_some()),
         ];
         for (key, _) in foreign.into_iter().filter(|(_, given)| *given) {
             faults.push(BuildError::new(key, "is a key of transport = \"imap\": remove it"));
@@ -278,7 +299,13 @@ impl Smtp {
             Tls::None => 25,
         };
         Some(Outbound {
-            server: Server { host: self.host, port: self.port.unwrap_or(usual), tls: self.tls, login },
+            server: Server {
+                host: self.host,
+                port: self.port.unwrap_or(usual),
+                tls: self.tls,
+                ca_file: self.ca_file,
+                login,
+            },
             name: from.as_ref().and_then(|from| from.name.clone()).unwrap_or(self.name),
             from: from?.email.to_string(),
             receipts: self.receipts,

@@ -57,6 +57,7 @@ pub fn incoming(body: Bytes, meta: BTreeMap<String, String>, uid: Option<String>
         sender: names.sender,
         hotline: None,
         joins: true,
+        receipt: false,
     }
 }
 

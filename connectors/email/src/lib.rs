@@ -46,12 +46,13 @@ impl Connector for Email {
             config::Inbound::Lmtp { listen, recipients } => {
                 Inbound::Listen(Box::new(lmtp::Port::new(listen, recipients, checked.max_size, verifier)))
             }
-            config::Inbound::Imap { server, folder, processed } => {
+            config::Inbound::Imap { server, folder, processed, silent } => {
                 let pull = imap::Pull::new(imap::Settings {
                     channel: setup.channel.to_owned(),
                     server,
                     folder,
                     processed,
+                    silent,
                     max_size: checked.max_size,
                     verifier,
                     shared: Arc::clone(&setup.shared),
@@ -85,6 +86,10 @@ impl Replier for Handle {
 
     async fn reply(&self, reply: &jiesu_connector::Reply) -> Result<jiesu_connector::Sent, jiesu_connector::Failure> {
         self.0.reply(reply).await
+    }
+
+    fn reaches(&self, citizen: &jiesu_connector::Appellant) -> Option<String> {
+        self.0.reaches(citizen)
     }
 }
 

@@ -4,17 +4,21 @@
 use crate::{
     config::{Outbound, Server},
     letter::Letter,
-    net::Tls,
-    read::words::without_addresses,
+    marks,
+    net::{Tls, authorities},
+    read::{machine, words::without_addresses},
 };
 use async_trait::async_trait;
-use jiesu_connector::{Failure, Probe, Replier, Reply, Sent};
-use lettre::transport::smtp::{
-    Error,
-    authentication::{Credentials, DEFAULT_MECHANISMS},
-    client::{AsyncSmtpConnection, TlsParameters},
-    commands::{Data, Mail, Rcpt},
-    extension::{ClientId, Extension, MailBodyParameter, MailParameter},
+use jiesu_connector::{Appellant, Failure, Probe, Replier, Reply, Sent};
+use lettre::{
+    Address,
+    transport::smtp::{
+        Error,
+        authentication::{Credentials, DEFAULT_MECHANISMS},
+        client::{AsyncSmtpConnection, Certificate, TlsParameters, TlsParametersBuilder},
+        commands::{Data, Mail, Rcpt},
+        extension::{ClientId, Extension, MailBodyParameter, MailParameter},
+    },
 };
 use std::{
     sync::Arc,
@@ -165,7 +169,18 @@ async fn open(server: &Server, from: &str) -> Result<AsyncSmtpConnection, (Optio
     };
     let domain = from.rsplit('@').next().unwrap_or("localhost").to_owned();
     let hello = ClientId::Domain(domain);
-    let encryption = || TlsParameters::builder(server.host.clone()).build_rustls().map_err(told);
+    let authority = match &server.ca_file {
+        Some(path) if server.tls != Tls::None => {
+            let pem = authorities(path).await.map_err(|error| (None, error.to_string()))?;
+            Some(Certificate::from_pem(&pem).map_err(told)?)
+        }
+        _ => None,
+    };
+    let encryption = || {
+        let parameters = TlsParameters::builder(server.host.clone());
+        let known = authority.clone().into_iter().fold(parameters, TlsParametersBuilder::add_root_certificate);
+        known.build_rustls().map_err(told)
+    };
     let implicit = if server.tls == Tls::Implicit { Some(encryption()?) } else { None };
     let address = (server.host.as_str(), server.port);
     let mut connection =
@@ -204,6 +219,12 @@ impl Replier for Mailer {
             Err(_) => drop(timeout(Duration::from_secs(1), connection.abort()).await),
         }
         outcome.map(|()| Sent { message: Some(letter.mark) })
+    }
+
+    fn reaches(&self, citizen: &Appellant) -> Option<String> {
+        let address = citizen.email.as_deref()?.trim().parse::<Address>().ok()?.to_string();
+        let ours = marks::base_address(&address) == marks::base_address(&self.out.from);
+        (!ours && !machine::is_nobody(&address)).then_some(address)
     }
 }
 

@@ -107,6 +107,7 @@ impl Push {
                         sender: None,
                         hotline: None,
                         joins: false,
+                        receipt: false,
                     });
                 }
             }
@@ -216,7 +217,7 @@ fn incoming(raw: Raw, events: &[Event]) -> Incoming {
         on_other_content: OnOtherContent::NewAppeal,
     };
     let sender = Some(format!("call:{call}"));
-    Incoming { raw, keys: vec![key], digest, sender, hotline: None, joins: true }
+    Incoming { raw, keys: vec![key], digest, sender, hotline: None, joins: true, receipt: false }
 }
 
 fn malformed(reason: &'static str, field: &str, detail: &str) -> Rejection {

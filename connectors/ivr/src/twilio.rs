@@ -63,7 +63,7 @@ impl Webhook for Twilio {
             on_other_content: OnOtherContent::NewAppeal,
         };
         let sender = Some(format!("call:{call}"));
-        let incoming = Incoming { raw, keys: vec![key], digest, sender, hotline: None, joins: true };
+        let incoming = Incoming { raw, keys: vec![key], digest, sender, hotline: None, joins: true, receipt: false };
         let done = Done { digits: form.get("Digits").map(str::to_owned), recorded: form.get("RecordingUrl").is_some() };
         let voice = Arc::clone(&self.voice);
         let answer = Box::new(move |stored: Result<&[Receipt], Refusal>| match one_receipt(stored) {

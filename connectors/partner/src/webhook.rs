@@ -118,6 +118,7 @@ impl Partners {
             sender: event.sender(),
             hotline: event.hotline(),
             joins: false,
+            receipt: false,
         };
         Ok(Reception::Accept(Accept {
             messages: vec![incoming],

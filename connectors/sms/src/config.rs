@@ -1,6 +1,6 @@
 //! The keys of an `sms` channel.
 
-use crate::text::Coding;
+use crate::{cloud::Sending, text::Coding};
 use jiesu_connector::{Faults, SecretRef};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -59,6 +59,9 @@ pub struct Config {
     /// Aliyun and Tencent, which sign nothing: the callback's address then carries `?key=…`.
     #[serde(default)]
     pub query_secret: Option<SecretRef>,
+    /// Clouds: how answers go out. Without it they stand at the look-up.
+    #[serde(default)]
+    pub send: Option<Sending>,
     /// Hotlines by extension: what follows the service code, as `01 = "12319"`. The longest that fits counts.
     #[serde(default)]
     pub extensions: BTreeMap<String, String>,
@@ -177,6 +180,7 @@ impl Config {
         only("username", self.username.is_some(), &[Cmpp, Smpp]);
         only("password", self.password.is_some(), &[Cmpp, Smpp]);
         only("auth_token", self.auth_token.is_some(), &[Twilio]);
+        only("send", self.send.is_some(), &[Aliyun, Tencent, Twilio]);
         only("query_secret", self.query_secret.is_some(), &[Aliyun, Tencent]);
         for (extension, hotline) in &self.extensions {
             if extension.is_empty() || !extension.bytes().all(|byte| byte.is_ascii_digit()) || hotline.is_empty() {

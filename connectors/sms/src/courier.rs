@@ -1,14 +1,14 @@
-//! What the gateway says by itself: receipts, progress, a word for a word. Within a budget, never to a machine, and it
-//! never holds up what comes in. What is lost with the process was a courtesy: the receipt can be asked for.
+//! What the gateway says by itself: progress, a word for a word. Within a budget, never to a machine, and it never holds up
+//! what comes in. What is lost with the process was a courtesy; receipts are none, and go through the gateway's outbox.
 
 use crate::{
     budget::Budget,
     number::{Line, Number},
     session::{Exchange, Submission},
-    short::Short,
+    short::{INTENT, Short},
     text::split,
 };
-use jiesu_connector::{Ask, Intent, Question, Receipt, Words, rating};
+use jiesu_connector::{Ask, Incoming, Intent, Question, Receipt, Words};
 use jiff::Timestamp;
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,11 +19,11 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
-/// Messages that wait to be sent; beyond it receipts are left out.
+/// Messages that wait to be sent; beyond it they are left out.
 const QUEUE: usize = 1_000;
 /// Under way at the same time.
 const AT_ONCE: usize = 8;
-/// Tickets whose number was said lately, and pseudo numbers whose link is known.
+/// Pseudo numbers whose link is known.
 const REMEMBERED: usize = 10_000;
 /// Bytes of an answer to 进度.
 const LONGEST: usize = 1_200;
@@ -48,7 +48,6 @@ pub(crate) struct Courier {
     waiting: Mutex<Option<mpsc::Receiver<Letter>>>,
     reference: AtomicU8,
     full: AtomicBool,
-    told: Mutex<Recent>,
     links: Mutex<Recent>,
 }
 
@@ -65,10 +64,9 @@ struct Recent {
 }
 
 impl Recent {
-    /// Tells whether it is new.
-    fn note(&mut self, name: String, value: String) -> bool {
+    fn note(&mut self, name: String, value: String) {
         if self.known.insert(name.clone(), value).is_some() {
-            return false;
+            return;
         }
         self.order.push_back(name);
         if self.order.len() > REMEMBERED
@@ -76,7 +74,6 @@ impl Recent {
         {
             self.known.remove(&oldest);
         }
-        true
     }
 }
 
@@ -93,7 +90,6 @@ impl Courier {
             // Another one after each start, so that parts of before are not taken for parts of now.
             reference: AtomicU8::new(Timestamp::now().as_microsecond() as u8),
             full: AtomicBool::new(false),
-            told: Mutex::default(),
             links: Mutex::default(),
         }
     }
@@ -139,6 +135,19 @@ impl Courier {
         Some(parts.into_iter().map(submission).collect())
     }
 
+    /// A message has come: what an answer to it must carry, and whether its sender gets a receipt.
+    pub(crate) fn heard(&self, short: &Short, incoming: &mut Incoming) {
+        if let (Number::Pseudo(number), Some(link)) = (&short.line.citizen, &short.link_id) {
+            self.links.lock().unwrap_or_else(PoisonError::into_inner).note(number.clone(), link.clone());
+        }
+        // A word to the gateway, and a score, are no matter of their own.
+        let matter = short.report.is_none() && !incoming.raw.meta.contains_key(INTENT);
+        incoming.receipt = self.manner.receipts
+            && matter
+            && short.line.may_be_answered()
+            && self.budget.has_room(&short.line.name(""), Timestamp::now());
+    }
+
     /// A message is on the disk. Says what there is to say, or gives back what has to be looked up first.
     pub(crate) fn told(
         self: &Arc<Self>,
@@ -148,9 +157,6 @@ impl Courier {
         service_code: &str,
     ) -> Option<Question> {
         let line = short.line.clone();
-        if let (Number::Pseudo(number), Some(link)) = (&line.citizen, &short.link_id) {
-            self.links.lock().unwrap_or_else(PoisonError::into_inner).note(number.clone(), link.clone());
-        }
         if short.report.is_some() || !line.may_be_answered() {
             return None;
         }
@@ -168,50 +174,53 @@ impl Courier {
                 let phrase = if intent == Intent::Withdraw { "sms.withdrawn" } else { "sms.urged" };
                 self.say(line, self.words.fill(phrase, &[("number", &receipt.number)]));
             }
-            // Once a ticket: of a long message with its first part.
-            // A score is for a matter that they know.
-            None if short.said().is_some_and(|text| rating(&text).is_some()) => {}
-            None if self.manner.receipts && short.segment.is_none_or(|segment| segment.place == 1) => {
-                let first = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-                if { first }.note(receipt.number.clone(), String::new()) {
-                    self.say(line, receipt_text(&self.words, receipt));
-                }
-            }
             None => {}
         }
         None
     }
 
-    fn say(&self, line: Line, text: String) {
-        let count = |outcome: &'static str| {
-            let channel = self.channel.clone();
-            metrics::counter!("jiesu_sms_said_total", "channel" => channel, "outcome" => outcome).increment(1);
-        };
-        if text.trim().is_empty() {
-            return;
+    fn count(&self, outcome: &'static str) {
+        let channel = self.channel.clone();
+        metrics::counter!("jiesu_sms_said_total", "channel" => channel, "outcome" => outcome).increment(1);
+    }
+
+    /// Takes one message to `line` out of the budget; false if that would be too many.
+    pub(crate) fn take(&self, line: &Line) -> bool {
+        let may = self.budget.take(&line.name(""), Timestamp::now());
+        if !may {
+            self.count("budget");
         }
-        if !self.budget.take(&line.name(""), Timestamp::now()) {
-            return count("budget");
+        may
+    }
+
+    /// One that was taken has not left.
+    pub(crate) fn give_back(&self, line: &Line) {
+        self.budget.give_back(&line.name(""));
+    }
+
+    fn say(&self, line: Line, text: String) {
+        if text.trim().is_empty() || !self.take(&line) {
+            return;
         }
         match self.post.try_send(Letter { line, text }) {
             Ok(()) => {
                 self.full.store(false, Ordering::Relaxed);
-                count("sent");
+                self.count("sent");
             }
             Err(_) => {
                 if !self.full.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(channel = self.channel, "the carrier takes receipts too slowly; some are left out");
+                    tracing::warn!(channel = self.channel, "the carrier takes messages too slowly; some are left out");
                 }
-                count("left-out");
+                self.count("left-out");
             }
         }
     }
 }
 
 /// The receipt (受理回执) in words.
-pub(crate) fn receipt_text(words: &Words, receipt: &Receipt) -> String {
-    match &receipt.code {
-        Some(code) => words.fill("sms.receipt", &[("number", &receipt.number), ("code", code)]),
-        None => words.fill("sms.receipt_without_code", &[("number", &receipt.number)]),
+pub(crate) fn receipt_text(words: &Words, number: &str, code: Option<&str>) -> String {
+    match code {
+        Some(code) => words.fill("sms.receipt", &[("number", number), ("code", code)]),
+        None => words.fill("sms.receipt_without_code", &[("number", number)]),
     }
 }

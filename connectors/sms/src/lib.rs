@@ -19,10 +19,11 @@ mod short;
 mod smpp;
 mod text;
 
+pub use cloud::Sending;
 pub use config::{Charset, Config, Transport, Version};
 
 use budget::Budget;
-use cloud::{Callback, Cloud};
+use cloud::{Callback, Cloud, Receipts, Sender};
 use courier::{Courier, Manner};
 use jiesu_connector::{BuildError, Connector, Faults, Inbound, Parts, Setup, Words};
 use parse::{Format, Messages};
@@ -68,23 +69,39 @@ fn callback(
     let token = "copy the Auth Token of the account's console: requests are signed with it";
     let auth_token =
         (cloud == Cloud::Twilio).then(|| faults.needed("auth_token", config.auth_token.as_ref(), setup, token));
+    let address = format!("{}/channels/{}", setup.public_url, setup.channel);
+    let budget = Arc::new(Budget::new(config.receipts_per_number, config.receipts_per_day));
+    let sender = config.send.as_ref().map(|send| {
+        let around = (rules.service_code.clone(), address.as_str(), auth_token.as_ref());
+        Sender {
+            account: Arc::new(send.account(cloud, setup, around, faults)),
+            http: Arc::clone(&setup.http),
+            words: Arc::clone(&words),
+            budget: Arc::clone(&budget),
+        }
+    });
+    let sends_receipts = sender.as_ref().is_some_and(|sender| sender.account.receipt_template.is_some());
     let callback = Callback {
         cloud,
         query_secret: faults.secret("query_secret", config.query_secret.as_ref(), setup),
         auth_token,
-        address: format!("{}/channels/{}", setup.public_url, setup.channel),
+        address,
         rules: rules.clone(),
         words,
-        receipts: config.receipts,
-        budget: Arc::new(Budget::new(config.receipts_per_number, config.receipts_per_day)),
+        receipts: match (config.receipts, cloud) {
+            (true, Cloud::Twilio) => Receipts::Answered,
+            (true, _) if sends_receipts => Receipts::Sent,
+            _ => Receipts::None,
+        },
+        budget,
     };
     Parts {
         inbound: Inbound::Push(Box::new(callback)),
         parser: Box::new(Messages { format: Format::Cloud(cloud), rules }),
-        // Sending needs an order of its own with each of them; the answer to the callback is all that there is here.
-        replier: None,
+        // Sending needs an order of its own with each of them; without it the answer to the callback is all there is.
+        replier: sender.clone().map(|sender| Box::new(sender) as _),
         media: None,
-        probe: None,
+        probe: sender.map(|sender| Box::new(sender) as _),
         converses: true,
     }
 }

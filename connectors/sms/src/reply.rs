@@ -1,7 +1,9 @@
-//! Answers of the authorities (答复): in parts, in order, each taken by the carrier before the next one goes.
+//! Answers of the authorities (答复) and receipts (受理回执): in parts, in order, each taken by the carrier before the next
+//! one goes.
 
 use crate::{
-    courier::Courier,
+    budget::NO_BUDGET,
+    courier::{Courier, receipt_text},
     number::{Line, Number},
     session::{Exchange, Outcome, Taken},
 };
@@ -38,8 +40,40 @@ impl Replier for Answers {
         if !line.may_be_answered() {
             return Err(Failure::Refused { why: "a short code or a service number is never written to".into() });
         }
-        let text = self.words.fill("sms.reply", &[("number", &reply.number), ("text", &reply.text)]);
-        let Some(parts) = self.courier.parts(&line, &text, true) else {
+        let Some(code) = &reply.code else {
+            let text = self.words.fill("sms.reply", &[("number", &reply.number), ("text", &reply.text)]);
+            return self.send(&line, &text).await;
+        };
+        if !self.courier.take(&line) {
+            return Err(Failure::Refused { why: NO_BUDGET.into() });
+        }
+        let sent = self.send(&line, &receipt_text(&self.words, &reply.number, Some(code))).await;
+        if let Err(Failure::Retry { .. }) = sent {
+            self.courier.give_back(&line);
+        }
+        sent
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        match self.exchange.is_open() {
+            true => Ok(()),
+            false => Err(Failure::Retry { after: Some(NO_LINK), why: "there is no open link to the carrier".into() }),
+        }
+    }
+
+    fn reaches(&self, citizen: &Appellant) -> Option<String> {
+        let line = Line { citizen: Number::of(citizen.phone.as_deref()?, false), code: self.service_code.clone() };
+        line.citizen.is_mobile().then(|| line.name(&self.service_code))
+    }
+
+    fn reports_within(&self) -> Option<Duration> {
+        Some(REPORTS)
+    }
+}
+
+impl Answers {
+    async fn send(&self, line: &Line, text: &str) -> Result<Sent, Failure> {
+        let Some(parts) = self.courier.parts(line, text, true) else {
             return Err(Failure::Refused { why: "the answer is longer than 255 short messages".into() });
         };
         let (total, until) = (parts.len(), Instant::now() + PATIENCE);
@@ -75,21 +109,5 @@ impl Replier for Answers {
             }
         }
         Ok(Sent { message: Some(names.join(" ")) })
-    }
-
-    async fn ready(&self) -> Result<(), Failure> {
-        match self.exchange.is_open() {
-            true => Ok(()),
-            false => Err(Failure::Retry { after: Some(NO_LINK), why: "there is no open link to the carrier".into() }),
-        }
-    }
-
-    fn reaches(&self, citizen: &Appellant) -> Option<String> {
-        let line = Line { citizen: Number::of(citizen.phone.as_deref()?, false), code: self.service_code.clone() };
-        line.citizen.is_mobile().then(|| line.name(&self.service_code))
-    }
-
-    fn reports_within(&self) -> Option<Duration> {
-        Some(REPORTS)
     }
 }

@@ -20,8 +20,11 @@ pub(crate) const ABOUT: &str = "about";
 /// How long the same message can come again under the same name: names repeat with the year, and some centres begin
 /// anew with each restart.
 const NAMED: Duration = Duration::from_secs(3 * 86_400);
-/// The same for a message without a name, which only its content tells.
+/// The same for a callback without a name, which only its content tells: clouds try again for so long.
 const NAMELESS: Duration = Duration::from_secs(600);
+/// The same over a session, whatever the link: a centre that had no answer delivers again as soon as there is a session.
+/// Later the same words are a citizen who says them again.
+const AT_ONCE: Duration = Duration::from_secs(30);
 
 /// One message, or a part of one, or what became of one of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,8 +150,15 @@ impl Short {
         ask
     }
 
-    /// On its way through the door, with the bytes that it was read from.
-    pub(crate) fn incoming(&self, rules: &Rules, media_type: &str, raw: Bytes, now: Timestamp) -> Incoming {
+    /// On its way through the door, with the bytes that it was read from; over a session with that session's name for it.
+    pub(crate) fn incoming(
+        &self,
+        rules: &Rules,
+        media_type: &str,
+        raw: Bytes,
+        session: Option<&str>,
+        now: Timestamp,
+    ) -> Incoming {
         let segment = self.segment.map(|part| [part.reference.to_be_bytes(), [part.total, part.place]].concat());
         let status = self.report.as_ref().map(|report| format!("{} {}", report.id, report.status));
         let digest = digest([
@@ -161,9 +171,14 @@ impl Short {
         let hotline = route(&self.line.code, &rules.service_code, &rules.extensions).map(str::to_owned);
         Incoming {
             raw: Raw { media_type: media_type.to_owned(), meta: BTreeMap::new(), body: raw },
-            keys: match &self.id {
-                Some(id) => keys("id", NAMED, &format!("{id}/{}", self.line.name("")), now),
-                None => keys("content", NAMELESS, &hex(&digest), now),
+            keys: match (&self.id, session) {
+                (Some(id), _) => keys("id", NAMED, &format!("{id}/{}", self.line.name("")), now),
+                (None, None) => keys("content", NAMELESS, &hex(&digest), now),
+                (None, Some(session)) => {
+                    let mut names = keys("sequence", NAMELESS, &format!("{session}/{}", hex(&digest)), now);
+                    names.extend(keys("content", AT_ONCE, &hex(&digest), now));
+                    names
+                }
             },
             digest,
             sender: match &self.line.citizen {
@@ -172,6 +187,7 @@ impl Short {
             },
             hotline,
             joins: self.report.is_none(),
+            receipt: false,
         }
     }
 }
@@ -196,6 +212,29 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_words_without_a_name_are_a_redelivery_by_their_sequence_or_within_seconds() {
+        let short = Short {
+            line: Line { citizen: Number::of("13800138000", false), code: "12345".into() },
+            id: None,
+            coding: Coding::Ascii,
+            segment: None,
+            text: Bytes::from_static(b"lamp"),
+            report: None,
+            link_id: None,
+        };
+        let begin = Timestamp::from_second(1_763_800_000).unwrap();
+        let heard = |session: &str, after: i64| {
+            let now = begin.saturating_add(jiff::SignedDuration::from_secs(after)).unwrap();
+            short.incoming(&Rules::default(), "x", Bytes::new(), Some(session), now).keys
+        };
+        let first = heard("a/1", 0);
+        let known = |again: Vec<DeliveryKey>| again.iter().any(|key| first.contains(key));
+        assert!(known(heard("a/1", 500)), "the centre tries again in the same session");
+        assert!(known(heard("b/1", 20)), "or as soon as there is another");
+        assert!(!known(heard("a/2", 61)) && !known(heard("b/1", 61)), "a minute later the citizen says it again");
+    }
 
     #[test]
     fn a_name_counts_for_its_life_and_not_for_ever() {

@@ -89,7 +89,7 @@ fn name(submission: &Submission, content: [u8; 16], index: usize) -> DeliveryKey
 fn unmapped(raw: Raw, content: [u8; 16]) -> Incoming {
     let key =
         DeliveryKey { scope: "unmapped".into(), value: hex(content), on_other_content: OnOtherContent::NewAppeal };
-    Incoming { raw, keys: vec![key], digest: content, sender: None, hotline: None, joins: false }
+    Incoming { raw, keys: vec![key], digest: content, sender: None, hotline: None, joins: false, receipt: false }
 }
 
 fn hex(digest: [u8; 16]) -> String {

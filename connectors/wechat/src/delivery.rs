@@ -23,6 +23,7 @@ pub fn incoming(fields: &Fields, message: Bytes, meta: BTreeMap<String, String>)
         joins: !meta.contains_key(INTENT)
             && fields.get("MsgType").is_none_or(|kind| !kind.eq_ignore_ascii_case("event")),
         raw: Raw { media_type: media_type.to_owned(), meta, body: message },
+        receipt: false,
     }
 }
 

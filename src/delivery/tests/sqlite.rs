@@ -42,6 +42,7 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
             sender: None,
             hotline: None,
             joins: true,
+            receipt: false,
         },
     };
     let accepted = store.accept((0..tickets).map(message).collect()).await.unwrap();

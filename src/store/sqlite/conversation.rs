@@ -119,10 +119,11 @@ pub(super) fn messages(connection: &Connection, number: Number) -> rusqlite::Res
     connection.prepare_cached(&sql)?.query_map([number.to_key()], inbox::read)?.collect()
 }
 
-/// When the next one closes.
-pub(super) fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
-    let due: Option<i64> =
-        connection.prepare_cached("SELECT min(due) FROM pending WHERE due > 0")?.query_row([], |row| row.get(0))?;
+/// When the next one closes, after `now`.
+pub(super) fn next_due(connection: &Connection, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
+    let due: Option<i64> = connection
+        .prepare_cached("SELECT min(due) FROM pending INDEXED BY pending_waiting WHERE (due > 0) = 1 AND due > ?1")?
+        .query_row([now.as_millisecond()], |row| row.get(0))?;
     Ok(due.and_then(|due| Timestamp::from_millisecond(due).ok()))
 }
 
@@ -138,9 +139,7 @@ pub(super) fn talking(connection: &Connection, channel: &str, sender: &str) -> r
 mod tests {
     use crate::{
         number::Number,
-        store::{
-            Accepted, Message, MessageId, NewMessage, NewTicket, Outcome, Pace, Store, Window, sqlite::SqliteStore,
-        },
+        store::{Accepted, Message, NewMessage, NewTicket, Outcome, Pace, Pass, Store, Window, sqlite::SqliteStore},
     };
     use bytes::Bytes;
     use jiesu_connector::{Incoming, Raw, digest};
@@ -164,6 +163,7 @@ mod tests {
                 sender: Some("citizen".into()),
                 hotline: None,
                 joins: true,
+                receipt: false,
             },
             piece: None,
             contact: None,
@@ -231,14 +231,14 @@ mod tests {
         let odd = Outcome::Quarantine { message: all[1].id, reason: "odd".into(), at: Timestamp::UNIX_EPOCH };
         assert_eq!(store.issue(vec![odd, ticket(number, &all[..1])]).await, Ok(0));
         assert_eq!(store.release(None).await, Ok(1));
-        let back = store.pending(MessageId(0), Timestamp::MAX, 10).await.unwrap();
+        let back = store.pending(Pass::default(), Timestamp::MAX, 10).await.unwrap();
         assert!(back[0].ticketed && !back[0].conversation, "{back:?}");
         // Whoever makes a second ticket of it all the same holds up nobody, and loses nothing.
         let other = accept(&store, 2).await;
         let others = store.conversation(other).await.unwrap();
         assert_eq!(store.issue(vec![ticket(number, &back), ticket(other, &others)]).await, Ok(1));
         assert!(store.ticket(other).await.unwrap().is_some());
-        assert_eq!(store.pending(MessageId(0), Timestamp::MAX, 10).await.unwrap().len(), 1);
+        assert_eq!(store.pending(Pass::default(), Timestamp::MAX, 10).await.unwrap().len(), 1);
         store.close().await.unwrap();
     }
 
@@ -254,7 +254,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        let due = async || store.next_due().await.unwrap().unwrap().as_second() - 1_763_800_000;
+        let due = async || store.next_due(Timestamp::UNIX_EPOCH).await.unwrap().unwrap().as_second() - 1_763_800_000;
         let issue = async |number: Number| {
             let messages = store.conversation(number).await.unwrap();
             assert_eq!(store.issue(vec![ticket(number, &messages)]).await, Ok(0));
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(due().await, 1);
         issue(urgent).await;
         assert_eq!(say("c", 30, Pace::Wordless).await, urgent);
-        let late = store.pending(MessageId(0), Timestamp::MAX, 10).await.unwrap();
+        let late = store.pending(Pass::default(), Timestamp::MAX, 10).await.unwrap();
         assert!(late.len() == 1 && late[0].ticketed && !late[0].conversation, "{late:?}");
         assert_ne!(say("c", 91, Pace::Usual).await, urgent);
         store.close().await.unwrap();

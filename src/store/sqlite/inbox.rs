@@ -5,10 +5,11 @@ use super::{
     handle::Handle,
     keys::{self, Found},
     pieces::{self, Place},
+    receipts,
 };
 use crate::{
     number::Number,
-    store::{Accepted, Backlog, Message, MessageId, NewMessage, Quarantined, Tally},
+    store::{Accepted, Backlog, Message, MessageId, NewMessage, Pass, Quarantined, Tally},
 };
 use bytes::Bytes;
 use jiesu_connector::{OnOtherContent, Raw};
@@ -54,16 +55,21 @@ fn accept_one(handle: &Handle, message: &NewMessage) -> rusqlite::Result<Accepte
         return redelivery(handle, message, first);
     }
     let id = handle.next_message()?;
+    let mut first = false;
+    let mut new_number = || {
+        first = true;
+        handle.next_number(message.day, id)
+    };
     let (number, due) = match place {
         Place::With(number, due) => (number, due),
         Place::First | Place::Known(_) if message.contact.is_some() => match contacts::place(handle, message)? {
             Some(placed) => placed,
-            None => (handle.next_number(message.day, id)?, contacts::OPEN),
+            None => (new_number()?, contacts::OPEN),
         },
         Place::First | Place::Known(_) => match conversation::join(handle, message)? {
             Some(joined) => joined,
             None => {
-                let number = handle.next_number(message.day, id)?;
+                let number = new_number()?;
                 // A piece waits for the others, also where each message is a matter of its own.
                 let waits = i64::from(message.piece.is_some());
                 (number, conversation::open(handle, message, number)?.max(waits))
@@ -92,6 +98,9 @@ fn accept_one(handle: &Handle, message: &NewMessage) -> rusqlite::Result<Accepte
     handle.keys().add(&names, message.incoming.digest, id);
     pieces::add(handle, message, id, number)?;
     contacts::add(handle, message, id, number)?;
+    if first {
+        receipts::at_once(handle, number, message)?;
+    }
     Ok(Accepted::New { number, reused_key })
 }
 
@@ -175,26 +184,45 @@ pub(super) fn count_rejected(connection: &Connection, rejected: &[(u32, String, 
 
 pub(super) fn pending(
     connection: &Connection,
-    after: MessageId,
+    after: Pass,
     now: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Vec<Message>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM pending JOIN message ON message.id = pending.message
-         WHERE pending.message > ?1 AND due <= ?2 ORDER BY pending.message LIMIT ?3"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![after.0, now.as_millisecond(), limit as i64])?;
-    let (mut messages, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = rows.next()? {
-        let message = read(row)?;
-        bytes += message.raw.body.len();
-        messages.push(message);
-        if bytes >= READ_BYTES {
-            break;
+    let mut messages = Vec::new();
+    let mut read_all = |sql: &str, params: &[i64]| -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+        let mut bytes = 0;
+        while bytes < READ_BYTES
+            && let Some(row) = rows.next()?
+        {
+            let message = read(row)?;
+            bytes += message.raw.body.len();
+            messages.push(message);
         }
-    }
+        Ok(())
+    };
+    read_all(&ready(), &[after.ready.0, limit as i64])?;
+    read_all(&ripe(), &[after.due, after.ripe.0, now.as_millisecond(), limit as i64])?;
+    messages.sort_by_key(|message| message.id);
     Ok(messages)
+}
+
+/// What waits for nothing. The index leaves out what does.
+pub(super) fn ready() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM pending INDEXED BY pending_ready JOIN message ON message.id = pending.message
+         WHERE pending.message > ?1 AND due <= 0 ORDER BY pending.message LIMIT ?2"
+    )
+}
+
+/// What has waited, by the end of its time.
+pub(super) fn ripe() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM pending INDEXED BY pending_waiting JOIN message ON message.id = pending.message
+         WHERE (due > 0) = 1 AND due >= ?1 AND due <= ?3 AND (due > ?1 OR pending.message > ?2)
+         ORDER BY due, pending.message LIMIT ?4"
+    )
 }
 
 /// What [`read`] reads, in its order. Only what came back into the line can have a ticket already.
@@ -213,6 +241,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         received_at: Timestamp::from_millisecond(row.get(4)?).unwrap_or(Timestamp::UNIX_EPOCH),
         sender: row.get(5)?,
         conversation: row.get::<_, i64>(9)? > 0,
+        due: row.get(9)?,
         late: row.get::<_, i64>(9)? < 0,
         ticketed: row.get(10)?,
         raw: Raw { media_type: row.get(6)?, meta, body },
@@ -221,12 +250,15 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
 
 pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
     let messages: i64 = connection.query_row("SELECT count(*) FROM pending", [], |row| row.get(0))?;
+    let sql = "SELECT received_at AS since FROM pending INDEXED BY pending_ready JOIN message ON id = message
+               WHERE due <= 0 ORDER BY pending.message LIMIT 1";
+    let ready = connection.query_row(sql, [], |row| time(row, "since")).optional()?;
     // A conversation that is still open waits for its citizen, not for us.
-    let sql = "SELECT max(received_at, due) AS since FROM pending JOIN message ON id = message
-               WHERE due <= ?1 ORDER BY pending.message LIMIT 1";
+    let sql = "SELECT due AS since FROM pending INDEXED BY pending_waiting WHERE (due > 0) = 1 AND due <= ?1
+               ORDER BY due LIMIT 1";
     let now = Timestamp::now().as_millisecond();
-    let oldest = connection.query_row(sql, [now], |row| time(row, "since")).optional()?;
-    Ok(Backlog { messages: messages as u64, oldest })
+    let ripe = connection.query_row(sql, [now], |row| time(row, "since")).optional()?;
+    Ok(Backlog { messages: messages as u64, oldest: ready.into_iter().chain(ripe).min() })
 }
 
 pub(super) fn quarantined(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Quarantined>> {

@@ -229,7 +229,8 @@ mod tests {
         let key =
             DeliveryKey { scope: "id".into(), value: key.to_string(), on_other_content: OnOtherContent::NewAppeal };
         let digest = digest([content.as_bytes()]);
-        let incoming = Incoming { raw, keys: vec![key], digest, sender: None, hotline: None, joins: true };
+        let incoming =
+            Incoming { raw, keys: vec![key], digest, sender: None, hotline: None, joins: true, receipt: false };
         let (channel, hotline) = ("partner".into(), "12345".into());
         NewMessage {
             channel,

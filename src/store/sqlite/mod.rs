@@ -34,9 +34,9 @@ pub use records::parity_at_rest;
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, Contested, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance,
-    Health, Identity, Known, LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Progress, PublishedQuery,
-    Quarantined, Reach, Reported, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange, TicketQuery,
-    TicketRow,
+    Health, Identity, Known, LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Pass, Progress,
+    PublishedQuery, Quarantined, Reach, Reported, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange,
+    TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -203,7 +203,7 @@ impl Store for SqliteStore {
         self.write(move |connection| inbox::count_rejected(connection, &rejected)).await
     }
 
-    async fn pending(&self, after: MessageId, now: Timestamp, limit: usize) -> Result<Vec<Message>> {
+    async fn pending(&self, after: Pass, now: Timestamp, limit: usize) -> Result<Vec<Message>> {
         self.readers.read(move |connection| inbox::pending(connection, after, now, limit)).await
     }
 
@@ -215,8 +215,8 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| contacts::messages(connection, number)).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
-        self.readers.read(conversation::next_due).await
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        self.readers.read(move |connection| conversation::next_due(connection, now)).await
     }
 
     async fn talking(&self, channel: &str, sender: &str) -> Result<Option<Number>> {
@@ -335,6 +335,16 @@ impl Store for SqliteStore {
 
     async fn sending_reply(&self, id: i64) -> Result<bool> {
         self.write(move |connection| outbox::sending_reply(connection, id)).await
+    }
+
+    async fn settle_reply(
+        &self,
+        id: i64,
+        state: &'static str,
+        sent_as: Option<String>,
+        awaited: Option<Timestamp>,
+    ) -> Result<()> {
+        self.write(move |connection| reports::settle(connection, id, state, sent_as.as_deref(), awaited)).await
     }
 
     async fn interrupted_replies(&self) -> Result<Vec<DueReply>> {

@@ -1,7 +1,11 @@
 //! Receipts that go out as messages of their own, and messages found again by their names.
 
 use super::{handle::Handle, keys, outbox};
-use crate::{number::Number, store::NewReply};
+use crate::{
+    number::Number,
+    reply,
+    store::{NewMessage, NewReply},
+};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -14,6 +18,20 @@ pub(super) fn add(connection: &Connection, number: Number, receipt: &NewReply) -
         .prepare_cached(sql)?
         .query_row(params![receipt.channel, receipt.recipient, Timestamp::now().as_millisecond()], |row| row.get(0))?;
     if had { Ok(()) } else { outbox::add_reply(connection, number, receipt) }
+}
+
+/// Puts the receipt of a message that has just got a number of its own into the outbox, if its sender is to have one at
+/// once: in the transaction of the message, so that what is acknowledged is also said.
+pub(super) fn at_once(connection: &Connection, number: Number, message: &NewMessage) -> rusqlite::Result<()> {
+    let Some(recipient) = message.incoming.sender.clone().filter(|_| message.incoming.receipt) else { return Ok(()) };
+    let receipt = NewReply {
+        name: reply::RECEIPT.to_owned(),
+        channel: message.channel.to_string(),
+        recipient,
+        words: String::new(),
+        give_up: message.received_at.saturating_add(reply::RECEIPT_LIFE).unwrap_or(Timestamp::MAX),
+    };
+    outbox::add_reply(connection, number, &receipt)
 }
 
 /// The number of the first message that came under this delivery key.

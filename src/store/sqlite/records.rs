@@ -193,6 +193,7 @@ fn received_for(
             hotline: row.get(3)?,
             received_at: Timestamp::from_millisecond(row.get(4)?).unwrap_or(Timestamp::UNIX_EPOCH),
             sender: row.get(5)?,
+            due: 0,
             conversation: false,
             ticketed: false,
             late: false,

@@ -5,13 +5,22 @@ use crate::store::Reported;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// A reply is under way under these names, and its fate is awaited until then.
-pub(super) fn await_reports(
+/// What became of a reply that was sent; with a time, it is under way until its fate is reported.
+pub(super) fn settle(
     connection: &Connection,
     reply: i64,
-    sent_as: &str,
-    until: Timestamp,
+    state: &str,
+    sent_as: Option<&str>,
+    awaited: Option<Timestamp>,
 ) -> rusqlite::Result<()> {
+    match (awaited, sent_as) {
+        (Some(until), Some(names)) => await_reports(connection, reply, names, until),
+        _ => outbox::replied(connection, reply, state, sent_as),
+    }
+}
+
+/// A reply is under way under these names, and its fate is awaited until then.
+fn await_reports(connection: &Connection, reply: i64, sent_as: &str, until: Timestamp) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO reply_message SELECT channel, ?2, id, NULL FROM reply WHERE id = ?1";
     for name in sent_as.split_whitespace() {
         connection.prepare_cached(sql)?.execute(params![reply, name])?;

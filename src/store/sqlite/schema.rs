@@ -15,6 +15,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema/004_published.sql"),
     include_str!("schema/005_register.sql"),
     include_str!("schema/006_citizens.sql"),
+    include_str!("schema/007_waiting.sql"),
 ];
 
 /// The version this program writes.

@@ -4,7 +4,7 @@ use super::{
     citizens,
     handle::Handle,
     inbox::{self, Counter},
-    links, log, outbox, receipts, reports,
+    links, log, outbox, receipts,
 };
 use crate::{
     number::Number,
@@ -330,10 +330,7 @@ pub(super) fn change(connection: &Handle, change: &mut TicketChange) -> rusqlite
         outbox::add_reply(connection, change.number, reply)?;
     }
     if let Some((id, state, sent_as)) = &change.replied {
-        match (change.awaited, sent_as) {
-            (Some(until), Some(names)) => reports::await_reports(connection, *id, names, until)?,
-            _ => outbox::replied(connection, *id, state, sent_as.as_deref())?,
-        }
+        outbox::replied(connection, *id, state, sent_as.as_deref())?;
     }
     if let Some((file, state)) = &change.fetched {
         outbox::fetched(connection, change.number, file, state)?;

@@ -1,5 +1,6 @@
 //! A Dovecot of the test's own: in a directory of its own, on a port of its own.
 
+use super::tls::Authority;
 use crate::harness::{Site, seconds, until};
 use std::{
     fs,
@@ -26,6 +27,19 @@ impl Dovecot {
 
     /// With further lines of configuration.
     pub async fn with(lines: &str) -> Self {
+        Self::listening(lines, false).await
+    }
+
+    /// With a certificate of this authority: TLS from the first byte, or after `STARTTLS` and not before the log-in.
+    pub async fn encrypted(authority: &Authority, implicit: bool) -> Self {
+        let at = authority.directory().display().to_string();
+        let lines = format!(
+            "ssl = required\nssl_cert = <{at}/server.pem\nssl_key = <{at}/server.key\ndisable_plaintext_auth = yes"
+        );
+        Self::listening(&lines, implicit).await
+    }
+
+    async fn listening(lines: &str, implicit: bool) -> Self {
         let directory = tempfile::Builder::new().prefix("dv").tempdir().unwrap();
         let root = directory.path();
         fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
@@ -41,6 +55,7 @@ impl Dovecot {
             chown(root.join("mail"), Some(65534), Some(65534)).unwrap();
         }
         let at = root.display();
+        let (plain, encrypted) = if implicit { (0, port) } else { (port, 0) };
         let config = format!(
             "base_dir = {at}/run\nstate_dir = {at}/state\nlog_path = {at}/log\nprotocols = imap\nssl = no\n\
              disable_plaintext_auth = no\nmail_location = maildir:{at}/mail/%u\nfirst_valid_uid = 0\nfirst_valid_gid = 0\n\
@@ -48,8 +63,8 @@ impl Dovecot {
              mail_max_userip_connections = 100\n{lines}\n\
              passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
              userdb {{\n  driver = static\n  args = uid={user} gid={group} home={at}/mail/%u\n}}\n\
-             service imap-login {{\n  chroot =\n  inet_listener imap {{\n    address = 127.0.0.1\n    port = {port}\n  }}\n\
-             inet_listener imaps {{\n    port = 0\n  }}\n}}\nservice anvil {{\n  chroot =\n}}\n",
+             service imap-login {{\n  chroot =\n  inet_listener imap {{\n    address = 127.0.0.1\n    port = {plain}\n  }}\n\
+             inet_listener imaps {{\n    address = 127.0.0.1\n    port = {encrypted}\n    ssl = yes\n  }}\n}}\nservice anvil {{\n  chroot =\n}}\n",
             internal = me.0,
             internal_group = me.1,
         );

@@ -1,14 +1,13 @@
 //! Mail going out and coming in: the sink of `tests/peers/smtp_sink.py`, and Python's LMTP client.
 
-use crate::harness::{Site, seconds, until};
+use super::tls::Authority;
+use crate::harness::{Peer, Site, python, seconds, until};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    io::Write,
+    process::{Command, Stdio},
 };
 
 /// A mail as the sink got it.
@@ -22,6 +21,14 @@ pub struct Sent {
 }
 
 impl Sent {
+    fn read(mail: &Value) -> Self {
+        let to = mail["to"].as_array().unwrap().iter().map(|to| to.as_str().unwrap().to_owned()).collect();
+        let data = STANDARD.decode(mail["data"].as_str().unwrap()).unwrap();
+        // The null sender is "<>" to it.
+        let from = mail["from"].as_str().unwrap_or_default().trim_matches(['<', '>']).to_owned();
+        Self { from, to, data: String::from_utf8_lossy(&data).into_owned() }
+    }
+
     /// A header field, unfolded.
     pub fn header(&self, name: &str) -> String {
         let head = self.data.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ");
@@ -48,53 +55,31 @@ impl Sent {
 
 /// A mail server that does as it is told.
 pub struct Post {
-    port: u16,
-    child: Child,
-    sent: Arc<Mutex<Vec<Sent>>>,
-}
-
-fn python() -> (PathBuf, PathBuf) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join("target/peers/bin/python");
-    assert!(python.exists(), "{} is missing: run `make setup`", python.display());
-    (python, root.join("tests/peers"))
+    peer: Peer,
 }
 
 impl Post {
     pub async fn start() -> Self {
-        let (python, peers) = python();
-        let mut command = Command::new(python);
-        let mut child =
-            command.arg(peers.join("smtp_sink.py")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines.next().unwrap().unwrap().parse().unwrap();
-        let sent = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&sent);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let mail: Value = serde_json::from_str(&line).unwrap();
-                let to = mail["to"].as_array().unwrap().iter().map(|to| to.as_str().unwrap().to_owned()).collect();
-                let data = STANDARD.decode(mail["data"].as_str().unwrap()).unwrap();
-                // The null sender is "<>" to it.
-                let from = mail["from"].as_str().unwrap_or_default().trim_matches(['<', '>']).to_owned();
-                kept.lock().unwrap().push(Sent { from, to, data: String::from_utf8_lossy(&data).into_owned() });
-            }
-        });
-        Self { port, child, sent }
+        Self { peer: Peer::start("smtp_sink.py", &[]) }
+    }
+
+    /// With a certificate of this authority: `tls` from the first byte (`implicit`) or by `starttls`.
+    pub fn encrypted(authority: &Authority, tls: &str) -> Self {
+        let file = |name: &str| authority.directory().join(name).display().to_string();
+        Self { peer: Peer::start("smtp_sink.py", &[tls, &file("server.pem"), &file("server.key")]) }
     }
 
     /// The channel `mail` sends through it.
     pub fn configure(&self, site: &mut Site) {
         site.set("channels.mail.smtp.host", "127.0.0.1");
-        site.set("channels.mail.smtp.port", i64::from(self.port));
+        site.set("channels.mail.smtp.port", i64::from(self.peer.port));
         site.set("channels.mail.smtp.tls", "none");
         site.set("channels.mail.smtp.from", super::HOTLINE);
     }
 
     /// Everything that was sent to `address` so far.
     pub fn to(&self, address: &str) -> Vec<Sent> {
-        let sent = self.sent.lock().unwrap();
-        sent.iter().filter(|mail| mail.to.iter().any(|to| to == address)).cloned().collect()
+        self.peer.seen().iter().map(Sent::read).filter(|mail| mail.to.iter().any(|to| to == address)).collect()
     }
 
     /// Waits until so many mails went to `address`.
@@ -104,13 +89,6 @@ impl Post {
             (sent.len() >= count).then_some(sent)
         })
         .await
-    }
-}
-
-impl Drop for Post {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

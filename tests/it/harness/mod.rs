@@ -6,6 +6,7 @@ mod faults;
 mod gateway;
 mod http;
 mod load;
+mod peer;
 mod site;
 mod wait;
 
@@ -16,6 +17,7 @@ pub use self::{
     gateway::Gateway,
     http::read as read_message,
     load::{Load, Tally, post_all},
+    peer::{Peer, python},
     site::{Site, TOKEN},
     wait::{eventually, until},
 };

@@ -10,7 +10,7 @@ use super::{
 use crate::harness::{Gateway, eventually, request, seconds, until};
 use serde_json::{Value, json};
 
-async fn core_says(gateway: &Gateway, number: &Value, id: &str, text: &str) {
+pub async fn core_says(gateway: &Gateway, number: &Value, id: &str, text: &str) {
     let bearer = format!("Bearer {CORE_TOKEN}");
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let path = format!("/api/v1/tickets/{}/updates", number.as_str().unwrap());

@@ -6,7 +6,27 @@ use super::{
     citizens::{mo, ucs2},
     site, ticket, tickets,
 };
-use crate::harness::{eventually, seconds};
+use crate::harness::{eventually, get, seconds, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_in_pieces_counts_once_for_its_citizens_limit() {
+    let carrier = Carrier::start(true).await;
+    let mut site = site(&carrier, IMMEDIATE).await;
+    site.set("limits.per_citizen", "3/m");
+    site.set("channels.sms.receipts", false);
+    let gateway = site.start().await;
+    // Six parts, and two messages: all within the limit, so nothing is put together.
+    carrier.deliver(ucs2(&carrier, "13800000001", &"路".repeat(400), 7));
+    let whole = until("all parts", seconds(10), || (carrier.state().answered.len() == 6).then_some(()));
+    whole.await;
+    carrier.deliver(ucs2(&carrier, "13800000001", "井盖丢了", 0));
+    carrier.deliver(ucs2(&carrier, "13800000001", "小区停水", 0));
+    assert_eq!(tickets(&gateway, 3).await.len(), 3);
+    assert!(!get(gateway.admin, "/metrics").await.text().lines().any(|line| {
+        line.starts_with("jiesu_collapsed_total") && line.contains("\"sms\"") && !line.ends_with(" 0")
+    }));
+    carrier.verify();
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_never_came_is_a_visible_gap_and_what_comes_late_an_addition() {

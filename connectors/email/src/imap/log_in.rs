@@ -55,7 +55,7 @@ pub async fn log_in(server: &Server) -> Result<(Session<Box<dyn Wire>>, Capabili
 async fn connect(server: &Server) -> io::Result<Client<Box<dyn Wire>>> {
     let stream: Box<dyn Wire> = Box::new(net::connect(&server.host, server.port).await?);
     let stream = match server.tls {
-        Tls::Implicit => net::encrypt(stream, &server.host).await?,
+        Tls::Implicit => net::encrypt(stream, &server.host, server.ca_file.as_deref()).await?,
         Tls::Starttls | Tls::None => stream,
     };
     let mut client = Client::new(stream);
@@ -66,7 +66,7 @@ async fn connect(server: &Server) -> io::Result<Client<Box<dyn Wire>>> {
     drop(greeting);
     if server.tls == Tls::Starttls {
         client.run_command_and_check_ok("STARTTLS", None).await.map_err(io::Error::other)?;
-        return Ok(Client::new(net::encrypt(client.into_inner(), &server.host).await?));
+        return Ok(Client::new(net::encrypt(client.into_inner(), &server.host, server.ca_file.as_deref()).await?));
     }
     Ok(client)
 }

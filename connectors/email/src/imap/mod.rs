@@ -17,8 +17,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A mailbox that gave no sign of life for so long is an alarm.
-const SILENT: Duration = Duration::from_secs(600);
 /// A mail during whose transfer the session broke so often, it alone, is left for a while.
 const POISONED: u32 = 4;
 /// For so long.
@@ -34,6 +32,8 @@ pub struct Settings {
     pub folder: String,
     /// The folder that it is moved to.
     pub processed: Option<String>,
+    /// A mailbox that gave no sign of life for so long is an alarm.
+    pub silent: Duration,
     /// Bytes of one mail.
     pub max_size: usize,
     /// Verifies signatures.
@@ -86,13 +86,13 @@ impl State {
     /// A mailbox that stopped giving mail is an alarm, not a silence.
     fn failed(&self, lost: Lost) -> Lost {
         let silent = self.memory().alive.elapsed();
-        if silent > SILENT {
-            let (channel, minutes) = (self.settings.channel.as_str(), silent.as_secs() / 60);
+        if silent > self.settings.silent {
+            let (channel, seconds) = (self.settings.channel.as_str(), silent.as_secs());
             tracing::error!(
                 alarm = true,
                 channel,
                 why = lost.why,
-                "the mailbox has given nothing for {minutes} minutes"
+                "the mailbox has given nothing for {seconds} seconds"
             );
         }
         lost

@@ -104,10 +104,15 @@ pub fn recognise(
 
 /// Nobody is at the other end, or it asks for silence: no receipt, though it may well be a matter.
 pub fn wants_silence(header: &Header<'_>, from: &str) -> bool {
-    let local: String =
-        from.split('@').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
+    is_nobody(from) || header.get("x-auto-response-suppress").is_some()
+}
+
+/// An address that says of itself that nobody reads it.
+pub fn is_nobody(address: &str) -> bool {
+    let local = address.split('@').next().unwrap_or_default();
+    let local: String = local.chars().filter(char::is_ascii_alphanumeric).collect();
     let local = local.to_ascii_lowercase();
-    local.contains("noreply") || local.contains("donotreply") || header.get("x-auto-response-suppress").is_some()
+    local.contains("noreply") || local.contains("donotreply")
 }
 
 fn report_type(header: &Header<'_>) -> Option<String> {

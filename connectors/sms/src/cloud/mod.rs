@@ -2,13 +2,19 @@
 
 mod aliyun;
 mod body;
+mod send;
 mod tencent;
 mod twilio;
+
+pub(crate) use send::Sender;
+pub use send::Sending;
 
 use crate::{
     budget::Budget,
     courier::receipt_text,
-    short::{INTENT, Rules, Short, hex, keys},
+    number::{Line, Number},
+    short::{INTENT, Report, Rules, Short, hex, keys},
+    text::Coding,
 };
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -56,6 +62,37 @@ impl Cloud {
     }
 }
 
+/// How citizens are told the number of what they sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receipts {
+    /// Not at all.
+    None,
+    /// In the answer to the callback.
+    Answered,
+    /// In a message of their own.
+    Sent,
+}
+
+/// What a cloud tells of a message of ours: that it arrived, or why not; nothing while it goes on.
+fn told(phone: &str, name: String, settled: Option<Result<(), String>>) -> Short {
+    let status = match settled {
+        Some(Ok(())) => "DELIVRD".to_owned(),
+        // Words that leave it open where a carrier says them.
+        Some(Err(why)) if ["", "ACCEPTD", "ENROUTE", "UNKNOWN"].contains(&why.as_str()) => "UNDELIV".to_owned(),
+        Some(Err(why)) => why,
+        None => "ENROUTE".to_owned(),
+    };
+    Short {
+        line: Line { citizen: Number::of(phone, false), code: String::new() },
+        id: Some(format!("report {name}/{status}")),
+        coding: Coding::Utf8,
+        segment: None,
+        text: Bytes::new(),
+        report: Some(Report { id: name, status }),
+        link_id: None,
+    }
+}
+
 /// The callback of one account.
 pub(crate) struct Callback {
     /// Whose.
@@ -70,8 +107,8 @@ pub(crate) struct Callback {
     pub rules: Rules,
     /// What is said, and what citizens say.
     pub words: Arc<Words>,
-    /// Citizens are told the number of what they sent, where the answer to the callback can carry it.
-    pub receipts: bool,
+    /// Citizens are told the number of what they sent.
+    pub receipts: Receipts,
     /// How many of those.
     pub budget: Arc<Budget>,
 }
@@ -112,11 +149,14 @@ impl Callback {
 
     fn messages(&self, request: &Request, now: Timestamp) -> Result<Reception, Rejection> {
         let elements = match self.cloud {
-            Cloud::Aliyun => body::elements(&request.body),
-            Cloud::Tencent => body::object(&request.body),
+            // What citizens say comes one by one from Tencent, what became of our messages in batches.
+            Cloud::Aliyun | Cloud::Tencent => body::elements(&request.body),
             Cloud::Twilio => Ok(vec![request.body.clone()]),
         };
         let elements = elements.map_err(|what| malformed("json", StatusCode::BAD_REQUEST, &what))?;
+        if self.cloud == Cloud::Tencent && elements.is_empty() {
+            return Err(malformed("json", StatusCode::BAD_REQUEST, "no message is there"));
+        }
         if elements.len() > MOST {
             let what = format!("more than {MOST} messages in one request");
             return Err(malformed("too-many", StatusCode::PAYLOAD_TOO_LARGE, &what));
@@ -130,7 +170,7 @@ impl Callback {
         let said: Vec<(Incoming, bool)> = elements.into_iter().map(|element| self.incoming(element, now)).collect();
         let (messages, receipts): (Vec<_>, Vec<bool>) = said.into_iter().unzip();
         let (cloud, words, budget) = (self.cloud, Arc::clone(&self.words), Arc::clone(&self.budget));
-        let receipts_wanted = self.receipts && cloud == Cloud::Twilio;
+        let receipts_wanted = self.receipts == Receipts::Answered;
         let sender = messages.first().and_then(|message| message.sender.clone()).unwrap_or_default();
         let intent = messages.first().and_then(|message| message.raw.meta.get(INTENT).cloned());
         let answer = Box::new(move |stored: Result<&[Receipt], Refusal>| match stored {
@@ -142,7 +182,7 @@ impl Callback {
                             Some("urge") => words.fill("sms.urged", &[("number", &receipt.number)]),
                             Some("withdraw") => words.fill("sms.withdrawn", &[("number", &receipt.number)]),
                             Some("rate") => return None,
-                            _ => receipt_text(&words, receipt),
+                            _ => receipt_text(&words, &receipt.number, receipt.code.as_deref()),
                         };
                         (*may && (receipt.redelivery || budget.take(&sender, receipt.received_at))).then_some(text)
                     });
@@ -160,11 +200,16 @@ impl Callback {
             let digest = digest([&element[..]]);
             let raw = Raw { media_type: media_type.into(), meta: Default::default(), body: element };
             let keys = keys("element", Duration::from_secs(86_400), &hex(&digest), now);
-            return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false }, false);
+            return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false, receipt: false }, false);
         };
-        let mut incoming = short.incoming(&self.rules, media_type, element, now);
+        let mut incoming = short.incoming(&self.rules, media_type, element, None, now);
         short.ask(&mut incoming, &self.words);
-        (incoming, short.line.may_be_answered())
+        let may = short.line.may_be_answered() && short.report.is_none();
+        incoming.receipt = self.receipts == Receipts::Sent
+            && may
+            && !incoming.raw.meta.contains_key(INTENT)
+            && self.budget.has_room(&short.line.name(""), now);
+        (incoming, may)
     }
 
     fn look_up(&self, short: &Short, number: Option<String>) -> Reception {

@@ -1,4 +1,5 @@
-//! Tencent Cloud, replies to short messages (短信回复): <https://cloud.tencent.com/document/product/382/59179>.
+//! Tencent Cloud, replies to short messages (短信回复): <https://cloud.tencent.com/document/product/382/59179>, and what
+//! became of ours (下发状态通知): <https://cloud.tencent.com/document/product/382/5807>.
 
 use super::body::{fields, text};
 use crate::{
@@ -12,6 +13,10 @@ use serde_json::Value;
 pub(super) fn read(body: &[u8]) -> Result<Short, String> {
     let fields = fields(body)?;
     let mobile = text(&fields, "mobile").filter(|mobile| !mobile.is_empty()).ok_or("mobile is missing")?;
+    if let (Some(name), Some(status)) = (text(&fields, "sid"), text(&fields, "report_status")) {
+        let why = || text(&fields, "errmsg").unwrap_or_default();
+        return Ok(super::told(&mobile, name, Some(if status == "SUCCESS" { Ok(()) } else { Err(why()) })));
+    }
     let content = fields.get("text").and_then(Value::as_str).ok_or("text is missing")?;
     let nation = text(&fields, "nationcode").unwrap_or_default();
     let nation = nation.trim_start_matches('+');

@@ -1,4 +1,5 @@
-//! Twilio's messaging webhook: <https://www.twilio.com/docs/messaging/guides/webhook-request>.
+//! Twilio's messaging webhook: <https://www.twilio.com/docs/messaging/guides/webhook-request>, and what became of ours:
+//! <https://www.twilio.com/docs/messaging/guides/track-outbound-message-status>.
 
 use crate::{
     number::{Line, Number},
@@ -11,6 +12,16 @@ pub(super) fn read(body: &[u8]) -> Result<Short, String> {
     let form = Form::parse(body);
     let field = |name: &str| form.get(name).map(str::to_owned);
     let id = field("MessageSid").or_else(|| field("SmsSid"));
+    if let (Some(status), Some(name), false) = (field("MessageStatus"), &id, form.has("Body")) {
+        let settled = match status.as_str() {
+            "delivered" | "read" => Some(Ok(())),
+            "failed" | "undelivered" | "canceled" => {
+                Some(Err(field("ErrorCode").map_or(status.clone(), |code| format!("{status} {code}"))))
+            }
+            _ => None,
+        };
+        return Ok(super::told(&field("To").unwrap_or_default(), name.clone(), settled));
+    }
     let from = field("From").ok_or("From is missing")?;
     let content = field("Body").or_else(|| form.has("Body").then(String::new)).ok_or("Body is missing")?;
     // Pictures come as addresses that need the account's log-in.

@@ -14,7 +14,12 @@ use jiesu_connector::{
     Ask, Batch, Incoming, Lost, Probe, Question, Raw, Receipt, Refusal, Session, Source, Stream, Words, digest,
 };
 use jiff::Timestamp;
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep_until, timeout},
@@ -72,22 +77,27 @@ pub(crate) struct Centre {
     pub words: Arc<Words>,
     /// The open links.
     pub exchange: Arc<Exchange>,
-    /// Receipts and the like.
+    /// What is said by itself.
     pub courier: Arc<Courier>,
 }
 
 impl Centre {
     /// A delivery on its way through the door. What cannot be read goes as it is: nobody loses it, and an operator sees it.
-    fn incoming(&self, frame: &Bytes, now: Timestamp) -> (Incoming, Option<(Short, Option<Ask>)>) {
+    /// `session` is told from others by its name: sequences begin anew with each.
+    fn incoming(&self, session: u64, frame: &Bytes, now: Timestamp) -> (Incoming, Option<(Short, Option<Ask>)>) {
         let media_type = self.dialect.media_type();
         let Ok(short) = self.dialect.read(frame) else {
             let digest = digest([&frame[..]]);
             let raw = Raw { media_type: media_type.into(), meta: Default::default(), body: frame.clone() };
             let keys = keys("pdu", Duration::from_secs(600), &short::hex(&digest), now);
-            return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false }, None);
+            return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false, receipt: false }, None);
         };
-        let mut incoming = short.incoming(&self.rules, media_type, frame.clone(), now);
+        let header = self.dialect.frames().0;
+        let sequence = frame.get(header - 4..header).unwrap_or_default();
+        let name = format!("{session:x}/{}", short::hex(sequence));
+        let mut incoming = short.incoming(&self.rules, media_type, frame.clone(), Some(&name), now);
         let ask = short.ask(&mut incoming, &self.words);
+        self.courier.heard(&short, &mut incoming);
         (incoming, Some((short, ask)))
     }
 }
@@ -106,7 +116,8 @@ impl Source for LogIn {
         let link = Link::open(stream, Arc::clone(&centre.dialect), orders).await.map_err(lost)?;
         centre.exchange.connect(ready);
         centre.courier.start(&centre.exchange);
-        Ok(Box::new(Open { centre, link, next: 0, given: VecDeque::new(), again: None, questions: Vec::new() }))
+        let name = RandomState::new().build_hasher().finish();
+        Ok(Box::new(Open { centre, link, name, next: 0, given: VecDeque::new(), again: None, questions: Vec::new() }))
     }
 
     fn sessions(&self) -> usize {
@@ -128,6 +139,7 @@ impl Probe for LogIn {
 struct Open {
     centre: Arc<Centre>,
     link: Link,
+    name: u64,
     next: u64,
     /// Batches that the door has.
     given: VecDeque<(u64, Vec<Given>)>,
@@ -148,7 +160,7 @@ impl Open {
         let (messages, given) = frames
             .into_iter()
             .map(|frame| {
-                let (incoming, said) = self.centre.incoming(&frame, now);
+                let (incoming, said) = self.centre.incoming(self.name, &frame, now);
                 (incoming, Given { frame, said })
             })
             .unzip();

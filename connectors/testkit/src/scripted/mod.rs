@@ -39,6 +39,7 @@ pub fn message(name: Option<&str>, words: impl Into<Bytes>) -> Incoming {
         sender: None,
         hotline: None,
         joins: true,
+        receipt: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Place, message};
 use crate::{
     number::Number,
-    store::{Accepted, MessageId, NewMessage, Outcome, Store, Window, sqlite::SqliteStore},
+    store::{Accepted, NewMessage, Outcome, Pass, Store, Window, sqlite::SqliteStore},
 };
 use jiesu_connector::{Contact, OnOtherContent, Patience};
 use jiff::{SignedDuration, Timestamp};
@@ -36,7 +36,7 @@ async fn accept(store: &SqliteStore, message: NewMessage) -> (Number, bool) {
 
 /// How many of its messages are due.
 async fn due(store: &SqliteStore, second: i64) -> usize {
-    store.pending(MessageId(0), at(second), 100).await.unwrap().len()
+    store.pending(Pass::default(), at(second), 100).await.unwrap().len()
 }
 
 /// Gives the contact its outcome, and says whether it took it.
@@ -90,7 +90,7 @@ async fn what_comes_after_the_outcome_is_late_and_all_of_it_can_be_looked_at_aga
     let (_, _) = accept(&store, event("c", ENDED, 1)).await;
     assert!(issue(&store, number).await);
     assert_eq!(accept(&store, event("c", 4, 80 * 86_400)).await, (number, true), "the same call, weeks later");
-    let late = store.pending(MessageId(0), at(80 * 86_400), 10).await.unwrap();
+    let late = store.pending(Pass::default(), at(80 * 86_400), 10).await.unwrap();
     assert!(matches!(&late[..], [one] if one.late && one.ticketed && !one.conversation), "{late:?}");
     let all = store.contact(number).await.unwrap();
     assert_eq!(all.len(), 3);
@@ -112,6 +112,6 @@ async fn a_ticket_is_not_made_of_a_contact_that_has_grown_and_what_stands_apart_
     assert_eq!(store.issue(vec![Outcome::Apart { message: rating }]).await, Ok(0));
     assert_eq!(store.conversation(number).await.unwrap().len(), 2);
     assert!(issue(&store, number).await);
-    let late = store.pending(MessageId(0), at(10), 10).await.unwrap();
+    let late = store.pending(Pass::default(), at(10), 10).await.unwrap();
     assert!(matches!(&late[..], [one] if one.id == rating && one.ticketed), "{late:?}");
 }

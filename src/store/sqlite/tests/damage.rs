@@ -88,6 +88,9 @@ fn outcome(index: usize) -> Outcome {
 /// The messages of which every mark can still be read in the raw bytes, wherever they lie.
 fn intact(file: &[u8], log: &[u8]) -> BTreeSet<usize> {
     let mut seen: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    // Of each mark, what stands of it behind the one before and before the one behind it.
+    let mut torn: BTreeMap<(usize, usize), [usize; 2]> = BTreeMap::new();
+    let same = |pairs: &mut dyn Iterator<Item = (u8, u8)>| pairs.take_while(|(one, other)| one == other).count();
     for bytes in [file, log] {
         for at in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'<').map(|(at, _)| at) {
             let Some(name) = bytes.get(at + 1..at + 14).and_then(|name| std::str::from_utf8(name).ok()) else {
@@ -95,16 +98,26 @@ fn intact(file: &[u8], log: &[u8]) -> BTreeSet<usize> {
             };
             let Some((index, chunk)) = name.split_once('.') else { continue };
             let (Ok(index), Ok(chunk)) = (index.parse(), chunk.parse()) else { continue };
-            if bytes[at..].starts_with(mark(index, chunk).as_bytes()) {
+            let this = mark(index, chunk);
+            if bytes[at..].starts_with(this.as_bytes()) {
                 seen.entry(index).or_default().insert(chunk);
+                let next = mark(index, chunk + 1);
+                let begins = same(&mut bytes[at + this.len()..].iter().copied().zip(next.bytes()));
+                let begun = &mut torn.entry((index, chunk + 1)).or_default()[0];
+                *begun = begins.max(*begun);
+                if let Some(before) = chunk.checked_sub(1) {
+                    let last = mark(index, before);
+                    let ends = same(&mut bytes[..at].iter().rev().copied().zip(last.bytes().rev()));
+                    let ended = &mut torn.entry((index, before)).or_default()[1];
+                    *ended = ends.max(*ended);
+                }
             }
         }
     }
-    // A mark that lies across two pages of a chain is not found: such chunks are judged by their neighbours.
+    // A mark that lies across two pages of a chain is not found in one piece.
     let whole = |index: &usize, marks: &BTreeSet<usize>| {
-        let all = chunks(*index);
-        let near = |chunk: usize| marks.contains(&chunk);
-        (0..all).all(|chunk| near(chunk) || all > 6 && chunk > 0 && near(chunk - 1) && near(chunk + 1))
+        let in_two = |chunk: usize| torn.get(&(*index, chunk)).map_or(0, |[begun, ended]| begun + ended);
+        (0..chunks(*index)).all(|chunk| marks.contains(&chunk) || in_two(chunk) >= mark(*index, chunk).len())
     };
     seen.iter().filter(|(index, marks)| whole(index, marks)).map(|(index, _)| *index).collect()
 }
@@ -404,7 +417,10 @@ async fn damage_that_is_met_in_use_makes_the_next_start_look_at_everything() {
     std::os::unix::fs::FileExt::write_all_at(&file, &[0; PAGE], (at / PAGE * PAGE) as u64).unwrap();
     let mut failed = false;
     for from in (0..IN_FILE as i64).step_by(100) {
-        failed |= store.pending(MessageId(from), jiff::Timestamp::now(), 100).await.is_err();
+        failed |= store
+            .pending(Pass { ready: MessageId(from), ..Pass::default() }, jiff::Timestamp::now(), 100)
+            .await
+            .is_err();
     }
     assert!(failed && place.names().contains(&"jiesu.db.suspect".to_owned()));
     drop(store.close().await);

@@ -8,11 +8,12 @@ mod opening;
 mod pieces;
 mod records;
 mod reports;
+mod waiting;
 
 use super::SqliteStore;
 use crate::{
     number::Number,
-    store::{Accepted, EventLog, MessageId, NewEvent, NewMessage, NewTicket, Outcome, Pace, Sequence, Store},
+    store::{Accepted, EventLog, MessageId, NewEvent, NewMessage, NewTicket, Outcome, Pace, Pass, Sequence, Store},
 };
 use bytes::Bytes;
 use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Raw, digest};
@@ -77,6 +78,7 @@ pub(super) fn message(body: impl Into<Bytes>, key: Option<(&str, OnOtherContent)
             sender: None,
             hotline: None,
             joins: true,
+            receipt: false,
         },
     }
 }
@@ -130,11 +132,13 @@ pub(super) fn ticket(message: MessageId, number: Number, text: &str) -> Outcome 
 /// Everything in the line, as the issuer reads it.
 pub(super) async fn pending(store: &SqliteStore) -> Vec<crate::store::Message> {
     let mut all = Vec::new();
-    let mut after = MessageId(0);
+    let mut after = Pass::default();
     loop {
         let some = store.pending(after, jiff::Timestamp::now(), 512).await.unwrap();
-        let Some(last) = some.last() else { return all };
-        after = last.id;
+        if some.is_empty() {
+            return all;
+        }
+        after = after.behind(&some);
         all.extend(some);
     }
 }

@@ -3,7 +3,7 @@
 use super::{DAY, Place, message};
 use crate::{
     number::Number,
-    store::{Accepted, Message, MessageId, NewMessage, Store, Window, sqlite::SqliteStore},
+    store::{Accepted, Message, NewMessage, Pass, Store, Window, sqlite::SqliteStore},
 };
 use jiesu_connector::{Piece, digest};
 use jiff::Timestamp;
@@ -39,7 +39,7 @@ async fn accept(store: &SqliteStore, message: NewMessage) -> (Number, bool) {
 }
 
 async fn due(store: &SqliteStore, second: i64) -> Vec<Message> {
-    store.pending(MessageId(0), at(second), 100).await.unwrap()
+    store.pending(Pass::default(), at(second), 100).await.unwrap()
 }
 
 async fn ticket(store: &SqliteStore, number: Number) {

@@ -29,9 +29,8 @@ async fn sent(store: &SqliteStore) -> (Number, i64) {
     };
     change(store, number, |same| TicketChange { reply: Some(reply), ..same }).await;
     let due = store.due_replies(Timestamp::now(), 10).await.unwrap().remove(0);
-    let replied = Some((due.id, "sent", Some("a b".to_owned())));
     let awaited = Some(now() + SignedDuration::from_hours(48));
-    change(store, number, |same| TicketChange { replied, awaited, ..same }).await;
+    store.settle_reply(due.id, "sent", Some("a b".into()), awaited).await.unwrap();
     (number, due.id)
 }
 
