@@ -89,7 +89,7 @@ async fn a_mailbox_that_falls_silent_is_an_alarm() {
     drop(dovecot);
     eventually("the alarm", seconds(60), async || {
         let log = gateway.log();
-        log.lines().any(|line| line.contains("has given nothing for") && line.contains("alarm=true")).then_some(())
+        log.lines().any(|line| line.contains("has given nothing for") && line.contains("\"alarm\":true")).then_some(())
     })
     .await;
 }
