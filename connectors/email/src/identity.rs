@@ -1,6 +1,6 @@
 //! What a mail is called: who sent it, and how it is recognised if it comes a second time.
 
-use crate::read::{address, header::Header};
+use crate::read::{address, header::Header, transfer};
 use bytes::Bytes;
 use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Raw, digest};
 use std::{
@@ -69,8 +69,10 @@ struct Names {
 
 impl Names {
     fn of(mail: &[u8], envelope_from: Option<&str>) -> Self {
-        let (header, body) = Header::split(mail);
-        let sender = sender(&header).or_else(|| address::address(envelope_from?.as_bytes()));
+        let lines = transfer::line_ends(mail);
+        let (header, body) = Header::split(&lines);
+        let sender = Some(address::sender(&header, None).address).filter(|address| !address.is_empty());
+        let sender = sender.or_else(|| address::address(envelope_from?.as_bytes()));
         let message_id = ids(header.get("message-id").unwrap_or_default()).into_iter().next().map(key_of);
         // Without a name of its own a mail is the same only byte for byte, as it lies in the server's queue or mailbox:
         // two short mails of the same words are two.
@@ -83,12 +85,6 @@ impl Names {
         };
         Self { sender: sender.map(|sender| sender.to_lowercase()), message_id, digest }
     }
-}
-
-/// Who sent it: the first address in `From`, else in `Sender`.
-pub fn sender(header: &Header<'_>) -> Option<String> {
-    let first = |name: &str| address::mailboxes(header.get(name)?, None).into_iter().next();
-    first("from").or_else(|| first("sender")).map(|mailbox| mailbox.address)
 }
 
 /// The Message-IDs in a value: each with its angle brackets, so that it can be referred to.

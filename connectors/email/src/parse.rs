@@ -9,7 +9,7 @@ use crate::{
         body::{self, Content},
         header::Header,
         machine::{self, Envelope, Machine},
-        quote, structure,
+        quote, structure, transfer,
         verdict::{self, Verdict},
         words,
     },
@@ -37,7 +37,8 @@ pub struct Mails {
 
 impl Parser for Mails {
     fn parse(&self, raw: &Raw) -> Result<Appeal, ParseError> {
-        let (header, body) = Header::split(&raw.body);
+        let mail = transfer::line_ends(&raw.body);
+        let (header, body) = Header::split(&mail);
         let (node, cut) = structure::tree(&header, body);
         let near = body::near(&node);
         let content = Content::of(&node, near);
@@ -84,12 +85,12 @@ fn note(machine: Machine) -> Note {
 
 impl Mails {
     fn sender(&self, header: &Header<'_>, raw: &Raw, near: Option<crate::read::charset::Charset>) -> Mailbox {
-        let first = |name: &str| address::mailboxes(header.get(name)?, near).into_iter().next();
-        let envelope = || address::address(raw.meta.get(ENVELOPE_FROM)?.as_bytes());
-        first("from")
-            .or_else(|| first("sender"))
-            .or_else(|| Some(Mailbox { name: None, address: envelope()? }))
-            .unwrap_or_default()
+        let mut sender = address::sender(header, near);
+        if sender.address.is_empty() {
+            let envelope = || address::address(raw.meta.get(ENVELOPE_FROM)?.as_bytes());
+            sender.address = envelope().unwrap_or_default();
+        }
+        sender
     }
 
     fn appeal(&self, header: &Header<'_>, content: Content, subject: &str, sender: Mailbox, thread: &Thread) -> Appeal {

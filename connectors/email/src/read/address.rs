@@ -1,6 +1,6 @@
 //! Addresses (RFC 5322, section 3.4), as leniently as mail programs read them.
 
-use super::{charset::Charset, words};
+use super::{charset::Charset, header::Header, words};
 
 /// Longer addresses are none (RFC 5321).
 const MAX_ADDRESS: usize = 254;
@@ -19,11 +19,25 @@ pub struct Mailbox {
 /// The mailboxes in a raw header value.
 pub fn mailboxes(value: &[u8], near: Option<Charset>) -> Vec<Mailbox> {
     let found = read(value, near);
-    if found.is_empty() && words::is_encoded(value) {
-        // Some programs encode name and address together.
-        return read(words::decode(value, near).as_bytes(), near);
+    // Some programs encode name and address together, and some people's signs are full-width.
+    if found.is_empty() || found.iter().any(|mailbox| mailbox.address.contains(['＜', '＞', '＠'])) {
+        let plain = words::decode(value, near).replace('＜', "<").replace('＞', ">").replace('＠', "@");
+        return read(plain.as_bytes(), near);
     }
     found
+}
+
+/// Who sent a mail: the first mailbox in `From`; where it has none, its words and the address in the fields that stand in
+/// for it.
+pub fn sender(header: &Header<'_>, near: Option<Charset>) -> Mailbox {
+    let first = |name: &'static str| header.all(name).find_map(|value| mailboxes(value, near).into_iter().next());
+    if let Some(mailbox) = first("from") {
+        return mailbox;
+    }
+    let words = header.get("from").and_then(|value| name(value.strip_suffix(b"<>").unwrap_or(value), near));
+    let words = words.filter(|words| !words.ends_with([';', ':']) && !words.starts_with("undisclosed"));
+    let instead = ["sender", "reply-to", "return-path"].into_iter().find_map(first).unwrap_or_default();
+    Mailbox { name: words.or(instead.name), address: instead.address }
 }
 
 fn read(value: &[u8], near: Option<Charset>) -> Vec<Mailbox> {
@@ -34,12 +48,13 @@ fn read(value: &[u8], near: Option<Charset>) -> Vec<Mailbox> {
 fn split(value: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();
     let (mut quoted, mut comment, mut angle, mut from) = (false, 0_u32, false, 0);
-    let mut escaped = false;
+    let (mut escaped, mut encoded) = (false, 0);
     for (at, byte) in value.iter().enumerate() {
-        if std::mem::take(&mut escaped) {
+        if std::mem::take(&mut escaped) || at < encoded {
             continue;
         }
         match byte {
+            b'=' if !quoted => encoded = words::encoded_end(value, at).unwrap_or(0),
             b'\\' if quoted => escaped = true,
             b'"' if comment == 0 => quoted = !quoted,
             b'(' if !quoted => comment += 1,
@@ -49,6 +64,14 @@ fn split(value: &[u8]) -> Vec<&[u8]> {
             b',' | b';' if !quoted && comment == 0 && !angle => {
                 found.push(&value[from..at]);
                 from = at + 1;
+            }
+            // A full-width comma or semicolon between two.
+            0xef | 0xa3 if at > 0 && value[at - 1] == b'>' && !quoted => {
+                let signs = ["，".as_bytes(), "；".as_bytes(), b"\xa3\xac", b"\xa3\xbb"];
+                if let Some(sign) = signs.iter().find(|sign| value[at..].starts_with(sign)) {
+                    found.push(&value[from..at]);
+                    from = at + sign.len();
+                }
             }
             _ => {}
         }
@@ -63,7 +86,9 @@ fn mailbox(one: &[u8], near: Option<Charset>) -> Option<Mailbox> {
         let inner = &one[open + 1..];
         let inner = &inner[..inner.iter().position(|byte| *byte == b'>').unwrap_or(inner.len())];
         if let Some(address) = address(inner) {
-            let name = name(&one[..open], near).filter(|name| *name != address);
+            let before = &one[..open];
+            let before = before.trim_ascii_end().strip_suffix(b"<").unwrap_or(before);
+            let name = name(before, near).filter(|name| *name != address);
             return Some(Mailbox { name, address });
         }
     }
@@ -74,7 +99,9 @@ fn mailbox(one: &[u8], near: Option<Charset>) -> Option<Mailbox> {
         }
         None => (one, None),
     };
-    let bare = bare.iter().position(|byte| *byte == b':').map_or(bare, |group| &bare[group + 1..]);
+    let group =
+        bare.iter().position(|byte| *byte == b':').filter(|at| !bare[..*at].to_ascii_lowercase().ends_with(b"mailto"));
+    let bare = group.map_or(bare, |group| &bare[group + 1..]);
     if let Some(address) = address(bare) {
         return Some(Mailbox { name: comment.and_then(|comment| name(comment, near)), address });
     }
@@ -87,7 +114,8 @@ fn mailbox(one: &[u8], near: Option<Charset>) -> Option<Mailbox> {
 /// `text` as an address, if it is one.
 pub fn address(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text.trim_ascii()).ok()?;
-    let text = text.trim_matches(|character: char| matches!(character, '"' | '\'' | '<' | '>'));
+    let text = text.trim_matches(|character: char| matches!(character, '"' | '\'' | '<' | '>' | '[' | ']'));
+    let text = text.get(..7).filter(|start| start.eq_ignore_ascii_case("mailto:")).map_or(text, |_| &text[7..]);
     // A route before the address (RFC 5322, section 4.4).
     let text = if text.starts_with('@') { text.split_once(':')?.1 } else { text };
     let (local, domain) = text.rsplit_once('@')?;
@@ -140,6 +168,32 @@ mod tests {
         assert_eq!(one(b"wang@example.cn"), (None, wang.1.clone()));
         assert_eq!(one(b"\"wang@example.cn\" <wang@example.cn>"), (None, wang.1));
         assert_eq!(one(b"\"Wang, Ming\" <w@example.cn>"), (Some("Wang, Ming".into()), "w@example.cn".into()));
+    }
+
+    #[test]
+    fn a_sender_is_read_in_spellings_that_are_none() {
+        let wang = (Some("王小明".to_owned()), "wang@example.cn".to_owned());
+        for odd in [
+            "王小明＜wang@example.cn＞",
+            "王小明 <wang＠example.cn>",
+            "王小明 <<wang@example.cn>>",
+            "王小明 [mailto:wang@example.cn]",
+            "王小明 <MAILTO:wang@example.cn>",
+            "\"王小明 <wang@example.cn>",
+        ] {
+            assert_eq!(one(odd.as_bytes()), wang, "{odd}");
+        }
+        assert_eq!(one(b"=?utf-8?Q?Wang,_Ming?= <w@x.cn>"), (Some("Wang, Ming".into()), "w@x.cn".into()));
+        let two = mailboxes("王 <a@b.cn>；李 <c@d.cn>".as_bytes(), None);
+        assert_eq!((two[0].name.as_deref(), two[1].address.as_str()), (Some("王"), "c@d.cn"));
+        let sender = |mail: &str| {
+            let found = sender(&Header::split(mail.as_bytes()).0, None);
+            (found.name.unwrap_or_default(), found.address)
+        };
+        assert_eq!(sender("From:\nFrom: 王 <a@b.cn>\n\n"), ("王".into(), "a@b.cn".into()));
+        assert_eq!(sender("From: 王\nReturn-Path: <a@b.cn>\n\n"), ("王".into(), "a@b.cn".into()));
+        assert_eq!(sender("Reply-To: 李 <c@d.cn>\n\n"), ("李".into(), "c@d.cn".into()));
+        assert_eq!(sender("From: \"王\" <>\n\n"), ("王".into(), String::new()));
     }
 
     #[test]

@@ -3,11 +3,9 @@
 //! Citizens' programs leave the charset out, name one that does not exist, or name another than they use. So a label is a
 //! hint: it counts if the bytes agree with it, else strict UTF-8, else what [`chardetng`] takes them for.
 
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use super::{likely, seven};
 use encoding_rs::{BIG5, EUC_KR, Encoding, GB18030, UTF_8};
-
-/// Bytes that a guess is made from: more of them do not make it better.
-const SAMPLE: usize = 64 << 10;
+use std::borrow::Cow;
 
 /// What a label stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +16,8 @@ pub enum Charset {
     Hz,
     /// UTF-7 (RFC 2152), likewise.
     Utf7,
+    /// ISO-2022-CN (RFC 1922), likewise.
+    Iso2022Cn,
 }
 
 impl Charset {
@@ -33,6 +33,7 @@ impl Charset {
             | b"gb18030-2022" | b"gb_18030" | b"gb" | b"chinese" => Self::Known(GB18030),
             b"utf-7" | b"utf7" | b"unicode-1-1-utf-7" | b"cp65000" => Self::Utf7,
             b"hz-gb-2312" | b"hz" | b"hz-gb2312" => Self::Hz,
+            b"iso-2022-cn" | b"iso-2022-cn-ext" => Self::Iso2022Cn,
             b"utf8" | b"utf-8" | b"utf_8" | b"unicode-1-1-utf-8" | b"utf-8mb4" | b"utf8mb4" | b"cp65001" => {
                 Self::Known(UTF_8)
             }
@@ -40,14 +41,11 @@ impl Charset {
                 Self::Known(BIG5)
             }
             b"ks_c_5601-1987" | b"ks_c_5601" | b"cp949" | b"ms949" | b"uhc" | b"windows-949" => Self::Known(EUC_KR),
-            // What programs write that do not know: it says as much as nothing.
-            b"us-ascii" | b"ascii" | b"iso-8859-1" | b"iso8859-1" | b"latin1" | b"windows-1252" | b"cp1252" => {
-                return None;
-            }
-            other => {
-                let known = Encoding::for_label_no_replacement(other)?;
-                Self::Known(known)
-            }
+            other => match Encoding::for_label_no_replacement(other)? {
+                // What programs write that do not know: it says as much as nothing.
+                western if likely::is_western(western) => return None,
+                known => Self::Known(known),
+            },
         })
     }
 }
@@ -56,200 +54,129 @@ impl Charset {
 pub fn decode(bytes: &[u8], label: Option<&[u8]>, near: Option<Charset>) -> String {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let labelled = label.and_then(Charset::named);
-    match labelled {
-        Some(Charset::Hz) => return hz(bytes),
-        Some(Charset::Utf7) if bytes.is_ascii() => return utf_7(bytes),
-        _ => {}
-    }
     if let Some(wide) = utf_16(bytes, labelled) {
         return wide;
     }
     if bytes.is_ascii() {
-        return match labelled {
-            // Seven bits all the same, as ISO-2022-JP.
-            Some(Charset::Known(encoding)) if !encoding.is_ascii_compatible() => encoding.decode(bytes).0.into_owned(),
-            None if looks_like_hz(bytes) => hz(bytes),
-            _ => String::from_utf8_lossy(bytes).into_owned(),
-        };
+        return seven_bits(bytes, labelled);
     }
-    // Text in another charset is hardly ever valid UTF-8 with long sequences by accident, but UTF-8 is often valid in it.
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        let long = text.chars().any(|character| character > '\u{7ff}');
-        if long || labelled.is_none_or(|labelled| labelled == Charset::Known(UTF_8)) {
-            return text.to_owned();
-        }
+    if let Some(text) = utf_8(bytes, labelled) {
+        return text;
     }
     if let Some(Charset::Known(encoding)) = labelled {
+        let encoding = likely::rather(encoding, bytes);
         let (text, errors) = encoding.decode_without_bom_handling(bytes);
         // A few broken characters, as where a program cut the text, do not make the label wrong.
-        if !errors || is_mostly_right(&text) {
+        if !errors || likely::is_mostly_right(&text) {
             return text.into_owned();
         }
     }
-    if std::str::from_utf8(bytes).is_err() {
-        let lossy = String::from_utf8_lossy(bytes);
-        if is_mostly_right(&lossy) {
-            return lossy.into_owned();
+    let near = match near {
+        Some(Charset::Known(encoding)) if encoding != UTF_8 => Some(encoding),
+        _ => None,
+    };
+    likely::guess(bytes, near, label.and_then(western))
+}
+
+/// The same for a text of several lines, some of which another program may have added in another charset.
+pub fn decode_lines(bytes: &[u8], label: Option<&[u8]>, near: Option<Charset>) -> String {
+    let ours = |line: &&[u8]| !line.is_ascii();
+    let utf_8 = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|text| likely::chinese(text) > 1);
+    let several = !bytes.contains(&0) && std::str::from_utf8(bytes).is_err() && {
+        let mut lines = bytes.split(|byte| *byte == b'\n').filter(ours);
+        lines.clone().any(utf_8) && lines.any(|line| std::str::from_utf8(line).is_err())
+    };
+    if !several {
+        return decode(bytes, label, near);
+    }
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .map(|line| if utf_8(line) { String::from_utf8_lossy(line) } else { decode(line, label, near).into() })
+        .collect()
+}
+
+fn seven_bits(bytes: &[u8], labelled: Option<Charset>) -> String {
+    match labelled {
+        Some(Charset::Hz) => seven::hz(bytes),
+        Some(Charset::Utf7) => seven::utf_7(bytes),
+        Some(Charset::Iso2022Cn) => seven::iso_2022_cn(bytes),
+        // As ISO-2022-JP.
+        Some(Charset::Known(encoding)) if !encoding.is_ascii_compatible() => encoding.decode(bytes).0.into_owned(),
+        _ if seven::looks_like_iso_2022_cn(bytes) => seven::iso_2022_cn(bytes),
+        None if seven::looks_like_hz(bytes) => seven::hz(bytes),
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// Text in another charset is hardly ever valid UTF-8 with long sequences by accident, but UTF-8 is often valid in it.
+fn utf_8(bytes: &[u8], labelled: Option<Charset>) -> Option<String> {
+    let says_so = labelled == Some(Charset::Known(UTF_8));
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::from(text),
+        // Cut in the middle of its last character, or here and there.
+        Err(_) => {
+            let joined = seven::joined_surrogates(bytes);
+            let lossy = joined.map_or_else(|| String::from_utf8_lossy(bytes), Cow::from);
+            let broken = lossy.chars().filter(|character| *character == char::REPLACEMENT_CHARACTER).count();
+            let good = likely::chinese(&lossy) >= broken * 2 + 2 || (says_so && likely::is_mostly_right(&lossy));
+            return good.then(|| lossy.into_owned());
         }
-    } else {
-        return String::from_utf8_lossy(bytes).into_owned();
-    }
-    guess(bytes, near, labelled.is_none() && label.is_some_and(is_latin))
+    };
+    let long = text.chars().any(|character| character > '\u{7ff}');
+    // A few Chinese characters in GBK can be valid UTF-8 of two bytes each: letters that no citizen writes.
+    let chance = !long
+        && likely::reads_as_common_chinese(bytes)
+        && text.chars().all(|c| c.is_ascii() || c > '\u{24f}' || c == '·');
+    let rather = match labelled {
+        None => !chance || text.chars().all(|c| c.is_ascii() || c == '·'),
+        Some(_) => says_so,
+    };
+    (long || rather).then(|| text.into_owned())
 }
 
-fn is_latin(label: &[u8]) -> bool {
-    let clean: Vec<u8> = label.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
-    matches!(clean.as_slice(), b"iso88591" | b"latin1" | b"windows1252" | b"cp1252")
+/// The Western charset that a label names.
+fn western(label: &[u8]) -> Option<&'static Encoding> {
+    let label: Vec<u8> = label.iter().filter(|byte| !b"\"' ;".contains(byte)).map(u8::to_ascii_lowercase).collect();
+    // Programs write "ASCII" without looking.
+    let ascii = label.starts_with(b"us-ascii") || label.starts_with(b"ascii") || label.starts_with(b"ansi");
+    let found = Encoding::for_label_no_replacement(&label).filter(|found| likely::is_western(found) && !ascii)?;
+    (found != encoding_rs::X_USER_DEFINED).then_some(found)
 }
 
-/// Neither says the label what it is, nor is it UTF-8.
-fn guess(bytes: &[u8], near: Option<Charset>, latin: bool) -> String {
-    let western = || encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned();
-    if looks_western(bytes) || (latin && !reads_as_chinese(bytes)) {
-        return western();
-    }
-    if let Some(Charset::Known(encoding)) = near.filter(|near| *near != Charset::Known(UTF_8)) {
-        let (text, errors) = encoding.decode_without_bom_handling(bytes);
-        if !errors {
-            return text.into_owned();
-        }
-    }
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-    detector.feed(&bytes[..bytes.len().min(SAMPLE)], true);
-    let guessed = detector.guess(Some(b"cn"), Utf8Detection::Deny);
-    let (text, errors) = guessed.decode_without_bom_handling(bytes);
-    if (guessed.is_single_byte() && reads_as_chinese(bytes)) || (errors && !is_mostly_right(&text)) {
-        return GB18030.decode_without_bom_handling(bytes).0.into_owned();
-    }
-    text.into_owned()
-}
-
-/// Letters with accents, each alone among plain ones.
-fn looks_western(bytes: &[u8]) -> bool {
-    let letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphabetic);
-    let mut high = bytes.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()).peekable();
-    high.peek().is_some()
-        && high.all(|(at, byte)| {
-            let alone =
-                bytes.get(at + 1).is_none_or(u8::is_ascii) && at.checked_sub(1).is_none_or(|at| bytes[at].is_ascii());
-            *byte >= 0xc0 && alone && letter(at.checked_sub(1)) && letter(Some(at + 1))
-        })
-}
-
-/// Read as GBK these are whole characters, most of them of the first level of GB 2312, which has the common ones.
-fn reads_as_chinese(bytes: &[u8]) -> bool {
-    let (mut common, mut all) = (0, 0);
-    let mut rest = bytes;
-    loop {
-        rest = match rest {
-            [lead @ 0x81..=0xfe, trail @ 0x40..=0xfe, tail @ ..] => {
-                // Punctuation and full-width letters are as good as nothing.
-                if !(0xa1..=0xa9).contains(lead) {
-                    all += 1;
-                    common += usize::from((0xb0..=0xd7).contains(lead) && *trail >= 0xa1);
-                }
-                tail
-            }
-            [byte, tail @ ..] if byte.is_ascii() => tail,
-            [_, ..] => return false,
-            [] => return common > 0 && common * 10 >= all * 6,
-        }
-    }
-}
-
-/// At most one in ten of the characters beyond ASCII could not be read, or it is the cut at the end.
-fn is_mostly_right(text: &str) -> bool {
-    let (mut wide, mut broken) = (0_usize, 0_usize);
-    for character in text.chars().filter(|character| !character.is_ascii()) {
-        if character == char::REPLACEMENT_CHARACTER { broken += 1 } else { wide += 1 }
-    }
-    broken * 10 <= wide
-}
-
-/// UTF-16, told by its byte order mark or its label.
+/// UTF-16, told by its label and its byte order mark, its zeros, or what it says.
 fn utf_16(bytes: &[u8], labelled: Option<Charset>) -> Option<String> {
+    use encoding_rs::{UTF_16BE, UTF_16LE};
     let marked = match bytes {
-        [0xff, 0xfe, ..] => Some(encoding_rs::UTF_16LE),
-        [0xfe, 0xff, ..] => Some(encoding_rs::UTF_16BE),
+        [0xff, 0xfe, ..] => Some(UTF_16LE),
+        [0xfe, 0xff, ..] => Some(UTF_16BE),
         _ => None,
     };
     let named = match labelled {
-        Some(Charset::Known(encoding)) if encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE => {
-            // Programs that name it often write something else: real UTF-16 of any language has zeros.
-            bytes.contains(&0).then_some(encoding)
-        }
+        Some(Charset::Known(encoding)) if encoding == UTF_16LE || encoding == UTF_16BE => Some(encoding),
         _ => None,
     };
-    // A mark without zeros is too easily two letters of something else.
-    let encoding = marked.filter(|_| labelled.is_none() || named.is_some()).or(named)?;
-    Some(encoding.decode(bytes).0.into_owned())
-}
-
-fn looks_like_hz(bytes: &[u8]) -> bool {
-    let begins = bytes.windows(2).position(|pair| pair == b"~{");
-    begins.is_some_and(|at| bytes[at..].windows(2).any(|pair| pair == b"~}"))
-}
-
-/// HZ-GB-2312 (RFC 1843): `~{` and `~}` around pairs of seven-bit bytes, `~~` for a tilde, `~` at a line's end for none.
-fn hz(bytes: &[u8]) -> String {
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut chinese = false;
-    let mut rest = bytes;
-    loop {
-        rest = match (rest, chinese) {
-            ([b'~', b'{', tail @ ..], _) => {
-                chinese = true;
-                tail
-            }
-            ([b'~', b'}', tail @ ..], _) => {
-                chinese = false;
-                tail
-            }
-            ([b'~', b'~', tail @ ..], false) => {
-                plain.push(b'~');
-                tail
-            }
-            ([b'~', b'\r', b'\n', tail @ ..] | [b'~', b'\n', tail @ ..], false) => tail,
-            // A line's end ends the Chinese as well, so that a lost mark costs one line.
-            ([b'\n', tail @ ..], _) => {
-                chinese = false;
-                plain.push(b'\n');
-                tail
-            }
-            ([one @ 0x21..=0x77, two @ 0x21..=0x7e, tail @ ..], true) => {
-                plain.extend([one | 0x80, two | 0x80]);
-                tail
-            }
-            ([byte, tail @ ..], _) => {
-                plain.push(*byte);
-                tail
-            }
-            ([], _) => break,
-        };
-    }
-    GB18030.decode_without_bom_handling(&plain).0.into_owned()
-}
-
-/// UTF-7 (RFC 2152): `+` and `-` around base64 of UTF-16.
-fn utf_7(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(plus) = memchr::memchr(b'+', rest) {
-        text.push_str(&String::from_utf8_lossy(&rest[..plus]));
-        let inner = &rest[plus + 1..];
-        let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-        let length = inner.iter().position(|byte| !letter(byte)).unwrap_or(inner.len());
-        if length == 0 {
-            text.push('+');
+    let read = |encoding: &'static Encoding| encoding.decode(bytes).0.into_owned();
+    // Programs that name it often write something else, and a mark is too easily two letters of something else.
+    let says = |encoding: &'static Encoding| {
+        let text = read(encoding);
+        (likely::chinese(&text) * 10 >= text.chars().count() * 7).then_some(encoding)
+    };
+    let encoding = match (marked, named) {
+        (Some(marked), Some(_)) => Some(marked),
+        (Some(marked), None) => {
+            Some(marked).filter(|_| labelled.is_none() && bytes.contains(&0)).or_else(|| says(marked))
         }
-        let wide = super::transfer::base64(&inner[..length]);
-        let units = wide.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-        text.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
-        rest = &inner[length..];
-        rest = rest.strip_prefix(b"-").unwrap_or(rest);
-    }
-    text.push_str(&String::from_utf8_lossy(rest));
-    text
+        (None, Some(named)) => {
+            let zeros = |from: usize| bytes.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
+            match zeros(0).cmp(&zeros(1)) {
+                std::cmp::Ordering::Greater => Some(UTF_16BE),
+                std::cmp::Ordering::Less => Some(UTF_16LE),
+                std::cmp::Ordering::Equal => says(named).or_else(|| says(UTF_16BE)).or_else(|| says(UTF_16LE)),
+            }
+        }
+        (None, None) => None,
+    };
+    encoding.map(read)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 const MAX_HEADER: usize = 256 << 10;
 /// Fields of a header that are looked at.
 const MAX_FIELDS: usize = 1_000;
+/// Lines in a row in a header that are no fields.
+const JUNK_LINES: usize = 20;
 
 /// A header: its fields in order.
 #[derive(Debug, Default)]
@@ -13,6 +15,7 @@ impl<'a> Header<'a> {
     /// Splits an entity into its header and its body. Lines that are no field (mbox's `From `, junk) are left out.
     pub fn split(entity: &'a [u8]) -> (Self, &'a [u8]) {
         let mut fields: Vec<(&[u8], &[u8])> = Vec::new();
+        let entity = entity.strip_prefix(b"\xef\xbb\xbf").unwrap_or(entity);
         let mut at = 0;
         // Some programs begin with empty lines; the header follows all the same.
         let mut leading = entity.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -28,7 +31,7 @@ impl<'a> Header<'a> {
             }
             // A fold belongs to the field before it.
             let mut field_end = end;
-            while matches!(entity.get(field_end), Some(b' ' | b'\t')) {
+            while matches!(entity.get(field_end), Some(b' ' | b'\t')) || goes_on(entity, field_end) {
                 let next = line_end(entity, field_end);
                 if trim_end(&entity[field_end..next]).is_empty() && !matches!(entity.get(next), Some(b' ' | b'\t')) {
                     // A line of white space only: the end of the header, as most senders of it mean.
@@ -47,6 +50,9 @@ impl<'a> Header<'a> {
             {
                 // No header at all: everything is body.
                 return (Self(fields), entity);
+            } else if !fields.is_empty() && !field_follows(&entity[field_end..]) {
+                // The empty line between header and body is missing.
+                return (Self(fields), &entity[at..]);
             }
             at = field_end;
         }
@@ -58,9 +64,9 @@ impl<'a> Header<'a> {
         Self(other.0.clone())
     }
 
-    /// The first field of this name: its raw value, unfolded only where it is read.
+    /// The first field of this name that says something: its raw value, unfolded only where it is read.
     pub fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.all(name).next()
+        self.all(name).find(|value| !value.is_empty()).or_else(|| self.all(name).next())
     }
 
     /// All fields of this name.
@@ -76,6 +82,18 @@ impl<'a> Header<'a> {
 
 fn begins_with_field(entity: &[u8]) -> bool {
     name_and_value(&entity[..line_end(entity, 0)]).is_some()
+}
+
+/// Encoded words at the beginning of a line, the white space before which was lost.
+fn goes_on(entity: &[u8], at: usize) -> bool {
+    let line = &entity[at..line_end(entity, at).min(at + 200)];
+    line.starts_with(b"=?") && name_and_value(line).is_none() && memchr::memmem::find(line, b"?=").is_some()
+}
+
+/// Whether one of the next lines is a field, before an empty one.
+fn field_follows(entity: &[u8]) -> bool {
+    let lines = entity.split(|byte| *byte == b'\n').take(JUNK_LINES).take_while(|line| !trim_end(line).is_empty());
+    lines.into_iter().any(|line| name_and_value(line).is_some_and(|(name, _)| name[0].is_ascii_alphabetic()))
 }
 
 fn line_end(entity: &[u8], at: usize) -> usize {
@@ -104,6 +122,10 @@ mod tests {
         assert_eq!(header.get("subject"), Some(&b"one\r\n two"[..]));
         assert_eq!(header.get("x-y"), Some(&b"z"[..]));
         assert_eq!(body, b"body\r\n");
+        let (header, body) =
+            Header::split(b"\xef\xbb\xbfSubject: =?x?B?YQ==?=\n=?x?B?Yg==?=\nX-Z: 1\nno empty line\nbefore it");
+        assert_eq!(header.get("subject"), Some(&b"=?x?B?YQ==?=\n=?x?B?Yg==?="[..]));
+        assert_eq!((header.get("x-z"), body), (Some(&b"1"[..]), &b"no empty line\nbefore it"[..]));
     }
 
     #[test]

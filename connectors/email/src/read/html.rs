@@ -1,8 +1,10 @@
 //! HTML as people read it: words and line breaks. One pass, no tree, so that no depth and no size is too much.
 
-use html_escape::decode_html_entities;
+mod scope;
+
+use super::entities;
 use memchr::{memchr, memmem};
-use std::borrow::Cow;
+use scope::{Effect, Scopes};
 
 /// Links that are kept.
 const MAX_LINKS: usize = 20;
@@ -48,12 +50,26 @@ pub fn charset(html: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// Reads a page.
+/// Whether it is a page, whatever it is called.
+pub fn is_page(bytes: &[u8]) -> bool {
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let start = start[..start.len().min(14)].to_ascii_lowercase();
+    let ends = |at: usize| start.get(at).is_none_or(|byte| byte.is_ascii_whitespace() || *byte == b'>');
+    start.starts_with(b"<!doctype html") || (start.starts_with(b"<html") && ends(5))
+}
+
+/// Reads a page, without what it hides, unless that is everything.
 pub fn read(html: &str) -> Page {
-    let mut reader = Reader { rest: html, ..Reader::default() };
-    reader.run();
-    reader.page.text.truncate(reader.page.text.trim_end().len());
-    reader.page
+    let read = |hides| {
+        let mut reader = Reader { rest: html, hides, ..Reader::default() };
+        reader.run();
+        reader.page.text.truncate(reader.page.text.trim_end().len());
+        (reader.page, reader.hidden)
+    };
+    match read(true) {
+        (page, true) if page.text.is_empty() => read(false).0,
+        (page, _) => page,
+    }
 }
 
 #[derive(Default)]
@@ -64,11 +80,15 @@ struct Reader<'a> {
     space: bool,
     /// Line breaks that are said only if words follow.
     breaks: usize,
-    /// Within `<pre>`.
-    pre: usize,
+    /// Within elements that show their words otherwise.
+    scopes: Scopes,
+    /// Whether hidden words are left out, and whether there were any.
+    hides: bool,
+    hidden: bool,
     /// Once one of these marks is not found, it is not looked for again: else it would be looked for at every tag.
     no_comment_end: bool,
     no_quote: [bool; 2],
+    no_end: bool,
 }
 
 struct Tag<'a> {
@@ -95,6 +115,10 @@ impl<'a> Reader<'a> {
                 self.skip_to_bracket();
             } else if let Some(tag) = self.tag() {
                 self.obey(&tag);
+                // The end of a page that is no tag, but a comparison.
+                if self.rest.is_empty() && rest.len() < 100 && !rest.contains('>') {
+                    self.words(rest);
+                }
             } else {
                 self.words("<");
                 self.rest = &rest[1..];
@@ -167,6 +191,13 @@ impl<'a> Reader<'a> {
 
     fn obey(&mut self, tag: &Tag<'_>) {
         let closing = tag.closing;
+        if closing {
+            self.scopes.close(&tag.name);
+        } else {
+            let get = |wanted: &str| tag.attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
+            self.scopes
+                .open(&tag.name, Effect::of(&tag.name, get("style").unwrap_or_default(), get("hidden").is_some()));
+        }
         match tag.name.as_str() {
             "script" | "style" | "title" | "template" if !closing => self.skip_element(&tag.name),
             "br" => self.breaks += 1,
@@ -175,11 +206,7 @@ impl<'a> Reader<'a> {
                 self.line();
                 self.words("· ");
             }
-            "pre" => {
-                self.line();
-                self.pre = if closing { self.pre.saturating_sub(1) } else { self.pre + 1 };
-            }
-            "p" | "div" | "tr" | "table" | "ul" | "ol" | "li" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"
+            "pre" | "p" | "div" | "tr" | "table" | "ul" | "ol" | "li" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"
             | "blockquote" | "hr" | "section" | "article" | "header" | "footer" | "center" | "address" | "dl"
             | "dt" | "dd" | "form" | "fieldset" | "caption" | "body" | "includetail" => self.line(),
             "a" if !closing => self.link(tag),
@@ -191,8 +218,7 @@ impl<'a> Reader<'a> {
     }
 
     fn link(&mut self, tag: &Tag<'_>) {
-        let target =
-            tag.attributes.iter().find(|(name, _)| name == "href").map(|(_, value)| decode_html_entities(*value));
+        let target = tag.attributes.iter().find(|(name, _)| name == "href").map(|(_, value)| entities::decode(value));
         if let Some(target) =
             target.filter(|target| target.len() < 2_000 && BIG_FILES.iter().any(|place| target.contains(place)))
         {
@@ -203,15 +229,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The element's end is looked for without regard to case; without one, everything is inside.
+    /// The element's end is looked for without regard to case; without one, nothing is inside: better some lines of style
+    /// than no words.
     fn skip_element(&mut self, name: &str) {
         let bytes = self.rest.as_bytes();
         let ends = |at: &usize| {
             let after = &bytes[at + 2..];
             after.len() >= name.len() && after[..name.len()].eq_ignore_ascii_case(name.as_bytes())
         };
-        let end = memmem::find_iter(bytes, b"</").find(ends);
-        self.rest = end.map_or("", |end| &self.rest[end..]);
+        if self.no_end {
+            return;
+        }
+        match memmem::find_iter(bytes, b"</").find(ends) {
+            Some(end) => self.rest = &self.rest[end..],
+            None => self.no_end = true,
+        }
     }
 
     fn line(&mut self) {
@@ -222,8 +254,12 @@ impl<'a> Reader<'a> {
         if raw.is_empty() {
             return;
         }
-        let text: Cow<'_, str> = if raw.contains('&') { decode_html_entities(raw) } else { raw.into() };
-        if self.pre > 0 {
+        if self.hides && self.scopes.hidden() {
+            self.hidden |= !raw.trim().is_empty();
+            return;
+        }
+        let text = entities::decode(raw);
+        if self.scopes.preformatted() {
             self.flush();
             self.page.text.push_str(&text.replace('\r', ""));
             return;
@@ -299,6 +335,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_is_not_read_unless_it_is_all() {
+        assert_eq!(read("<div style='display:none'>a<div>b</div></div>路灯").text, "路灯");
+        assert_eq!(read("<p style='font-size:0'>a<p>路灯").text, "路灯");
+        assert_eq!(read("<div style='display:none'>路灯").text, "路灯");
+        assert_eq!(read("<img style='display:none'>路灯<b hidden>x</b>").text, "路灯");
+        assert_eq!(read("<div style='white-space: pre-wrap'>a\n b</div>c\nd").text, "a\n b\nc d");
+        assert_eq!(read("路灯<style>p{}").text, "路灯p{}");
+        assert_eq!(read("长度 a<b").text, "长度 a<b");
+        assert!(is_page(b" <!DOCTYPE html><p>") && is_page(b"<HTML>") && !is_page(b"<htmlx>") && !is_page(b"p <html>"));
+    }
+
+    #[test]
     fn the_charset_of_a_page_is_found() {
         assert_eq!(charset(b"<meta charset='gbk'>"), Some(&b"gbk"[..]));
         let old = b"<META http-equiv=Content-Type content=\"text/html; charset=gb2312\">";
@@ -317,7 +365,21 @@ mod tests {
 
     #[test]
     fn broken_and_hostile_pages_end_in_time() {
-        for piece in ["<", "<a ", "<!--", "<a b=\"", "<p a='", "<div>", "</", "&", "<style>", "<x a=b c d ", "&#x"] {
+        for piece in [
+            "<",
+            "<a ",
+            "<!--",
+            "<a b=\"",
+            "<p a='",
+            "<div>",
+            "</",
+            "&",
+            "<style>",
+            "<x a=b c d ",
+            "&#x",
+            "<b hidden>",
+            "</b>",
+        ] {
             let start = std::time::Instant::now();
             read(&piece.repeat(500_000 / piece.len()));
             assert!(start.elapsed().as_secs() < 5, "{piece}");

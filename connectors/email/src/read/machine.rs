@@ -72,7 +72,8 @@ pub fn recognise(
     let report = report_type(header);
     let leaves = node.leaves();
     let status = leaves.iter().find(|part| part.content_type.value == "message/delivery-status");
-    let daemon = local.starts_with("mailer-daemon") || local == "postmaster" || local.starts_with("mail-daemon");
+    let daemons = ["mailer-daemon", "mail-daemon", "microsoftexchange329e71ec"];
+    let daemon = local == "postmaster" || daemons.iter().any(|daemon| local.starts_with(daemon));
     let returned = is_bounce_subject(subject);
     let null_sender = envelope.from == Some("") || value("return-path").is_some_and(|path| path == "<>");
     if status.is_some()
@@ -126,7 +127,8 @@ fn begins(subject: &str, starts: &[&str]) -> bool {
     let subject = subject.trim().to_lowercase();
     starts.iter().any(|start| {
         subject.strip_prefix(start).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with([':', '：', ' ', '(', '（', '[', '【', '-', '!', '！'])
+            let apart = [':', '：', ' ', '(', '（', '[', '【', '-', '!', '！', '/', '通'];
+            rest.is_empty() || start.ends_with([']', '】']) || rest.starts_with(apart)
         })
     })
 }
@@ -144,8 +146,14 @@ fn is_answer_subject(subject: &str) -> bool {
         "automatic reply",
         "out of office",
         "自动应答",
+        "自动回覆",
+        "休假自动回复",
+        "外出自动回复",
     ];
-    begins(subject, &starts)
+    let subject = subject.trim();
+    let ends = ["(自动回复)", "（自动回复）", "[自动回复]", "【自动回复】", "的自动回复", "的自动答复"];
+    let named = |end: &&str| subject.ends_with(*end) && (!end.starts_with('的') || subject.starts_with("来自"));
+    begins(subject, &starts) || ends.iter().any(|end| named(&end))
 }
 
 fn is_bounce_subject(subject: &str) -> bool {
@@ -158,6 +166,18 @@ fn is_bounce_subject(subject: &str) -> bool {
         "邮件退信",
         "投递失败",
         "邮件投递失败",
+        "邮件发送失败",
+        "发送失败",
+        "未送达",
+        "邮件未送达",
+        "未传递",
+        "无法投递",
+        "无法送达",
+        "传递失败",
+        "传递状态通知",
+        "投递状态通知",
+        "系統退信",
+        "無法傳遞",
         "undelivered mail returned to sender",
         "undelivered",
         "undelivered mail",
@@ -171,8 +191,12 @@ fn is_bounce_subject(subject: &str) -> bool {
         "delivery failed",
         "mail delivery subsystem",
         "warning: message",
+        "delivery has failed",
+        "email delivery failure",
+        "[postmaster] email delivery failure",
     ];
-    begins(subject, &starts)
+    let from_server = subject.trim_start().starts_with("来自") && subject.trim_end().ends_with("的退信");
+    from_server || begins(subject, &starts)
 }
 
 fn bounce(header: &Header<'_>, leaves: &[&Part<'_>], status: Option<&Part<'_>>) -> Bounce {
@@ -243,12 +267,19 @@ mod tests {
             "X-Autoreply: yes",
             "Subject: 自动回复：您好",
             "Subject: =?utf-8?B?6Ieq5Yqo5Zue5aSNOg==?= x",
+            "Subject: [自动回复]您的来信",
+            "Subject: Re: 路灯(自动回复)",
+            "Subject: 来自王小明的自动回复",
             "Content-Type: multipart/report; report-type=disposition-notification",
         ] {
             assert_eq!(known(answer), Some("auto-reply"), "{answer}");
         }
         assert_eq!(known("List-Id: <a.b>"), Some("list"));
-        assert_eq!(known("From: MAILER-DAEMON@qq.com\nSubject: 系统退信"), Some("bounce"));
+        for subject in
+            ["系统退信", "系统退信/Systems bounce", "来自QQ邮箱的退信", "邮件发送失败通知", "未送达: 您的诉求"]
+        {
+            assert_eq!(known(&format!("From: PostMaster@qq.com\nSubject: {subject}")), Some("bounce"), "{subject}");
+        }
         assert_eq!(known("X-Gateway-Id: jiesu"), Some("own"));
         for person in [
             "Auto-Submitted: no",

@@ -2,7 +2,7 @@
 
 use super::{
     charset::{self, Charset},
-    words,
+    entities, likely, words,
 };
 
 /// Parameters of one value that are looked at.
@@ -29,9 +29,8 @@ struct Parameter {
 impl Parameterised {
     /// Reads a raw header value.
     pub fn read(raw: &[u8]) -> Self {
-        let mut pieces = Pieces { rest: raw };
-        let value = pieces.next(false).unwrap_or_default();
-        let value = String::from_utf8_lossy(&value).trim().to_ascii_lowercase();
+        let (value, parameters) = head(raw);
+        let mut pieces = Pieces { rest: parameters };
         let mut parameters = Vec::new();
         while let Some(name) = pieces.next(true) {
             if parameters.len() == MAX_PARAMETERS {
@@ -79,6 +78,25 @@ impl Parameterised {
     }
 }
 
+/// The value in lower case, and the parameters; programs forget the semicolon between them, or the value.
+fn head(raw: &[u8]) -> (String, &[u8]) {
+    let end = raw.iter().position(|byte| *byte == b';').unwrap_or(raw.len());
+    let (first, rest) = raw.split_at(end);
+    let named = |part: &[u8]| part.iter().position(|byte| *byte == b'=');
+    let (value, rest) = match named(first) {
+        None => (first, rest),
+        // From the name before the equals sign on.
+        Some(equals) => {
+            let name = first[..equals].trim_ascii_end();
+            let from = name.iter().rposition(|byte| byte.is_ascii_whitespace() || *byte == b',').map_or(0, |at| at + 1);
+            (&first[..from], &raw[from..])
+        }
+    };
+    let spaces = |byte: &u8| !byte.is_ascii_whitespace() && !matches!(byte, b',' | b'"');
+    let value: Vec<u8> = value.iter().copied().filter(spaces).collect();
+    (String::from_utf8_lossy(&value).to_ascii_lowercase(), rest)
+}
+
 fn join(pieces: &[&Parameter], near: Option<Charset>) -> String {
     let mut label: Option<Vec<u8>> = None;
     let (mut bytes, mut encoded) = (Vec::new(), Vec::new());
@@ -100,20 +118,31 @@ fn join(pieces: &[&Parameter], near: Option<Charset>) -> String {
         encoded.extend_from_slice(value);
     }
     unpercent(&encoded, &mut bytes);
+    // Some programs do both.
+    if words::is_encoded(&bytes) {
+        return words::decode(&bytes, near);
+    }
     if label.is_none() {
-        if words::is_encoded(&bytes) {
-            return words::decode(&bytes, near);
-        }
         // Some programs percent-encode without saying so.
         if bytes.is_ascii() && bytes.contains(&b'%') {
+            let (named, rest) = charset_of(&bytes).unwrap_or((b"", &bytes));
             let mut decoded = Vec::new();
-            unpercent(&bytes, &mut decoded);
-            if !decoded.is_ascii() && std::str::from_utf8(&decoded).is_ok() {
-                bytes = decoded;
+            unpercent(rest, &mut decoded);
+            let readable = std::str::from_utf8(&decoded).is_ok() || likely::reads_as_chinese(&decoded);
+            if !named.is_empty() || (!decoded.is_ascii() && readable) {
+                (label, bytes) = (Some(named.to_vec()), decoded);
             }
         }
     }
-    words::one_line(&charset::decode(&bytes, label.as_deref(), near))
+    words::one_line(&entities::wide(&charset::decode(&bytes, label.as_deref(), near)))
+}
+
+/// `utf-8''%E8%B7%AF` under a name without its star.
+fn charset_of(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = bytes.splitn(3, |byte| *byte == b'\'');
+    let (charset, language, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    let short = language.len() < 12 && language.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    (short && rest.first() == Some(&b'%') && Charset::named(charset).is_some()).then_some((charset, rest))
 }
 
 fn unpercent(text: &[u8], into: &mut Vec<u8>) {
@@ -146,12 +175,14 @@ impl Pieces<'_> {
             self.rest = &self.rest[from..];
         }
         let mut bytes = Vec::new();
-        let mut quoted = false;
+        let (mut quoted, mut closed, mut comment) = (false, false, false);
         let mut at = 0;
         while let Some(byte) = self.rest.get(at) {
             match byte {
+                b';' if comment => break,
+                _ if comment => {}
                 b'"' if quoted => {
-                    quoted = false;
+                    (quoted, closed) = (false, true);
                     // A quote within the name that nobody escaped: the value ends where a `;` or nothing follows.
                     let after = self.rest[at + 1..].trim_ascii_start();
                     if !after.is_empty()
@@ -161,9 +192,11 @@ impl Pieces<'_> {
                         && !name
                     {
                         bytes.push(b'"');
-                        quoted = true;
+                        (quoted, closed) = (true, false);
                     }
                 }
+                // A comment.
+                b'(' if closed => comment = true,
                 b'"' if bytes.trim_ascii().is_empty() => {
                     bytes.clear();
                     quoted = true;
@@ -187,7 +220,10 @@ impl Pieces<'_> {
             at += 1;
         }
         self.rest = &self.rest[at.min(self.rest.len())..];
-        Some(bytes.trim_ascii().to_vec())
+        let bytes = bytes.trim_ascii();
+        let single =
+            bytes.strip_prefix(b"'").and_then(|bytes| bytes.strip_suffix(b"'")).filter(|inner| !inner.contains(&b'\''));
+        Some(single.unwrap_or(bytes).to_vec())
     }
 }
 
@@ -213,6 +249,12 @@ mod tests {
         );
         assert_eq!(name(b"attachment; filename=%E8%B7%AF%E7%81%AF%E7%85%A7%E7%89%87.jpg"), right);
         assert_eq!(name(b"attachment; filename*0=\"=?UTF-8?B?6Lev54Gv54\"; filename*1=\"Wn54mHLmpwZw==?=\""), right);
+        assert_eq!(name("filename='路灯照片.jpg'".as_bytes()), right);
+        assert_eq!(name("attachment filename=\"路灯照片.jpg\" (a picture)".as_bytes()), right);
+        assert_eq!(name(b"attachment; filename=\"utf-8''%E8%B7%AF%E7%81%AF%E7%85%A7%E7%89%87.jpg\""), right);
+        assert_eq!(name(b"attachment; filename*=utf-8''=?UTF-8?B?6Lev54Gv54Wn54mHLmpwZw==?="), right);
+        assert_eq!(name(b"attachment; filename=%C2%B7%B5%C6%D5%D5%C6%AC.jpg"), right);
+        assert_eq!(name(b"attachment; filename=\"&#36335;&#28783;&#29031;&#29255;.jpg\""), right);
         assert_eq!(name(b"attachment; filename=a b.txt"), Some("a b.txt".into()));
         assert_eq!(name(b"attachment; filename=\"a;b\\\"c.txt\"; size=3"), Some("a;b\"c.txt".into()));
     }
@@ -224,5 +266,9 @@ mod tests {
         assert_eq!(read.plain("charset"), Some(&b"GBK"[..]));
         assert_eq!(read.plain("format"), Some(&b"flowed"[..]));
         assert_eq!(Parameterised::read(b"").value, "");
+        for bare in [&b"text/plain charset=gbk"[..], b"text/plain, charset=gbk", b"text / plain; charset = gbk"] {
+            let read = Parameterised::read(bare);
+            assert_eq!((read.value.as_str(), read.plain("charset")), ("text/plain", Some(&b"gbk"[..])));
+        }
     }
 }

@@ -74,7 +74,9 @@ fn attribution(line: &str, following: &[&str]) -> Option<usize> {
     if ends(line) && told(line) {
         return Some(1);
     }
-    if !begins || line.chars().count() > 200 {
+    // Or the one who wrote it goes before the time.
+    let named = line.contains('@') && [" 于", " 在", ">于", ">在"].iter().any(|word| line.contains(word));
+    if !(begins || named) || line.chars().count() > 200 {
         return None;
     }
     let mut joined = line.to_owned();
@@ -89,10 +91,22 @@ fn attribution(line: &str, following: &[&str]) -> Option<usize> {
 
 /// `----- 原始邮件 -----` and the like, or the header of a mail.
 fn begins_original(line: &str, following: &[&str]) -> bool {
-    let dashes = |line: &str| line.starts_with("---") || line.starts_with("___") || line.starts_with("***");
-    let words =
-        ["原始邮件", "原邮件", "原始信件", "原始消息", "Original Message", "Original message", "原文", "原始郵件"];
-    if dashes(line) && line.trim_end_matches('-').len() < line.len() && words.iter().any(|word| line.contains(word)) {
+    let dash = |c: char| matches!(c, '-' | '_' | '*' | '=' | '－' | '—' | '─' | '━' | '＿');
+    let dashes = line.chars().take_while(|c| dash(*c)).count() >= 3 && line.trim_end().ends_with(dash);
+    let words = [
+        "原始邮件",
+        "原邮件",
+        "邮件原件",
+        "邮件原文",
+        "原始信件",
+        "原始消息",
+        "Original Message",
+        "Original message",
+        "原文",
+        "原始郵件",
+        "---- Original ----",
+    ];
+    if dashes && words.iter().any(|word| line.contains(word)) {
         return true;
     }
     if line.trim_matches(['_', '-']).is_empty() && line.len() >= 5 {
@@ -148,6 +162,10 @@ mod tests {
             "------------------ 原始邮件 ------------------\n发件人: \"12345\" <a@b.cn>;\n您的诉求已收到",
             "---- 回复的原邮件 ----\n| 发件人 | a@b.cn |\n旧的",
             "-----Original Message-----\nFrom: a\nold",
+            "------------------ Original ------------------\nFrom: a\nold",
+            "-----邮件原件-----\n发件人: 12345\n旧的",
+            "－－－－ 原始邮件 －－－－\n旧的",
+            "12345 <a@b.cn> 于2026年11月22日周日\n08:00写道：\n> 旧的",
             "在 2026-11-22 08:00:00，\"12345\" <a@b.cn> 写道：\n> 旧的\n> 旧的",
             "在 2026年11月22日，12345 写道：\n\n旧的一行",
             "On Sun, Nov 22, 2026 at 8:00 AM 12345\n<a@b.cn> wrote:\n> old",

@@ -2,13 +2,15 @@
 //!
 //! Each level is searched once, and its parts do not overlap, so the time is at most the depth times the size.
 
-use super::{header::Header, params::Parameterised};
+use super::{charset::Charset, header::Header, params::Parameterised};
 use memchr::memmem;
 
 /// Levels of parts within parts; what is deeper is a file.
 pub const MAX_DEPTH: usize = 20;
 /// Parts in all; what comes after them is not looked at.
 pub const MAX_PARTS: usize = 300;
+/// Lines before the first part in which a boundary is looked for that the header does not name.
+const PREAMBLE: usize = 50;
 
 /// One entity: a part, or parts.
 #[derive(Debug)]
@@ -55,8 +57,11 @@ struct Walk {
 impl Walk {
     fn node<'a>(&mut self, header: Header<'a>, body: &'a [u8], depth: usize, default: &str) -> Node<'a> {
         let mut content_type = Parameterised::read(header.get("content-type").unwrap_or_default());
-        if !content_type.value.contains('/') {
-            content_type.value = default.to_owned();
+        match content_type.value.as_str() {
+            "text/htm" | "html" | "html/text" | "application/xhtml+xml" => content_type.value = "text/html".into(),
+            "plain/text" | "text/text" | "text/" => content_type.value = "text/plain".into(),
+            value if !value.contains('/') => content_type.value = default.to_owned(),
+            _ => {}
         }
         if let Some(subtype) = content_type.value.strip_prefix("multipart/").map(str::to_owned) {
             if depth < MAX_DEPTH {
@@ -82,13 +87,9 @@ impl Walk {
         subtype: &str,
     ) -> Option<Vec<Node<'a>>> {
         let declared = content_type.plain("boundary").filter(|boundary| !boundary.is_empty());
-        let slices = declared.and_then(|boundary| self.split(body, boundary)).or_else(|| {
-            // The boundary is missing or misspelt: the first line that looks like one.
-            let line = body.trim_ascii_start();
-            let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
-            let boundary = line.trim_ascii_end().strip_prefix(b"--").filter(|boundary| boundary.len() > 5)?;
-            self.split(body, boundary)
-        })?;
+        let slices = declared
+            .and_then(|boundary| self.split(body, boundary))
+            .or_else(|| self.split(body, looks_like_boundary(body)?))?;
         let default = if subtype == "digest" { "message/rfc822" } else { "text/plain" };
         let mut parts = Vec::with_capacity(slices.len());
         for slice in slices {
@@ -132,6 +133,30 @@ impl Walk {
     }
 }
 
+/// Where the boundary is missing or misspelt: the first line that begins as one, and is at the top or before a field of a
+/// part.
+fn looks_like_boundary(body: &[u8]) -> Option<&[u8]> {
+    let body = body.trim_ascii_start();
+    let mut lines = body.split(|byte| *byte == b'\n').take(PREAMBLE).map(<[u8]>::trim_ascii_end).peekable();
+    let mut top = true;
+    while let Some(line) = lines.next() {
+        let begins = lines.peek().is_some_and(|next| next.len() > 8 && next[..8].eq_ignore_ascii_case(b"content-"));
+        let boundary = line.strip_prefix(b"--").filter(|boundary| boundary.len() > 5 && (top || begins));
+        if boundary.is_some() {
+            return boundary;
+        }
+        top = false;
+    }
+    None
+}
+
+impl Part<'_> {
+    /// The charset that it names, if it says something.
+    pub fn charset(&self) -> Option<Charset> {
+        Charset::named(self.content_type.plain("charset")?)
+    }
+}
+
 impl<'a> Node<'a> {
     /// The parts without parts, in order.
     pub fn leaves(&self) -> Vec<&Part<'a>> {
@@ -160,6 +185,8 @@ mod tests {
         assert_eq!(types(mail.replace("--b--", "").as_bytes()).0, ["text/plain", "image/png"]);
         assert_eq!(types(b"Content-Type: multipart/mixed\n\n--secret\n\na\n--secret\n\nb\n--secret--\n").0.len(), 2);
         assert_eq!(types(b"Content-Type: multipart/mixed; boundary=b\n\nonly words").0, ["text/plain"]);
+        let other = b"Content-Type: multipart/mixed; boundary=other\n\nsome words\n\n--secret\nContent-Type: a/b\n\n\n--secret--\n";
+        assert_eq!(types(other).0, ["a/b"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Undoing the transfer encoding of bodies (RFC 2045, section 6), as far as it can be undone.
 
+use super::{likely, uu};
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -13,16 +14,53 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// A mail with line feeds, if its lines end in carriage returns only.
+pub fn line_ends(mail: &[u8]) -> Cow<'_, [u8]> {
+    let first = memchr::memchr2(b'\r', b'\n', mail);
+    let bare = first.is_some_and(|at| mail[at] == b'\r' && !matches!(mail.get(at + 1), Some(b'\r' | b'\n') | None));
+    if !bare {
+        return mail.into();
+    }
+    mail.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect::<Vec<u8>>().into()
+}
+
 /// The bytes of a body whose `Content-Transfer-Encoding` is `encoding`.
 pub fn undo<'a>(body: &'a [u8], encoding: &[u8]) -> Cow<'a, [u8]> {
     let name: Vec<u8> =
         encoding.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
     match name.as_slice() {
-        b"base64" => base64(body).into(),
-        b"quotedprintable" => quoted_printable(body).into(),
-        b"xuuencode" | b"uuencode" | b"xuue" | b"uue" => uuencoded(body).map_or(body.into(), Cow::from),
+        // Comments and parameters may follow.
+        [b'b', b'a', b's', b'e', b'6', b'4', ..] => base64(body).into(),
+        name if name.starts_with(b"quotedprintable") => quoted_printable(body).into(),
+        b"xuuencode" | b"uuencode" | b"xuue" | b"uue" => {
+            uu::find(body).map_or(body.into(), |found| Cow::from(found.bytes))
+        }
         _ => body.into(),
     }
+}
+
+/// The bytes of a text whose encoding nobody named, if it plainly is one, and Chinese comes out.
+pub fn undo_unnamed(body: &[u8]) -> Option<Vec<u8>> {
+    if !body.is_ascii() {
+        return None;
+    }
+    let is_chinese = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => likely::chinese(text) > 1,
+        Err(_) => likely::reads_as_chinese(bytes),
+    };
+    let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let signs = memchr::memchr_iter(b'=', body);
+    let (codes, others) = signs.fold((0, 0), |(codes, others), at| match body.get(at + 1) {
+        Some(b'\r' | b'\n') | None => (codes, others),
+        next if hex(next) && hex(body.get(at + 2)) => (codes + 1, others),
+        _ => (codes, others + 1),
+    });
+    if codes >= 6 && others * 10 <= codes {
+        return Some(quoted_printable(body)).filter(|bytes| is_chinese(bytes));
+    }
+    let letters = body.iter().filter(|byte| is_letter(**byte) || **byte == b'=').count();
+    let others = body.iter().any(|byte| !is_letter(*byte) && !matches!(byte, b'=' | b'\r' | b'\n'));
+    (letters >= 24 && letters % 4 == 0 && !others).then(|| base64(body)).filter(|bytes| is_chinese(bytes))
 }
 
 /// Base64 up to where it breaks off: what is no letter of it is left out, and a lone last letter is dropped. Behind the
@@ -31,6 +69,7 @@ pub fn base64(text: &[u8]) -> Vec<u8> {
     if is_plain(text) {
         return text.to_vec();
     }
+    let url = is_for_urls(text);
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let mut letters = Vec::with_capacity(4096);
     let mut flush = |letters: &mut Vec<u8>| {
@@ -42,10 +81,17 @@ pub fn base64(text: &[u8]) -> Vec<u8> {
         letters.clear();
     };
     let mut padded = false;
-    for line in text.split(|byte| *byte == b'\n') {
-        if padded && !line.iter().all(|byte| is_letter(*byte) || matches!(byte, b'=' | b'\r')) {
+    let mut at = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if padded && !line.iter().all(|byte| is_letter(*byte) || matches!(byte, b'=' | b'\r' | b'\n')) {
             break;
         }
+        // Words that were added behind the last whole group.
+        let whole = at > 0 && letters.len().is_multiple_of(4);
+        if whole && foreign(line) > 2 && is_words(&text[at..]) {
+            break;
+        }
+        at += line.len();
         let mut before = b'\n';
         for byte in line {
             // Words in the same line, behind the padding.
@@ -58,6 +104,8 @@ pub fn base64(text: &[u8]) -> Vec<u8> {
                     flush(&mut letters);
                     padded = true;
                 }
+                b'-' if url => letters.push(b'+'),
+                b'_' if url => letters.push(b'/'),
                 byte if is_letter(byte) => letters.push(byte),
                 _ => {}
             }
@@ -70,16 +118,46 @@ pub fn base64(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Programs say base64 and write plain text: too much of it is no letter of base64.
+/// Programs say base64 and write plain text: too much of it is no letter of base64, and it does not begin so.
 fn is_plain(text: &[u8]) -> bool {
     let sample = &text[..text.len().min(2048)];
     // Padding at the end of a line: what is behind it is another matter.
     let padding = sample.windows(2).position(|pair| pair[0] == b'=' && matches!(pair[1], b'\r' | b'\n' | b' '));
     let sample = &sample[..padding.unwrap_or(sample.len())];
-    let lines = sample.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let foreign: usize =
-        lines.map(|line| line.iter().filter(|byte| !is_letter(**byte) && **byte != b'=').count()).sum();
-    foreign * 10 > sample.len()
+    let first = sample.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
+    let begins = first.is_some_and(|line| {
+        let tells = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'/');
+        line.len() >= 8
+            && line.len().is_multiple_of(4)
+            && line.iter().all(|byte| is_letter(*byte))
+            && line.iter().any(tells)
+    });
+    !begins && is_words(sample)
+}
+
+/// More than one in ten is no letter of base64.
+fn is_words(text: &[u8]) -> bool {
+    let sample = &text[..text.len().min(2048)];
+    foreign(sample) * 10 > sample.len()
+}
+
+/// How many are no letters of base64, white space at the ends of lines left out.
+fn foreign(text: &[u8]) -> usize {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.map(|line| line.iter().filter(|byte| !is_letter(**byte) && **byte != b'=').count()).sum()
+}
+
+/// In the alphabet for addresses (RFC 4648, section 5).
+fn is_for_urls(text: &[u8]) -> bool {
+    let sample = &text[..text.len().min(4096)];
+    let whole = |line: &[u8]| {
+        let line = line.trim_ascii();
+        let plain = |byte: &u8| is_letter(*byte) || matches!(byte, b'-' | b'_' | b'=');
+        line.len() >= 8 && !line.starts_with(b"--") && !line.starts_with(b"__") && line.iter().all(plain)
+    };
+    let mut lines = sample.split(|byte| *byte == b'\n').filter(|line| whole(line));
+    !sample.iter().any(|byte| matches!(byte, b'+' | b'/'))
+        && lines.any(|line| line.iter().any(|byte| matches!(byte, b'-' | b'_')))
 }
 
 fn is_letter(byte: u8) -> bool {
@@ -103,15 +181,23 @@ pub fn quoted_printable(text: &[u8]) -> Vec<u8> {
             continue;
         }
         let hex = |byte: &u8| char::from(*byte).to_digit(16).map(|digit| digit as u8);
-        let white = rest[1..].iter().position(|byte| !matches!(byte, b' ' | b'\t')).map_or(rest.len(), |at| at + 1);
+        let white = rest[1..].iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+        let white = white.map_or(rest.len(), |at| at + 1);
         rest = match rest {
             [_, one, two, tail @ ..] if hex(one).is_some() && hex(two).is_some() => {
                 bytes.push(hex(one).unwrap_or(0) << 4 | hex(two).unwrap_or(0));
                 tail
             }
+            // A code that was cut in two by a soft line break.
+            [_, one, b'=', b'\r', b'\n', two, tail @ ..] | [_, one, b'=', b'\n', two, tail @ ..]
+                if hex(one).is_some() && hex(two).is_some() =>
+            {
+                bytes.push(hex(one).unwrap_or(0) << 4 | hex(two).unwrap_or(0));
+                tail
+            }
             // A soft line break.
             _ => match &rest[white..] {
-                [b'\r', b'\n', tail @ ..] | [b'\n', tail @ ..] => tail,
+                [b'\n', tail @ ..] => tail,
                 [] => &[],
                 _ => {
                     bytes.push(b'=');
@@ -122,25 +208,6 @@ pub fn quoted_printable(text: &[u8]) -> Vec<u8> {
     }
     bytes.extend_from_slice(rest);
     bytes
-}
-
-/// The file between `begin` and `end`; `None` if there is none.
-fn uuencoded(text: &[u8]) -> Option<Vec<u8>> {
-    let mut lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    lines.find(|line| line.starts_with(b"begin "))?;
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    for line in lines.take_while(|line| *line != b"end") {
-        let Some((length, letters)) = line.split_first() else { continue };
-        let length = usize::from(length.wrapping_sub(32) & 63);
-        let start = bytes.len();
-        for group in letters.chunks(4) {
-            let value = group.iter().fold(0_u32, |value, letter| value << 6 | u32::from(letter.wrapping_sub(32) & 63));
-            let value = value << (6 * (4 - group.len()));
-            bytes.extend_from_slice(&value.to_be_bytes()[1..]);
-        }
-        bytes.truncate(bytes.len().min(start + length));
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -155,13 +222,39 @@ mod tests {
         assert_eq!(base64(b"YQ==\r\nYg=="), b"ab");
         assert_eq!(base64(b"YQ==\r\n\r\n-- \r\nthe list"), b"a");
         assert_eq!(base64(b"YQ== ignored"), b"a");
+        assert_eq!(base64(b"6Lev54Gv\n\n-- \nthe list, again"), "路灯".as_bytes());
+        assert_eq!(base64(b"5Zit5Y-j55qE6Lev54Gv5Z2P5LqG_w"), base64(b"5Zit5Y+j55qE6Lev54Gv5Z2P5LqG/w"));
         assert_eq!(base64("路灯坏了 in plain words".as_bytes()), "路灯坏了 in plain words".as_bytes());
+    }
+
+    #[test]
+    fn lines_that_end_in_carriage_returns_only_are_lines() {
+        assert_eq!(line_ends(b"a: b\rc: d\r\re").as_ref(), b"a: b\nc: d\n\ne");
+        for other in [&b"a: b\r\nc\rd"[..], b"a\nb\rc", b"a\r\r\nb", b""] {
+            assert_eq!(line_ends(other).as_ref(), other);
+        }
     }
 
     #[test]
     fn quoted_printable_is_read_whatever_the_line_ends() {
         assert_eq!(quoted_printable(b"a=3D=\r\nb=\nc \r\nd=4"), b"a=bc\r\nd=4");
         assert_eq!(quoted_printable(b"=E8=B7=AF= \r\n=zz="), "路=zz".as_bytes());
+        assert_eq!(quoted_printable(b"=E8=B=\r\n7=AF=\r\r\na"), "路a".as_bytes());
+    }
+
+    #[test]
+    fn an_encoding_that_nobody_named_is_undone_only_if_chinese_comes_out() {
+        assert_eq!(
+            undo_unnamed(b"=C2=B7=B5=C6=BB=B5=C1=CB").as_deref(),
+            Some(&b"\xc2\xb7\xb5\xc6\xbb\xb5\xc1\xcb"[..])
+        );
+        let words = "路灯坏了，请修理".as_bytes();
+        assert_eq!(undo_unnamed(b"6Lev54Gv5Z2P5LqG77yM6K+35L+u55CG\r\n").as_deref(), Some(words));
+        for plain in
+            [&b"a=3D b=3D c=3D d=3D e=3D f=3D"[..], b"abcdefghijklmnopqrstuvwx", b"x = 1\ny == 2", "路=20".as_bytes()]
+        {
+            assert_eq!(undo_unnamed(plain), None);
+        }
     }
 
     #[test]

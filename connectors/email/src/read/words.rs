@@ -2,8 +2,9 @@
 
 use super::{
     charset::{self, Charset},
-    transfer,
+    entities, transfer,
 };
+use memchr::memmem;
 
 enum Piece<'a> {
     Raw(&'a [u8]),
@@ -12,6 +13,14 @@ enum Piece<'a> {
 
 /// The words of an unstructured value, on one line. `near` is a charset that other parts of the mail are in.
 pub fn decode(value: &[u8], near: Option<Charset>) -> String {
+    let text = decode_once(value, near);
+    // A program encoded what another had encoded.
+    let again = text.starts_with("=?") && text.ends_with("?=") && value.starts_with(b"=?");
+    let text = if again { decode_once(text.as_bytes(), near) } else { text };
+    one_line(&entities::wide(&text))
+}
+
+fn decode_once(value: &[u8], near: Option<Charset>) -> String {
     let mut text = String::with_capacity(value.len());
     let mut run: Option<(&[u8], Vec<u8>)> = None;
     let mut gap: &[u8] = &[];
@@ -44,7 +53,7 @@ pub fn decode(value: &[u8], near: Option<Charset>) -> String {
         }
     }
     flush(&mut run, &mut text);
-    one_line(&text)
+    text
 }
 
 /// Whether there is an encoded word in it.
@@ -81,10 +90,23 @@ pub fn is_direction(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Where the encoded word that begins at `at` ends, if there is a whole one.
+pub fn encoded_end(value: &[u8], at: usize) -> Option<usize> {
+    let near = &value[..value.len().min(at + 1_000)];
+    near.get(at..)?.starts_with(b"=?").then(|| encoded(near, at)).flatten().map(|(_, end)| end)
+}
+
 fn pieces(value: &[u8]) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let (mut raw_from, mut at) = (0, 0);
+    let last = memmem::rfind(value, b"?=");
+    let mut cut = false;
     while let Some(begin) = find(value, at, b"=?") {
+        // Behind the last end mark only one word can be cut off: what is looked for to the end is looked for once.
+        let ends = last.is_some_and(|last| last > begin + 2);
+        if !ends && std::mem::replace(&mut cut, true) {
+            break;
+        }
         match encoded(value, begin) {
             Some((piece, end)) => {
                 if begin > raw_from {
@@ -103,51 +125,89 @@ fn pieces(value: &[u8]) -> Vec<Piece<'_>> {
 }
 
 fn find(value: &[u8], from: usize, what: &[u8; 2]) -> Option<usize> {
-    value.get(from..)?.windows(2).position(|pair| pair == what).map(|at| from + at)
+    memmem::find(value.get(from..)?, what).map(|at| from + at)
 }
 
 /// `=?charset?B?…?=` or `=?charset?Q?…?=` at `begin`, and where it ends.
 fn encoded(value: &[u8], begin: usize) -> Option<(Piece<'_>, usize)> {
     let rest = value.get(begin + 2..)?;
     let mark = rest.iter().take(60).position(|byte| *byte == b'?')?;
-    let charset = &rest[..mark];
-    if charset.is_empty() || charset.iter().any(u8::is_ascii_whitespace) {
+    let charset = rest[..mark].trim_ascii();
+    if charset.iter().any(u8::is_ascii_whitespace) {
         return None;
     }
     let (method, question) = (rest.get(mark + 1)?, rest.get(mark + 2)?);
-    if *question != b'?' {
+    if *question != b'?' || !matches!(method, b'B' | b'b' | b'Q' | b'q') {
         return None;
     }
     let from = begin + 2 + mark + 3;
-    // The end mark. In quoted-printable, `?=` may follow right behind an `=XX`.
-    let end = find(value, from, b"?=")?;
-    // Folded inside, which is wrong, and done.
-    let payload = &value[from..end];
+    let (payload, end) = match end_mark(value, from) {
+        Some(end) => (&value[from..end], end + 2),
+        // Cut off, as where a program keeps so many letters of a subject.
+        None => {
+            let payload = value[from..].strip_suffix(b"?").unwrap_or(&value[from..]);
+            let code =
+                |at: usize| payload[at..].iter().skip(1).take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2;
+            let begun = match method {
+                b'Q' | b'q' => memchr::memchr_iter(b'=', payload).any(code),
+                _ => !transfer::base64(payload).is_ascii(),
+            };
+            let whole = payload.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"');
+            if !begun || !whole {
+                return None;
+            }
+            (payload, value.len())
+        }
+    };
     let bytes = match method {
         b'B' | b'b' => transfer::base64(payload),
-        b'Q' | b'q' => {
-            let mut unfolded = Vec::with_capacity(payload.len());
-            let mut folded = false;
-            for byte in payload {
-                match byte {
-                    b'\r' | b'\n' => folded = true,
-                    b' ' | b'\t' if folded => {}
-                    b'_' => unfolded.push(b' '),
-                    other => {
-                        folded = false;
-                        unfolded.push(*other);
-                    }
-                }
-            }
-            // What looks like the end of a line is none in here.
-            unfolded.push(b'.');
-            let mut bytes = transfer::quoted_printable(&unfolded);
-            bytes.pop();
-            bytes
-        }
-        _ => return None,
+        _ => quoted(payload),
     };
-    Some((Piece::Encoded { charset, bytes }, end + 2))
+    Some((Piece::Encoded { charset, bytes }, end))
+}
+
+/// Where the word that begins at `from` ends. Behind a question mark that nobody encoded a code may follow: `?=E5=90=97?=`.
+fn end_mark(value: &[u8], from: usize) -> Option<usize> {
+    let mut end = find(value, from, b"?=")?;
+    loop {
+        let code = value.get(end + 2..end + 4).is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit));
+        if !code {
+            return Some(end);
+        }
+        let between = value[end + 2..].iter().take(200).take_while(|byte| !byte.is_ascii_whitespace()).count();
+        let between = &value[end + 2..end + 2 + between];
+        match memmem::find(between, b"?=").filter(|next| memmem::find(&between[..*next], b"=?").is_none()) {
+            Some(next) => end += 2 + next,
+            None => return Some(end),
+        }
+    }
+}
+
+fn quoted(payload: &[u8]) -> Vec<u8> {
+    let mut unfolded = Vec::with_capacity(payload.len());
+    let mut folded = false;
+    for byte in payload {
+        match byte {
+            b'\r' | b'\n' => {
+                // Folded inside, which is wrong, and done; even with a soft line break.
+                if !folded && unfolded.last() == Some(&b'=') {
+                    unfolded.pop();
+                }
+                folded = true;
+            }
+            b' ' | b'\t' if folded => {}
+            b'_' => unfolded.push(b' '),
+            other => {
+                folded = false;
+                unfolded.push(*other);
+            }
+        }
+    }
+    // What looks like the end of a line is none in here.
+    unfolded.push(b'.');
+    let mut bytes = transfer::quoted_printable(&unfolded);
+    bytes.pop();
+    bytes
 }
 
 #[cfg(test)]
@@ -181,6 +241,16 @@ mod tests {
         let said = "550 5.1.1 <wang@example.cn>: no such user wang@example.cn, sorry";
         assert_eq!(without_addresses(said), "550 5.1.1 <***>: no such user ***, sorry");
         assert_eq!(without_addresses(""), "");
+    }
+
+    #[test]
+    fn what_programs_do_to_encoded_words_is_undone() {
+        assert_eq!(words(b"=?gb2312?B?wre1xru1wcs"), "路灯坏了", "cut off");
+        assert_eq!(words(b"=??B?wre1xru1wcs=?="), "路灯坏了", "without a charset");
+        assert_eq!(words(b"=?utf-8?Q?=E5=A5=BD?=E5=90=97?="), "好?吗");
+        assert_eq!(words(b"=?gb2312?Q?=C2=\r\n =B7=B5=C6?="), "路灯");
+        assert_eq!(words(b"=?utf-8?B?PT9nYjIzMTI/Qj93cmUxeHJ1MXdjcz0/PQ==?="), "路灯坏了", "encoded twice");
+        assert_eq!(words(b"&#36335;&#28783; &#39; &amp;"), "路灯 &#39; &amp;");
     }
 
     #[test]
