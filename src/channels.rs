@@ -6,7 +6,7 @@ use metrics::Counter;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
@@ -31,6 +31,8 @@ pub struct Channel {
     pub paused: AtomicBool,
     /// When something last came in, milliseconds since 1970; 0 for never.
     pub last_received: AtomicI64,
+    /// What keeps messages from coming, as the node knows that holds its session.
+    pub trouble: Mutex<Option<String>>,
     /// Its counters.
     pub meters: Meters,
 }
@@ -48,6 +50,7 @@ impl Channel {
             parts,
             paused: AtomicBool::new(false),
             last_received: AtomicI64::new(0),
+            trouble: Mutex::default(),
             meters: Meters::new(id),
         }
     }
@@ -59,6 +62,27 @@ impl Channel {
             Inbound::Pull(_) => "pull",
             Inbound::Listen(_) => "listen",
         }
+    }
+
+    /// What keeps messages from coming, if anything does.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what keeps messages from coming; what is new is an alarm.
+    pub fn set_trouble(&self, trouble: Option<String>) {
+        let id = || self.id.to_string();
+        let mut held = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_none() && trouble.is_none() {
+            return;
+        }
+        match (&*held, &trouble) {
+            (None, Some(why)) => tracing::error!(alarm = true, channel = id(), why, "the channel has stopped giving messages"),
+            (Some(_), None) => tracing::info!(channel = id(), "the channel gives messages again"),
+            _ => {}
+        }
+        metrics::gauge!("jiesu_channel_trouble", "channel" => id()).set(f64::from(u8::from(trouble.is_some())));
+        *held = trouble;
     }
 
     /// Whether an operator has stopped it.

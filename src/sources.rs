@@ -39,6 +39,8 @@ const STEADY: Duration = Duration::from_secs(10);
 /// A node that holds a session says so at this pace, and loses it to another after [`LEASE`].
 const RENEW: Duration = Duration::from_secs(5);
 const LEASE: Duration = Duration::from_secs(20);
+/// How often a held session is looked at from outside.
+const LOOK: Duration = Duration::from_secs(1);
 /// Connections to one listening channel at a time.
 const CONNECTIONS: usize = 256;
 /// A log-in, at most; and telling the channel that a batch is on disk.
@@ -91,19 +93,36 @@ async fn pull(channel: &Channel, session: usize, intake: &Intake, store: &dyn St
         let ours = !channel.is_paused()
             && matches!(store.lease(&resource, &holder, Timestamp::now(), LEASE).await, Ok(Some(_)));
         if !ours {
+            if session == 0 {
+                channel.set_trouble(None);
+            }
             pause(&stop, RENEW).await;
             continue;
         }
-        let held = hold(channel, source.as_ref(), intake, store, (&resource, &holder), &stop, &mut wait).await;
-        if let Err(lost) = held {
-            metrics::counter!("jiesu_sessions_lost_total", "channel" => channel.id.to_string()).increment(1);
-            tracing::warn!(channel = &*channel.id, why = lost.why, "the channel's session is lost; it is opened again");
-            pause(&stop, lost.retry_after.unwrap_or(jittered(wait))).await;
-            wait = (wait * 2).min(LONGEST);
+        let held = async {
+            let held = hold(channel, source.as_ref(), intake, store, (&resource, &holder), &stop, &mut wait).await;
+            if let Err(lost) = held {
+                metrics::counter!("jiesu_sessions_lost_total", "channel" => channel.id.to_string()).increment(1);
+                tracing::warn!(channel = &*channel.id, why = lost.why, "the channel's session is lost; it is opened again");
+                pause(&stop, lost.retry_after.unwrap_or(jittered(wait))).await;
+                wait = (wait * 2).min(LONGEST);
+            }
+        };
+        tokio::select! {
+            () = held => {}
+            () = watch(channel, source.as_ref()), if session == 0 => {}
         }
     }
     // So that the next process, or another node, need not wait until the lease runs out.
     let _ = store.lease(&resource, &holder, Timestamp::now(), Duration::ZERO).await;
+}
+
+/// Sees whether messages come, whatever the session is waiting for. Never ends.
+async fn watch(channel: &Channel, source: &dyn Source) {
+    loop {
+        sleep(LOOK).await;
+        channel.set_trouble(source.trouble());
+    }
 }
 
 /// Up to a quarter less, so that not all who lost the same far side come back at once.

@@ -25,6 +25,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
                 "direction": channel.direction(),
                 "replies": channel.parts.replier.is_some(),
                 "paused": channel.is_paused(),
+                "trouble": channel.trouble(),
                 "last_received_at": last.map(|at| ticket::rfc3339(at, &admin.zone)),
             })
         })

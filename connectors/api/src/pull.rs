@@ -20,6 +20,11 @@ pub trait Source: Send + Sync {
         1
     }
 
+    /// What keeps messages from coming, although the session may look well: it is an alarm, and shown with the channel.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// Where the channel's messages can also be had from files by hand.
     fn importer(&self) -> Option<&dyn Importer> {
         None

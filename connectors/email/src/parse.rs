@@ -41,7 +41,7 @@ impl Parser for Mails {
         let (header, body) = Header::split(&mail);
         let (node, cut) = structure::tree(&header, body);
         let near = body::near(&node);
-        let content = Content::of(&node, near);
+        let content = Content::of(&node, near).or_whatever_is_there(body, near);
         let subject = words::decode(header.get("subject").unwrap_or_default(), near);
         let sender = self.sender(&header, raw, near);
         let envelope = Envelope { from: raw.meta.get(ENVELOPE_FROM).map(String::as_str), own: &self.own };

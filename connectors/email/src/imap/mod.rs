@@ -6,6 +6,7 @@
 mod folder;
 mod log_in;
 mod session;
+mod settle;
 
 use crate::{config::Server, dkim::Verifier};
 use async_trait::async_trait;
@@ -55,6 +56,14 @@ struct State {
 struct Memory {
     /// When the mailbox last said what is in it.
     alive: Instant,
+    /// When a session was last asked for.
+    asked: Instant,
+    /// Why the last session was lost.
+    lost: Option<String>,
+    /// Mails that the server counts and does not show.
+    unseen: usize,
+    /// Mails that are left for a while.
+    left: usize,
     /// Mails whose transfer is under way.
     under_way: Vec<(u32, u32)>,
     /// Mails during whose transfer the session broke: how often, and when last.
@@ -64,7 +73,15 @@ struct Memory {
 impl Pull {
     /// Opens nothing yet.
     pub fn new(settings: Settings) -> Self {
-        let memory = Memory { alive: Instant::now(), under_way: Vec::new(), suspects: HashMap::new() };
+        let memory = Memory {
+            alive: Instant::now(),
+            asked: Instant::now(),
+            lost: None,
+            unseen: 0,
+            left: 0,
+            under_way: Vec::new(),
+            suspects: HashMap::new(),
+        };
         Self(Arc::new(State { settings, memory: Mutex::new(memory) }))
     }
 }
@@ -74,28 +91,51 @@ impl State {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The mailbox said what is in it: `waiting` mails.
-    fn alive(&self, waiting: usize) {
-        self.memory().alive = Instant::now();
+    /// A session is asked for. Where nobody did for long, because the channel was paused or another node had it, the
+    /// silence begins now.
+    fn ask(&self) {
+        let mut memory = self.memory();
+        if memory.asked.elapsed() > self.settings.silent {
+            memory.alive = Instant::now();
+        }
+        memory.asked = Instant::now();
+    }
+
+    /// The mailbox said what is in it: `waiting` mails, `left` of which are left for a while. `unseen` more are counted by
+    /// the server and not shown; `None` if that was not looked at.
+    fn alive(&self, waiting: usize, left: usize, unseen: Option<usize>) {
+        let unseen = {
+            let now = Instant::now();
+            let mut memory = self.memory();
+            (memory.alive, memory.asked, memory.left) = (now, now, left);
+            memory.unseen = if waiting > 0 { 0 } else { unseen.unwrap_or(memory.unseen) };
+            memory.unseen
+        };
         let label = || self.settings.channel.clone();
         let now = jiff::Timestamp::now().as_second() as f64;
         metrics::gauge!("jiesu_mailbox_alive_timestamp_seconds", "channel" => label()).set(now);
-        metrics::gauge!("jiesu_mailbox_waiting", "channel" => label()).set(waiting as f64);
+        metrics::gauge!("jiesu_mailbox_waiting", "channel" => label()).set((waiting + unseen) as f64);
+    }
+
+    /// The session is lost.
+    fn lost(&self, lost: Lost) -> Lost {
+        self.memory().lost = Some(lost.why.clone());
+        lost
     }
 
     /// A mailbox that stopped giving mail is an alarm, not a silence.
-    fn failed(&self, lost: Lost) -> Lost {
-        let silent = self.memory().alive.elapsed();
-        if silent > self.settings.silent {
-            let (channel, seconds) = (self.settings.channel.as_str(), silent.as_secs());
-            tracing::error!(
-                alarm = true,
-                channel,
-                why = lost.why,
-                "the mailbox has given nothing for {seconds} seconds"
-            );
+    fn trouble(&self) -> Option<String> {
+        let memory = self.memory();
+        if memory.alive.elapsed() > self.settings.silent {
+            let limit = self.settings.silent.as_secs();
+            let why = memory.lost.as_deref().unwrap_or("the session does not answer");
+            return Some(format!("the mailbox has given nothing for more than {limit} seconds: {why}"));
         }
-        lost
+        match (memory.unseen, memory.left) {
+            (0, 0) => None,
+            (0, left) => Some(format!("{left} mails break the session and are left for an hour")),
+            (unseen, _) => Some(format!("the server counts {unseen} mails more in the folder than it shows")),
+        }
     }
 
     /// The transfer of these begins.
@@ -143,9 +183,14 @@ enum Company {
 #[async_trait]
 impl Source for Pull {
     async fn open(&self) -> Result<Box<dyn Session>, Lost> {
+        self.0.ask();
         self.0.suspect();
         let opened = Mailbox::open(Arc::clone(&self.0)).await;
-        opened.map(|mailbox| Box::new(mailbox) as Box<dyn Session>).map_err(|lost| self.0.failed(lost))
+        opened.map(|mailbox| Box::new(mailbox) as Box<dyn Session>).map_err(|lost| self.0.lost(lost))
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.0.trouble()
     }
 }
 

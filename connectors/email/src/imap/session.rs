@@ -21,38 +21,39 @@ use tokio::time::{sleep, timeout};
 type Imap = async_imap::Session<Box<dyn Wire>>;
 
 /// The keyword of mail that is stored.
-const STORED: &str = "$JiesuStored";
+pub(super) const STORED: &str = "$JiesuStored";
 /// Mails in one batch, and bytes after which no further one is added.
 const BATCH: usize = 50;
 const BATCH_BYTES: usize = 8 << 20;
 /// A command, at most; and the transfer of one batch.
-const COMMAND: Duration = Duration::from_secs(30);
+pub(super) const COMMAND: Duration = Duration::from_secs(30);
 const TRANSFER: Duration = Duration::from_secs(300);
 /// `IDLE` begins anew after this, and the whole folder is looked at: servers and routers forget quiet connections.
 const RENEW: Duration = Duration::from_secs(240);
 /// Between searches where there is no `IDLE`.
 const POLL: Duration = Duration::from_secs(20);
-/// How long it is remembered what was stored, for servers that let nobody mark mail.
-const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3_600);
-
 /// A mailbox, opened.
 pub struct Mailbox {
-    state: Arc<State>,
+    pub(super) state: Arc<State>,
     /// Away only while it is idle.
-    imap: Option<Imap>,
+    pub(super) imap: Option<Imap>,
     can_idle: bool,
-    can_move: bool,
-    can_mark: bool,
+    pub(super) can_move: bool,
+    pub(super) can_mark: bool,
+    /// Its search is not to be relied on: the flags of all mails are asked for.
+    lists: bool,
     validity: u32,
+    /// How many mails the folder had when it was opened, until that was compared with what is found.
+    exists: Option<usize>,
     selected_at: Instant,
     waiting: VecDeque<u32>,
     /// Stored, and still in the folder.
-    done: HashSet<u32>,
-    batch: u64,
+    pub(super) done: HashSet<u32>,
+    batches: u64,
     given: Vec<u32>,
 }
 
-fn lost(why: impl ToString) -> Lost {
+pub(super) fn lost(why: impl ToString) -> Lost {
     Lost { why: why.to_string(), retry_after: None }
 }
 
@@ -73,11 +74,13 @@ impl Mailbox {
             can_move: capabilities.has_str("MOVE"),
             can_mark: false,
             imap: Some(imap),
+            lists: false,
             validity: 0,
+            exists: None,
             selected_at: Instant::now(),
             waiting: VecDeque::new(),
             done: HashSet::new(),
-            batch: 0,
+            batches: 0,
             given: Vec::new(),
             state,
         };
@@ -85,7 +88,7 @@ impl Mailbox {
         Ok(mailbox)
     }
 
-    fn imap(&mut self) -> Result<&mut Imap, Lost> {
+    pub(super) fn imap(&mut self) -> Result<&mut Imap, Lost> {
         self.imap.as_mut().ok_or_else(|| lost("the session broke while it was idle"))
     }
 
@@ -104,39 +107,74 @@ impl Mailbox {
             // Another mailbox under the same name: its UIDs mean other mails. What is the same mail is known by its content.
             (self.validity, self.waiting, self.done) = (validity, VecDeque::new(), HashSet::new());
         }
+        self.exists = Some(selected.exists as usize);
         self.selected_at = Instant::now();
         Ok(())
     }
 
+    /// How often the whole folder is looked at.
+    fn renew(&self) -> Duration {
+        RENEW.min(self.state.settings.silent / 2)
+    }
+
     /// Looks at the whole folder.
     async fn search(&mut self) -> Result<(), Lost> {
-        if self.selected_at.elapsed() > RENEW / 2 {
+        if self.selected_at.elapsed() > self.renew() / 2 {
             self.select().await?;
         }
         let known = self.remembered().await;
-        let imap = self.imap()?;
-        while imap.unsolicited_responses.try_recv().is_ok() {}
-        let query = format!("UNKEYWORD {STORED}");
-        let mut found: Vec<u32> = within(COMMAND, imap.uid_search(&query)).await?.into_iter().collect();
+        while self.imap()?.unsolicited_responses.try_recv().is_ok() {}
+        let (mut found, unseen) = self.unmarked().await?;
         found.retain(|uid| !self.done.contains(uid) && *uid > known);
         found.sort_unstable();
-        self.state.alive(found.len());
-        let left = found.len();
+        let waiting = found.len();
         found.retain(|uid| self.state.company((self.validity, *uid)) != Company::Left);
-        if found.len() < left {
-            let channel = self.state.settings.channel.as_str();
-            tracing::error!(
-                alarm = true,
-                channel,
-                "{} mails break the session and are left for an hour",
-                left - found.len()
-            );
-        }
+        self.state.alive(waiting, waiting - found.len(), unseen);
         self.waiting = found.into();
         Ok(())
     }
 
-    fn memory_key(&self) -> String {
+    /// The mails that are not marked as stored; and, if that was looked at, how many more the server only counts. Where its
+    /// search is refused, or shows none of those that there are, it is asked for the flags of all mails instead.
+    async fn unmarked(&mut self) -> Result<(Vec<u32>, Option<usize>), Lost> {
+        let mut refused = self.lists;
+        if !refused {
+            let exists = self.exists.take();
+            let imap = self.imap()?;
+            match timeout(COMMAND, imap.uid_search(format!("UNKEYWORD {STORED}"))).await {
+                Ok(Ok(found)) if !found.is_empty() || exists.is_none() => return Ok((found.into_iter().collect(), None)),
+                Ok(Ok(_)) => {
+                    let marked = within(COMMAND, imap.uid_search(format!("KEYWORD {STORED}"))).await?;
+                    if Some(marked.len()) >= exists {
+                        return Ok((Vec::new(), Some(0)));
+                    }
+                }
+                Ok(Err(Error::No(_) | Error::Bad(_))) => refused = true,
+                Ok(Err(error)) => return Err(lost(error)),
+                Err(_) => return Err(lost("the server does not answer a search")),
+            }
+            // Somebody may have moved mail meanwhile: count anew.
+            self.select().await?;
+        }
+        let exists = self.exists.take();
+        let imap = self.imap()?;
+        let asked = async { imap.uid_fetch("1:*", "(UID FLAGS)").await?.try_collect::<Vec<_>>().await };
+        let all = match timeout(COMMAND, asked).await {
+            Ok(Ok(all)) => all,
+            // Servers refuse the list of an empty folder.
+            Ok(Err(Error::No(_) | Error::Bad(_))) => Vec::new(),
+            Ok(Err(error)) => return Err(lost(error)),
+            Err(_) => return Err(lost("the server does not answer a list")),
+        };
+        let marked = |flag: &Flag<'_>| matches!(flag, Flag::Custom(name) if name.eq_ignore_ascii_case(STORED));
+        let shown = all.iter().filter(|mail| mail.uid.is_some()).count();
+        let unmarked = all.iter().filter(|mail| !mail.flags().any(|flag| marked(&flag)));
+        let found: Vec<u32> = unmarked.filter_map(|mail| mail.uid).collect();
+        self.lists = refused || !found.is_empty();
+        Ok((found, exists.map(|exists| exists.saturating_sub(shown))))
+    }
+
+    pub(super) fn memory_key(&self) -> String {
         format!("email/{}/{}/stored", self.state.settings.channel, self.validity)
     }
 
@@ -232,17 +270,17 @@ impl Mailbox {
     /// Waits until something has changed, or it is time to look.
     async fn wait(&mut self) -> Result<(), Lost> {
         if !self.can_idle {
-            sleep(POLL).await;
+            sleep(POLL.min(self.renew())).await;
             return within(COMMAND, self.imap()?.noop()).await;
         }
-        self.imap()?;
-        let Some(imap) = self.imap.take() else { return Ok(()) };
+        let renew = self.renew();
+        let Some(imap) = self.imap.take() else { return Err(lost("the session broke while it was idle")) };
         let mut idle = imap.idle();
         within(COMMAND, idle.init()).await?;
         {
-            let (changed, _interrupt) = idle.wait_with_timeout(RENEW);
+            let (changed, _interrupt) = idle.wait_with_timeout(renew);
             // A server that says every minute that it is still there must not keep us from looking.
-            match timeout(RENEW, changed).await {
+            match timeout(renew, changed).await {
                 Ok(Ok(IdleResponse::ManualInterrupt)) => return Err(lost("the server closed the session")),
                 Ok(Err(error)) => return Err(lost(error)),
                 Ok(Ok(_)) | Err(_) => {}
@@ -251,73 +289,35 @@ impl Mailbox {
         self.imap = Some(within(COMMAND, idle.done()).await?);
         Ok(())
     }
-
-    /// Moves or marks what is stored, as the server can.
-    async fn settle(&mut self, uids: &[u32]) -> Result<(), Lost> {
-        let set = set(uids);
-        if let Some(target) = self.state.settings.processed.clone().filter(|_| self.can_move) {
-            match self.move_to(&set, &folder::encode(&target)).await? {
-                Ok(()) => return Ok(()),
-                Err(why) => {
-                    let channel = self.state.settings.channel.as_str();
-                    tracing::warn!(channel, why, "mail cannot be moved to {target:?}; it is marked instead");
-                    self.can_move = false;
-                }
-            }
-        }
-        self.done.extend(uids);
-        if self.can_mark {
-            let query = format!("+FLAGS.SILENT ({STORED})");
-            let imap = self.imap()?;
-            let marked = async { imap.uid_store(&set, &query).await?.try_collect::<Vec<_>>().await };
-            match timeout(COMMAND, marked).await {
-                Ok(Ok(_)) => return Ok(()),
-                Ok(Err(Error::No(_) | Error::Bad(_))) => self.can_mark = false,
-                Ok(Err(error)) => return Err(lost(error)),
-                Err(_) => return Err(lost("the server does not answer a command")),
-            }
-        }
-        self.remember().await;
-        Ok(())
-    }
-
-    /// The outer error is a broken session, the inner one a server that will not.
-    async fn move_to(&mut self, set: &str, target: &str) -> Result<Result<(), String>, Lost> {
-        let mut made = false;
-        loop {
-            match timeout(COMMAND, self.imap()?.uid_mv(set, target)).await {
-                Ok(Ok(())) => return Ok(Ok(())),
-                Ok(Err(Error::No(_))) if !made => {
-                    made = true;
-                    // It may be missing; if it cannot be made, the next answer says why.
-                    let _ = timeout(COMMAND, self.imap()?.create(target)).await.map_err(lost)?;
-                }
-                Ok(Err(Error::No(why) | Error::Bad(why))) => return Ok(Err(why)),
-                Ok(Err(error)) => return Err(lost(error)),
-                Err(_) => return Err(lost("the server does not answer a command")),
-            }
-        }
-    }
-
-    /// Batches go in the order of their UIDs, so everything up to the last one is stored, unless something was left out.
-    async fn remember(&self) {
-        let left = !self.state.memory().suspects.is_empty();
-        let Some(last) = self.done.iter().max().filter(|_| !left) else { return };
-        let (shared, key) = (&self.state.settings.shared, self.memory_key());
-        if let Ok(held) = shared.get(&key).await {
-            let _ = shared.compare_and_swap(&key, held.as_deref(), &last.to_string(), REMEMBERED).await;
-        }
-    }
 }
 
 /// A sequence set.
-fn set(uids: &[u32]) -> String {
+pub(super) fn set(uids: &[u32]) -> String {
     uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[async_trait]
 impl Session for Mailbox {
     async fn next(&mut self) -> Result<Batch, Lost> {
+        let state = Arc::clone(&self.state);
+        self.batch().await.map_err(|lost| state.lost(lost))
+    }
+
+    async fn acknowledge(&mut self, _: u64, _: &[Receipt]) -> Result<(), Lost> {
+        let (given, state) = (std::mem::take(&mut self.given), Arc::clone(&self.state));
+        self.settle(&given).await.map_err(|lost| state.lost(lost))
+    }
+
+    async fn close(mut self: Box<Self>) {
+        if let Some(mut imap) = self.imap.take() {
+            let _ = timeout(Duration::from_secs(1), imap.logout()).await;
+        }
+    }
+}
+
+impl Mailbox {
+    /// Waits for the next mails.
+    async fn batch(&mut self) -> Result<Batch, Lost> {
         let mut looked = false;
         loop {
             if self.waiting.is_empty() && looked {
@@ -331,20 +331,9 @@ impl Session for Mailbox {
             }
             let messages = self.fetch().await?;
             if !messages.is_empty() {
-                self.batch += 1;
-                return Ok(Batch { id: self.batch, messages });
+                self.batches += 1;
+                return Ok(Batch { id: self.batches, messages });
             }
-        }
-    }
-
-    async fn acknowledge(&mut self, _: u64, _: &[Receipt]) -> Result<(), Lost> {
-        let given = std::mem::take(&mut self.given);
-        self.settle(&given).await
-    }
-
-    async fn close(mut self: Box<Self>) {
-        if let Some(mut imap) = self.imap.take() {
-            let _ = timeout(Duration::from_secs(1), imap.logout()).await;
         }
     }
 }

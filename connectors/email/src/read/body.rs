@@ -1,10 +1,18 @@
 //! What a mail says, and the files that come with it.
 
-use super::{calendar, charset::Charset, leaf, structure::Node, text};
+use super::{
+    calendar,
+    charset::{self, Charset},
+    leaf,
+    structure::Node,
+    text,
+};
 use jiesu_connector::Attachment;
 
 /// Files of one mail that are kept.
 const MAX_FILES: usize = 100;
+/// Lines that are read of parts that are none.
+const MAX_LINES: usize = 10_000;
 
 /// What a mail says, and what came with it.
 #[derive(Debug, Default)]
@@ -43,6 +51,18 @@ impl Content {
         }
         content.files.truncate(MAX_FILES);
         content
+    }
+
+    /// Parts that are so broken that nothing is found in them still have words: what is neither boundary nor field.
+    pub fn or_whatever_is_there(mut self, body: &[u8], near: Option<Charset>) -> Self {
+        if self.is_silent() && self.files.is_empty() {
+            let marks = |line: &[u8]| line.starts_with(b"--") || line.to_ascii_lowercase().starts_with(b"content-");
+            let lines = body.split_inclusive(|byte| *byte == b'\n').filter(|line| !marks(line));
+            let words: Vec<u8> = lines.take(MAX_LINES).flatten().copied().collect();
+            let text = text::trimmed(&text::clean(&charset::decode_lines(&words, None, near)));
+            self.words = vec![Words { text, ..Words::default() }];
+        }
+        self
     }
 
     /// All words.
