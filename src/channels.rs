@@ -77,7 +77,9 @@ impl Channel {
             return;
         }
         match (&*held, &trouble) {
-            (None, Some(why)) => tracing::error!(alarm = true, channel = id(), why, "the channel has stopped giving messages"),
+            (None, Some(why)) => {
+                tracing::error!(alarm = true, channel = id(), why, "the channel has stopped giving messages")
+            }
             (Some(_), None) => tracing::info!(channel = id(), "the channel gives messages again"),
             _ => {}
         }

@@ -103,7 +103,11 @@ async fn pull(channel: &Channel, session: usize, intake: &Intake, store: &dyn St
             let held = hold(channel, source.as_ref(), intake, store, (&resource, &holder), &stop, &mut wait).await;
             if let Err(lost) = held {
                 metrics::counter!("jiesu_sessions_lost_total", "channel" => channel.id.to_string()).increment(1);
-                tracing::warn!(channel = &*channel.id, why = lost.why, "the channel's session is lost; it is opened again");
+                tracing::warn!(
+                    channel = &*channel.id,
+                    why = lost.why,
+                    "the channel's session is lost; it is opened again"
+                );
                 pause(&stop, lost.retry_after.unwrap_or(jittered(wait))).await;
                 wait = (wait * 2).min(LONGEST);
             }

@@ -5,6 +5,7 @@ mod dovecot;
 mod lmtp;
 mod mailbox;
 mod post;
+mod silence;
 mod threads;
 mod tls;
 

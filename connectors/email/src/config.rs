@@ -52,10 +52,16 @@ pub struct Config {
     #[serde(default = "max_size")]
     pub max_size: String,
     /// The name under which the border mail server writes its `Authentication-Results`. Without it the gateway verifies
-    /// DKIM signatures itself.
+    /// the sender itself.
     #[serde(default)]
     pub authserv_id: Option<String>,
-    /// Verify DKIM signatures where there is no `authserv_id`, which asks the system's name servers for the keys.
+    /// The name that the border mail server gives itself in `Received: from … by NAME`. What it writes there of who gave it
+    /// the mail is believed, and the gateway verifies SPF and DMARC as well; it must write that into every mail from
+    /// outside. Not beside `authserv_id`.
+    #[serde(default)]
+    pub border: Option<String>,
+    /// Verify DKIM signatures where there is no `authserv_id`, which asks the system's name servers for the keys; with
+    /// `border`, SPF and DMARC too.
     #[serde(default = "yes")]
     pub dkim: bool,
     /// How answers and receipts go out. Without it nothing does.
@@ -146,7 +152,8 @@ pub(crate) struct Checked {
     pub max_size: usize,
     pub own: Vec<String>,
     pub authserv_id: Option<String>,
-    pub dkim: bool,
+    pub border: Option<String>,
+    pub verifies: bool,
     pub outbound: Option<Outbound>,
 }
 
@@ -178,6 +185,10 @@ impl Config {
                 .extend(wrong.into_iter().map(|fault| BuildError::new(format!("words.{}", fault.field), fault.detail)));
             Words::default()
         });
+        if self.border.is_some() && (self.authserv_id.is_some() || !self.dkim) {
+            let what = "is for a gateway that verifies senders itself: remove it, or authserv_id and dkim = false";
+            faults.push(BuildError::new("border", what));
+        }
         let smtp = self.smtp.clone().map(|smtp| smtp.check(self.transport, setup, words, &mut faults));
         let inbound = match self.transport {
             Transport::Imap => self.imap(setup, &mut faults),
@@ -189,8 +200,9 @@ impl Config {
         own.extend(smtp.iter().flatten().map(|out| marks::base_address(&out.from)));
         match (inbound, max_size) {
             (Some(inbound), Some(max_size)) if faults.is_empty() => {
-                let dkim = self.dkim && self.authserv_id.is_none();
-                Ok(Checked { inbound, max_size, own, authserv_id: self.authserv_id, dkim, outbound: smtp.flatten() })
+                let verifies = self.dkim && self.authserv_id.is_none();
+                let (authserv_id, border) = (self.authserv_id, self.border);
+                Ok(Checked { inbound, max_size, own, authserv_id, border, verifies, outbound: smtp.flatten() })
             }
             _ => Err(faults),
         }

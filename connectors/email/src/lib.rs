@@ -5,8 +5,8 @@
 //! that relies on nothing that a mail says about itself.
 #![warn(missing_docs)]
 
+mod authenticity;
 mod config;
-mod dkim;
 mod identity;
 mod imap;
 mod letter;
@@ -41,7 +41,7 @@ impl Connector for Email {
             receipts: out.as_ref().is_some_and(|out| out.receipts),
         };
         let mut probes: Vec<Box<dyn Probe>> = Vec::new();
-        let verifier = checked.dkim.then(|| Arc::new(dkim::Verifier::default()));
+        let verifier = checked.verifies.then(|| Arc::new(authenticity::Verifier::new(checked.border)));
         let inbound = match checked.inbound {
             config::Inbound::Lmtp { listen, recipients } => {
                 Inbound::Listen(Box::new(lmtp::Port::new(listen, recipients, checked.max_size, verifier)))

@@ -4,7 +4,7 @@
 //! and comes again; `5xx`, which it would send back to the citizen, is only for what will never be taken.
 
 use crate::{
-    dkim::{SIGNED_BY, Verifier},
+    authenticity::Verifier,
     identity::{self, ENVELOPE_FROM, ENVELOPE_TO},
 };
 use async_trait::async_trait;
@@ -260,10 +260,8 @@ impl Talk<'_> {
             (ENVELOPE_FROM.to_owned(), self.from.clone().unwrap_or_default()),
             (ENVELOPE_TO.to_owned(), self.recipients.join("\n")),
         ]);
-        if let Some(verifier) = &self.port.verifier
-            && let Some(domains) = verifier.signed_by(&mail).await
-        {
-            meta.insert(SIGNED_BY.to_owned(), domains);
+        if let Some(verifier) = &self.port.verifier {
+            meta.extend(verifier.findings(&mail, self.from.as_deref()).await);
         }
         let incoming = identity::incoming(Bytes::from(mail), meta, None);
         match self.door.accept(vec![incoming]).await.as_deref() {

@@ -1,7 +1,7 @@
 //! From a stored mail to an appeal. Pure.
 
 use crate::{
-    dkim::SIGNED_BY,
+    authenticity::{SENDER, SIGNED_BY},
     identity::{self, ENVELOPE_FROM, ENVELOPE_TO, MESSAGE_ID, WHOLE_SIZE},
     marks::{self, Mark},
     read::{
@@ -48,7 +48,10 @@ impl Parser for Mails {
         let machine = machine::recognise(&header, &node, &sender.address, &subject, envelope);
         let verdict = match &self.server {
             Some(server) => verdict::of(&header, server, &sender.address),
-            None => raw.meta.get(SIGNED_BY).and_then(|domains| verdict::signed(domains, &sender.address)),
+            None => {
+                let told = raw.meta.get(SENDER).and_then(|name| Verdict::named(name));
+                told.or_else(|| verdict::signed(raw.meta.get(SIGNED_BY)?, &sender.address))
+            }
         };
         let thread = thread(&header, raw, &subject, verdict);
         let silence = machine::wants_silence(&header, &sender.address);
@@ -56,10 +59,7 @@ impl Parser for Mails {
         let mut appeal = self.appeal(&header, content, &subject, sender, &thread);
         appeal.thread = thread;
         appeal.proven = (verdict == Some(Verdict::Verified)).then_some(Proven::Email);
-        appeal.flags.extend(verdict.map(|verdict| match verdict {
-            Verdict::Verified => "sender-verified".to_owned(),
-            Verdict::Forged => "sender-forged".to_owned(),
-        }));
+        appeal.flags.extend(verdict.map(|verdict| format!("sender-{}", verdict.name())));
         if cut || raw.meta.contains_key(WHOLE_SIZE) {
             appeal.flags.push("incomplete".into());
         }

@@ -70,6 +70,41 @@ fn code(receipt: &post::Sent) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_came_by_another_way_and_left_an_address_is_answered_by_mail() {
+    let post = post::Post::start().await;
+    let mut site = town(&post).await;
+    let gateway = site.start().await;
+    let left = async |address: &str| {
+        let body = json!({ "content": format!("路灯坏了，请答复到邮箱 {}", address.len()), "appellant": { "email": address } });
+        let reply = gateway_post(&gateway, &body).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let number = reply.json()["number"].as_str().unwrap().to_owned();
+        becomes(&gateway, &number, "a ticket", |ticket| ticket["number"] == number.as_str()).await;
+        core_says(&gateway, &number, "c1", "已派人修好。").await;
+        becomes(&gateway, &number, "the answer's fate", |ticket| {
+            ticket["replies"][0]["state"].as_str().is_some_and(|state| state != "pending")
+        })
+        .await["replies"][0]
+            .clone()
+    };
+    let reply = left("wang@citizen.example").await;
+    assert_eq!((&reply["state"], &reply["channel"]), (&"delivered".into(), &"mail".into()), "{reply}");
+    let answer = post.wait("wang@citizen.example", 1).await.remove(0);
+    assert!(answer.words().contains("已派人修好。"), "{}", answer.words());
+    assert!(answer.header("in-reply-to").is_empty(), "there was no mail before");
+    assert!(answer.reply_to().starts_with("12345+t."), "an answer to it finds the ticket: {}", answer.reply_to());
+    // Nobody, ourselves, and what is no address.
+    for nowhere in ["noreply@citizen.example", HOTLINE, "12345+x@leshan.example"] {
+        let reply = left(nowhere).await;
+        assert_eq!((&reply["state"], post.to(nowhere).len()), (&"refused".into(), 0), "{nowhere}: {reply}");
+    }
+}
+
+async fn gateway_post(gateway: &Gateway, body: &Value) -> Reply {
+    crate::harness::post(gateway.public, "/channels/app", Some(crate::harness::TOKEN), body).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_deferred_and_unknown_are_told_apart() {
     let post = post::Post::start().await;
     let mut site = town(&post).await;

@@ -132,6 +132,26 @@ impl Dovecot {
         let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 
+    /// Its processes stand still, their connections open; or go on.
+    pub fn freeze(&self, frozen: bool) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let signal = if frozen { Signal::STOP } else { Signal::CONT };
+        let parent = self.child.id().to_string();
+        let children = Command::new("pgrep").args(["-P", &parent]).output().expect("pgrep; procps has it");
+        for id in String::from_utf8_lossy(&children.stdout).lines().filter_map(|line| line.trim().parse().ok()) {
+            if let Some(id) = Pid::from_raw(id) {
+                let _ = kill_process(id, signal);
+            }
+        }
+    }
+
+    /// It ends.
+    pub fn stop(&mut self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let _ = self.child.wait();
+    }
+
     /// The server has lost what it knew of the inbox, as after a restored backup: other UIDs under another UIDVALIDITY,
     /// and no keywords.
     pub fn forget_uids(&self) {
@@ -152,9 +172,7 @@ impl Dovecot {
 
 impl Drop for Dovecot {
     fn drop(&mut self) {
-        use rustix::process::{Pid, Signal, kill_process};
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let _ = self.child.wait();
+        self.stop();
     }
 }
 

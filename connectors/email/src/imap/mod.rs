@@ -8,7 +8,7 @@ mod log_in;
 mod session;
 mod settle;
 
-use crate::{config::Server, dkim::Verifier};
+use crate::{authenticity::Verifier, config::Server};
 use async_trait::async_trait;
 use jiesu_connector::{Lost, Probe, Session, Shared, Source};
 use session::Mailbox;
@@ -37,7 +37,7 @@ pub struct Settings {
     pub silent: Duration,
     /// Bytes of one mail.
     pub max_size: usize,
-    /// Verifies signatures.
+    /// Verifies senders.
     pub verifier: Option<Arc<Verifier>>,
     /// Where is noted what is stored, for servers that let nobody mark mail.
     pub shared: Arc<dyn Shared>,

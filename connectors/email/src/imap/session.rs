@@ -1,7 +1,7 @@
 //! One session with a mailbox: search, fetch, and, once it is on the disk, move or mark.
 
 use super::{Company, State, folder, log_in};
-use crate::{dkim, identity, net::Wire};
+use crate::{identity, net::Wire};
 use async_imap::{
     error::Error,
     extensions::idle::IdleResponse,
@@ -142,7 +142,9 @@ impl Mailbox {
             let exists = self.exists.take();
             let imap = self.imap()?;
             match timeout(COMMAND, imap.uid_search(format!("UNKEYWORD {STORED}"))).await {
-                Ok(Ok(found)) if !found.is_empty() || exists.is_none() => return Ok((found.into_iter().collect(), None)),
+                Ok(Ok(found)) if !found.is_empty() || exists.is_none() => {
+                    return Ok((found.into_iter().collect(), None));
+                }
                 Ok(Ok(_)) => {
                     let marked = within(COMMAND, imap.uid_search(format!("KEYWORD {STORED}"))).await?;
                     if Some(marked.len()) >= exists {
@@ -221,11 +223,11 @@ impl Mailbox {
         let mut messages = Vec::with_capacity(bodies.len());
         for (uid, body) in bodies {
             let verifier = self.state.settings.verifier.clone();
-            let signed_by = match verifier {
-                Some(verifier) => verifier.signed_by(&body).await,
-                None => None,
+            let findings = match verifier {
+                Some(verifier) => verifier.findings(&body, None).await,
+                None => Vec::new(),
             };
-            messages.push(self.incoming(uid, body, &sizes, signed_by));
+            messages.push(self.incoming(uid, body, &sizes, findings));
         }
         Ok(messages)
     }
@@ -258,9 +260,14 @@ impl Mailbox {
         within(TRANSFER, asked).await
     }
 
-    fn incoming(&self, uid: u32, body: Bytes, sizes: &BTreeMap<u32, usize>, signed_by: Option<String>) -> Incoming {
-        let mut meta: BTreeMap<String, String> =
-            signed_by.map(|domains| (dkim::SIGNED_BY.to_owned(), domains)).into_iter().collect();
+    fn incoming(
+        &self,
+        uid: u32,
+        body: Bytes,
+        sizes: &BTreeMap<u32, usize>,
+        findings: Vec<(String, String)>,
+    ) -> Incoming {
+        let mut meta: BTreeMap<String, String> = findings.into_iter().collect();
         if let Some(size) = sizes.get(&uid).filter(|size| **size > self.state.settings.max_size) {
             meta.insert(identity::WHOLE_SIZE.to_owned(), size.to_string());
         }

@@ -14,6 +14,7 @@ pub mod likely;
 pub mod machine;
 pub mod params;
 pub mod quote;
+pub mod received;
 pub mod seven;
 pub mod smime;
 pub mod structure;

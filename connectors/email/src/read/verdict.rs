@@ -11,6 +11,21 @@ pub enum Verdict {
     Forged,
 }
 
+impl Verdict {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Forged => "forged",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Verified, Self::Forged].into_iter().find(|verdict| verdict.name() == name)
+    }
+}
+
 /// The verdict of the server that calls itself `server`; others' words, which anybody can write, do not count. Only its
 /// first field does: what stands below was there before.
 pub fn of(header: &Header<'_>, server: &str, from: &str) -> Option<Verdict> {
@@ -54,7 +69,7 @@ pub fn signed(domains: &str, from: &str) -> Option<Verdict> {
 }
 
 /// One is the other, or below it (relaxed alignment, RFC 7489).
-fn same_organisation(one: &str, other: &str) -> bool {
+pub fn same_organisation(one: &str, other: &str) -> bool {
     let below = |long: &str, short: &str| {
         short.contains('.') && long.strip_suffix(short).is_some_and(|rest| rest.ends_with('.'))
     };
