@@ -39,7 +39,8 @@ pub struct Config {
     /// `$JiesuStored`.
     #[serde(default)]
     pub processed_folder: Option<String>,
-    /// imap: a mailbox that has not answered for so long is an alarm in the log; ten minutes if absent.
+    /// imap: a mailbox that has not said for so long what is in it is an alarm; at least `"2s"`, ten minutes if absent. The
+    /// folder is looked at twice in that time, and every four minutes at least.
     #[serde(default)]
     pub silent_alarm: Option<String>,
     /// lmtp: where to listen, as `127.0.0.1:2424`. There is no encryption and no log-in: only the mail server must reach it.
@@ -240,6 +241,9 @@ impl Config {
         let mut timing = Faults::default();
         let silent = self.silent_alarm.as_ref().map_or(SILENT, |text| timing.duration("silent_alarm", text));
         faults.append(&mut timing.0);
+        if silent < Duration::from_secs(2) {
+            faults.push(BuildError::new("silent_alarm", "is too short: at least \"2s\", as \"10m\""));
+        }
         let port = self.port.unwrap_or(if self.tls == Tls::Implicit { 993 } else { 143 });
         let (ca_file, login) = (self.ca_file.clone(), Some((username?, password?)));
         let server = Server { host: host?, port, tls: self.tls, ca_file, login };

@@ -38,6 +38,8 @@ fn every_fault_is_named() {
         faults(config)
     };
     assert_eq!(lmtp("max_size", json!("1GB")), ["max_size"]);
+    let both = json!({ "transport": "lmtp", "listen": "127.0.0.1:0", "border": "mx", "authserv_id": "mx" });
+    assert_eq!(faults(both), ["border"]);
     assert_eq!(lmtp("recipients", json!(["12345"])), ["recipients[0]"]);
     assert_eq!(lmtp("words", json!({ "email": { "receipt": "{nummer}" } })), ["words.email.receipt"]);
     assert_eq!(
@@ -47,4 +49,6 @@ fn every_fault_is_named() {
     let same =
         json!({ "transport": "imap", "host": "h", "username": "u", "password": "p", "processed_folder": "INBOX" });
     assert_eq!(faults(same), ["processed_folder"]);
+    let hasty = json!({ "transport": "imap", "host": "h", "username": "u", "password": "p", "silent_alarm": "1s" });
+    assert_eq!(faults(hasty), ["silent_alarm"]);
 }

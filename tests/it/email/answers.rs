@@ -96,7 +96,7 @@ async fn who_came_by_another_way_and_left_an_address_is_answered_by_mail() {
     // Nobody, ourselves, and what is no address.
     for nowhere in ["noreply@citizen.example", HOTLINE, "12345+x@leshan.example"] {
         let reply = left(nowhere).await;
-        assert_eq!((&reply["state"], post.to(nowhere).len()), (&"refused".into(), 0), "{nowhere}: {reply}");
+        assert_eq!((&reply["channel"], post.to(nowhere).len()), (&"app".into(), 0), "{nowhere}: {reply}");
     }
 }
 

@@ -136,10 +136,11 @@ impl Dovecot {
     pub fn freeze(&self, frozen: bool) {
         use rustix::process::{Pid, Signal, kill_process};
         let signal = if frozen { Signal::STOP } else { Signal::CONT };
-        let parent = self.child.id().to_string();
-        let children = Command::new("pgrep").args(["-P", &parent]).output().expect("pgrep; procps has it");
-        for id in String::from_utf8_lossy(&children.stdout).lines().filter_map(|line| line.trim().parse().ok()) {
-            if let Some(id) = Pid::from_raw(id) {
+        for id in fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        {
+            let status = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            let parent = status.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
+            if let Some(id) = Pid::from_raw(id).filter(|_| parent == Some(self.child.id())) {
                 let _ = kill_process(id, signal);
             }
         }

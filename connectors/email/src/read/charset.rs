@@ -7,6 +7,9 @@ use super::{likely, seven};
 use encoding_rs::{BIG5, EUC_KR, Encoding, GB18030, UTF_8};
 use std::borrow::Cow;
 
+/// Lines of a text that are looked at each on its own.
+const MAX_LINES: usize = 20_000;
+
 /// What a label stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charset {
@@ -50,8 +53,17 @@ impl Charset {
     }
 }
 
-/// Decodes `bytes`, labelled `label`; `near` is a charset that other parts of the mail are in.
+/// Decodes `bytes`, labelled `label`; `near` is a charset that other parts of the mail are in. The half of a character at
+/// the end, where a program cut the text, is left out.
 pub fn decode(bytes: &[u8], label: Option<&[u8]>, near: Option<Charset>) -> String {
+    let mut text = decode_whole(bytes, label, near);
+    if text.ends_with(char::REPLACEMENT_CHARACTER) && !bytes.ends_with("\u{fffd}".as_bytes()) {
+        text.truncate(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
+    }
+    text
+}
+
+fn decode_whole(bytes: &[u8], label: Option<&[u8]>, near: Option<Charset>) -> String {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let labelled = label.and_then(Charset::named);
     if let Some(wide) = utf_16(bytes, labelled) {
@@ -82,7 +94,8 @@ pub fn decode(bytes: &[u8], label: Option<&[u8]>, near: Option<Charset>) -> Stri
 pub fn decode_lines(bytes: &[u8], label: Option<&[u8]>, near: Option<Charset>) -> String {
     let ours = |line: &&[u8]| !line.is_ascii();
     let utf_8 = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|text| likely::chinese(text) > 1);
-    let several = !bytes.contains(&0) && std::str::from_utf8(bytes).is_err() && {
+    let few = || bytes.iter().filter(|byte| **byte == b'\n').count() < MAX_LINES;
+    let several = !bytes.contains(&0) && std::str::from_utf8(bytes).is_err() && few() && {
         let mut lines = bytes.split(|byte| *byte == b'\n').filter(ours);
         lines.clone().any(utf_8) && lines.any(|line| std::str::from_utf8(line).is_err())
     };
@@ -124,9 +137,10 @@ fn utf_8(bytes: &[u8], labelled: Option<Charset>) -> Option<String> {
     };
     let long = text.chars().any(|character| character > '\u{7ff}');
     // A few Chinese characters in GBK can be valid UTF-8 of two bytes each: letters that no citizen writes.
+    let western = if bytes.iter().any(u8::is_ascii_alphabetic) { '\u{24f}' } else { '\u{ff}' };
     let chance = !long
         && likely::reads_as_common_chinese(bytes)
-        && text.chars().all(|c| c.is_ascii() || c > '\u{24f}' || c == '·');
+        && text.chars().all(|c| c.is_ascii() || c > western || c == '·');
     let rather = match labelled {
         None => !chance || text.chars().all(|c| c.is_ascii() || c == '·'),
         Some(_) => says_so,

@@ -50,7 +50,11 @@ impl<'a> Header<'a> {
             {
                 // No header at all: everything is body.
                 return (Self(fields), entity);
-            } else if !fields.is_empty() && !field_follows(&entity[field_end..]) {
+            } else if at < MAX_HEADER
+                && !fields.is_empty()
+                && name_and_value(field).is_none()
+                && !field_follows(&entity[field_end..])
+            {
                 // The empty line between header and body is missing.
                 return (Self(fields), &entity[at..]);
             }

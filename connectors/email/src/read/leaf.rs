@@ -79,9 +79,9 @@ fn wrapped(part: &Part<'_>, bytes: &[u8], near: Option<Charset>) -> Option<Conte
 fn said(part: &Part<'_>, bytes: &[u8], near: Option<Charset>) -> Words {
     let encoding = part.header.get("content-transfer-encoding").unwrap_or_default().to_ascii_lowercase();
     let plain = matches!(encoding.as_slice(), b"" | b"7bit" | b"8bit" | b"binary");
+    let bytes = &bytes[..bytes.len().min(MAX_TEXT)];
     let unnamed = plain.then(|| transfer::undo_unnamed(bytes)).flatten();
     let bytes = unnamed.as_deref().unwrap_or(bytes);
-    let bytes = &bytes[..bytes.len().min(MAX_TEXT)];
     let declared = part.content_type.plain("charset");
     if part.content_type.value == "text/html" || html::is_page(bytes) {
         return page(bytes, declared, near);

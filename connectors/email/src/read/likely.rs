@@ -116,7 +116,8 @@ pub fn rather(labelled: &'static Encoding, bytes: &[u8]) -> &'static Encoding {
         return BIG5;
     }
     // Most of GB 2312 is something in Big5 as well, but hardly ever are so many in a row common in GB 2312 by accident.
-    if labelled == BIG5 && plainly(simplified, 95) && (simplified.all >= 6 || !traditional.reaches(70)) {
+    let least = if simplified.all >= 8 { 80 } else { 95 };
+    if labelled == BIG5 && plainly(simplified, least) && (simplified.all >= 6 || !traditional.reaches(70)) {
         return GB18030;
     }
     labelled
@@ -136,7 +137,7 @@ pub fn guess(bytes: &[u8], near: Option<&'static Encoding>, western: Option<&'st
         }
     }
     let (simplified, traditional) = (gbk(bytes), big5(bytes));
-    if traditional.whole && traditional.all > 1 && traditional.reaches(90) && !simplified.reaches(70) {
+    if traditional.whole && traditional.all > 3 && traditional.reaches(90) && !simplified.reaches(70) {
         return read(BIG5).0.into_owned();
     }
     if simplified.whole && simplified.reaches(90) && simplified.all < 20 {

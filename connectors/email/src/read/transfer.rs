@@ -14,6 +14,9 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// Lines of base64 with something else in them, behind which it may end.
+const MAX_LOOKS: usize = 200;
+
 /// A mail with line feeds, if its lines end in carriage returns only.
 pub fn line_ends(mail: &[u8]) -> Cow<'_, [u8]> {
     let first = memchr::memchr2(b'\r', b'\n', mail);
@@ -81,15 +84,18 @@ pub fn base64(text: &[u8]) -> Vec<u8> {
         letters.clear();
     };
     let mut padded = false;
-    let mut at = 0;
+    let (mut at, mut looks) = (0, MAX_LOOKS);
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         if padded && !line.iter().all(|byte| is_letter(*byte) || matches!(byte, b'=' | b'\r' | b'\n')) {
             break;
         }
         // Words that were added behind the last whole group.
         let whole = at > 0 && letters.len().is_multiple_of(4);
-        if whole && foreign(line) > 2 && is_words(&text[at..]) {
-            break;
+        if whole && foreign(line) > 2 && looks > 0 {
+            looks -= 1;
+            if is_words(&text[at..]) {
+                break;
+            }
         }
         at += line.len();
         let mut before = b'\n';
