@@ -143,14 +143,17 @@ pub async fn run(mut loaded: Loaded, registry: &Registry, stop: CancellationToke
 
     let path = loaded.config.store.url.path().to_owned();
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
-    let store: Arc<dyn Store> = match opened {
-        Ok(store) => Arc::new(store?),
+    let store = match opened {
+        Ok(store) => store?,
         Err(error) => return Err(StoreError::Failed(error.to_string()).into()),
     };
+    let line_store: Arc<dyn Store> = Arc::new(store.in_place());
+    let store: Arc<dyn Store> = Arc::new(store);
     let outcome = serve(
         &mut loaded,
         registry,
         store.clone(),
+        line_store,
         metrics,
         (public_listener, public_at),
         (admin_listener, admin_at),
@@ -174,6 +177,7 @@ async fn serve(
     loaded: &mut Loaded,
     registry: &Registry,
     store: Arc<dyn Store>,
+    line_store: Arc<dyn Store>,
     metrics: PrometheusHandle,
     (public_listener, public_at): (TcpListener, SocketAddr),
     (admin_listener, admin_at): (TcpListener, SocketAddr),
@@ -216,7 +220,8 @@ async fn serve(
     let citizens = Arc::new(Citizens::default());
     let incidents = Arc::new(Incidents::new(config.repeats.surge));
     let issuer = Issuer {
-        reviser: reviser.clone(),
+        reviser: Reviser { store: line_store, ..reviser.clone() },
+        aside: store.clone(),
         channels: channels.clone(),
         hotlines: hotlines.clone(),
         files: files.clone(),
@@ -260,7 +265,7 @@ async fn serve(
     let mut destinations = BTreeMap::new();
     {
         let _there = background.handle().map(Handle::enter);
-        line.spawn(issuer.run(line_stop.clone()));
+        line.spawn(background.alone("issue", issuer.run(line_stop.clone())).map_err(RunError::Threads)?);
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
         line.spawn(advise(limits.clone(), line_stop.clone()));

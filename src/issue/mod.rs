@@ -22,7 +22,7 @@ use crate::{
     number::{Number, ReceiptKey},
     repeats::{Checked, Repeats},
     revise::Reviser,
-    store::{Message, MessageId, Outcome, Pass, StoreError},
+    store::{Message, MessageId, Outcome, Pass, Store, StoreError},
     triage,
 };
 pub use incidents::Incidents;
@@ -60,8 +60,10 @@ const IDLE: Duration = Duration::from_secs(1);
 /// What makes tickets of messages.
 #[derive(Clone)]
 pub struct Issuer {
-    /// The store, the events and the time.
+    /// The store, the events and the time. It runs on a thread of its own, and reads there.
     pub reviser: Reviser,
+    /// The store, for what goes on beside the line.
+    pub aside: Arc<dyn Store>,
     /// The channels, for their parsers.
     pub channels: Arc<Channels>,
     /// The register of hotlines.
@@ -274,11 +276,14 @@ impl Issuer {
         let learnt = self.citizens.take();
         outcomes.extend((!learnt.is_empty()).then_some(Outcome::Learnt(learnt)));
         let (mut issued, mut repeated, mut quarantined, mut media, mut reply) = (0, 0, 0, false, false);
+        let mut begin = Vec::new();
         let mut numbers = Vec::with_capacity(outcomes.len());
         for outcome in &outcomes {
             match outcome {
                 Outcome::Ticket { media: files, ticket, .. } => {
                     numbers.push(ticket.number);
+                    let joins = ticket.joins.as_ref().filter(|joins| joins.begins.is_some());
+                    begin.extend(joins.map(|joins| joins.root));
                     issued += 1;
                     media |= !files.is_empty();
                 }
@@ -302,9 +307,14 @@ impl Issuer {
             }
         };
         match left {
-            0 => self.decided.forget(&numbers),
+            0 => {
+                self.decided.forget(&numbers);
+                begin.into_iter().for_each(|root| self.incidents.begun(root));
+            }
             _ => self.incidents.forget(),
         }
+        self.citizens.round_is_over();
+        self.incidents.round_is_over();
         metrics::counter!("jiesu_repeats_total").increment(repeated);
         if reply {
             self.reply_due.notify_one();
@@ -440,15 +450,19 @@ fn quarantine(message: MessageId, reason: String) -> Outcome {
 fn comes_after(decided: &Result<Vec<Outcome>, NotNow>, others: &[Outcome]) -> bool {
     match decided {
         Err(NotNow::AfterOthers) => true,
-        Ok(decided) => decided.iter().any(|outcome| match outcome {
-            Outcome::Repeat { change, .. } => others.iter().any(|other| match other {
-                Outcome::Repeat { change: earlier, .. } | Outcome::Supplement { change: earlier, .. } => {
-                    earlier.number == change.number
-                }
-                _ => false,
-            }),
-            _ => false,
+        Ok(decided) => decided.iter().filter(|outcome| !matches!(outcome, Outcome::Supplement { .. })).any(|outcome| {
+            let changed = changed(outcome);
+            changed.is_some() && others.iter().any(|other| self::changed(other) == changed)
         }),
         Err(_) => false,
+    }
+}
+
+/// The ticket that was there already, and that an outcome changes.
+fn changed(outcome: &Outcome) -> Option<Number> {
+    match outcome {
+        Outcome::Repeat { change, .. } | Outcome::Supplement { change, .. } => Some(change.number),
+        Outcome::Ticket { ticket, .. } => ticket.joins.as_ref()?.begins.as_ref().map(|first| first.number),
+        _ => None,
     }
 }
