@@ -80,7 +80,9 @@ impl Channel {
             (None, Some(why)) => {
                 tracing::error!(alarm = true, channel = id(), why, "the channel has stopped giving messages")
             }
-            (Some(_), None) => tracing::info!(channel = id(), "the channel gives messages again"),
+            (Some(_), None) => {
+                tracing::info!(channel = id(), "nothing is known any more that keeps the channel from giving messages")
+            }
             _ => {}
         }
         metrics::gauge!("jiesu_channel_trouble", "channel" => id()).set(f64::from(u8::from(trouble.is_some())));

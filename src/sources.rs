@@ -41,6 +41,8 @@ const RENEW: Duration = Duration::from_secs(5);
 const LEASE: Duration = Duration::from_secs(20);
 /// How often a held session is looked at from outside.
 const LOOK: Duration = Duration::from_secs(1);
+/// Who takes a session over, or up again after a pause, is given so long to hear from it.
+const SETTLED: Duration = Duration::from_secs(10);
 /// Connections to one listening channel at a time.
 const CONNECTIONS: usize = 256;
 /// A log-in, at most; and telling the channel that a batch is on disk.
@@ -89,10 +91,13 @@ async fn pull(channel: &Channel, session: usize, intake: &Intake, store: &dyn St
         session => format!("channel/{}/{session}", channel.id),
     };
     let mut wait = FIRST;
+    // Since when the session is ours to hold.
+    let mut since = None;
     while !stop.is_cancelled() {
         let ours = !channel.is_paused()
             && matches!(store.lease(&resource, &holder, Timestamp::now(), LEASE).await, Ok(Some(_)));
         if !ours {
+            since = None;
             if session == 0 {
                 channel.set_trouble(None);
             }
@@ -114,7 +119,7 @@ async fn pull(channel: &Channel, session: usize, intake: &Intake, store: &dyn St
         };
         tokio::select! {
             () = held => {}
-            () = watch(channel, source.as_ref()), if session == 0 => {}
+            () = watch(channel, source.as_ref(), *since.get_or_insert_with(Instant::now)), if session == 0 => {}
         }
     }
     // So that the next process, or another node, need not wait until the lease runs out.
@@ -122,10 +127,12 @@ async fn pull(channel: &Channel, session: usize, intake: &Intake, store: &dyn St
 }
 
 /// Sees whether messages come, whatever the session is waiting for. Never ends.
-async fn watch(channel: &Channel, source: &dyn Source) {
+async fn watch(channel: &Channel, source: &dyn Source, since: Instant) {
     loop {
         sleep(LOOK).await;
-        channel.set_trouble(source.trouble());
+        if since.elapsed() > SETTLED {
+            channel.set_trouble(source.trouble());
+        }
     }
 }
 

@@ -40,7 +40,7 @@ impl Parser for Mails {
         let mail = transfer::line_ends(&raw.body);
         let (header, body) = Header::split(&mail);
         let (node, cut) = structure::tree(&header, body);
-        let near = body::near(&node);
+        let near = body::near(&node, header.get("subject").unwrap_or_default());
         let content = Content::of(&node, near).or_whatever_is_there(body, near);
         let subject = words::decode(header.get("subject").unwrap_or_default(), near);
         let sender = self.sender(&header, raw, near);

@@ -56,8 +56,6 @@ struct State {
 struct Memory {
     /// When the mailbox last said what is in it.
     alive: Instant,
-    /// When a session was last asked for.
-    asked: Instant,
     /// Why the last session was lost.
     lost: Option<String>,
     /// Mails that the server counts and does not show.
@@ -75,7 +73,6 @@ impl Pull {
     pub fn new(settings: Settings) -> Self {
         let memory = Memory {
             alive: Instant::now(),
-            asked: Instant::now(),
             lost: None,
             unseen: 0,
             left: 0,
@@ -91,23 +88,12 @@ impl State {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A session is asked for. Where nobody did for long, because the channel was paused or another node had it, the
-    /// silence begins now.
-    fn ask(&self) {
-        let mut memory = self.memory();
-        if memory.asked.elapsed() > self.settings.silent {
-            memory.alive = Instant::now();
-        }
-        memory.asked = Instant::now();
-    }
-
     /// The mailbox said what is in it: `waiting` mails, `left` of which are left for a while. `unseen` more are counted by
     /// the server and not shown; `None` if that was not looked at.
     fn alive(&self, waiting: usize, left: usize, unseen: Option<usize>) {
         let unseen = {
-            let now = Instant::now();
             let mut memory = self.memory();
-            (memory.alive, memory.asked, memory.left) = (now, now, left);
+            (memory.alive, memory.left) = (Instant::now(), left);
             memory.unseen = if waiting > 0 { 0 } else { unseen.unwrap_or(memory.unseen) };
             memory.unseen
         };
@@ -183,7 +169,6 @@ enum Company {
 #[async_trait]
 impl Source for Pull {
     async fn open(&self) -> Result<Box<dyn Session>, Lost> {
-        self.0.ask();
         self.0.suspect();
         let opened = Mailbox::open(Arc::clone(&self.0)).await;
         opened.map(|mailbox| Box::new(mailbox) as Box<dyn Session>).map_err(|lost| self.0.lost(lost))

@@ -3,7 +3,7 @@
 use super::{
     calendar,
     charset::{self, Charset},
-    leaf,
+    leaf, likely,
     structure::Node,
     text,
 };
@@ -41,7 +41,7 @@ pub struct Words {
 impl Content {
     /// Of a tree of parts; `near` is the charset that the mail's other words are in.
     pub fn of(node: &Node<'_>, near: Option<Charset>) -> Self {
-        let mut content = collect(node, near, At { wrapped: 0, body: true });
+        let mut content = collect(node, near, At { wrapped: 0, body: true, version: false });
         if content.is_silent() {
             // An invitation and nothing else.
             content.words.extend(node.leaves().into_iter().find_map(|part| calendar::words(part, near)));
@@ -93,11 +93,15 @@ impl Content {
     }
 }
 
-/// The charset that the mail's text parts name, for what names none.
-pub fn near(node: &Node<'_>) -> Option<Charset> {
+/// The charset that the mail's text parts name, for what names none; or that they, or `subject`, are plainly in.
+pub fn near(node: &Node<'_>, subject: &[u8]) -> Option<Charset> {
     let leaves = node.leaves();
-    let texts = leaves.iter().filter(|part| part.content_type.value.starts_with("text/"));
-    texts.filter_map(|part| part.charset()).next()
+    let texts = || leaves.iter().filter(|part| part.content_type.value.starts_with("text/"));
+    texts().find_map(|part| part.charset()).or_else(|| {
+        let traditional =
+            likely::is_traditional(subject) || texts().take(2).any(|part| likely::is_traditional(part.body));
+        traditional.then_some(Charset::Known(encoding_rs::BIG5))
+    })
 }
 
 /// Where a part stands.
@@ -107,6 +111,8 @@ pub struct At {
     pub wrapped: u8,
     /// Where the mail's own words are: the first part, or one of several versions of it.
     pub body: bool,
+    /// It is one of several versions.
+    pub version: bool,
 }
 
 /// What a tree of parts says.
@@ -114,7 +120,8 @@ pub fn collect(node: &Node<'_>, near: Option<Charset>, at: At) -> Content {
     match node {
         Node::Leaf(part) => leaf::read(part, near, at),
         Node::Several { subtype, parts } if subtype == "alternative" => {
-            let mut contents: Vec<Content> = parts.iter().map(|part| collect(part, near, at)).collect();
+            let mut contents: Vec<Content> =
+                parts.iter().map(|part| collect(part, near, At { version: true, ..at })).collect();
             let files = contents.iter_mut().flat_map(|content| std::mem::take(&mut content.files)).collect();
             Content { words: choose(contents), files }
         }

@@ -31,7 +31,8 @@ pub fn read(part: &Part<'_>, near: Option<Charset>, at: At) -> Content {
     let bytes = transfer::undo(part.body, encoding);
     if is_readable(kind) && part.disposition.value != "attachment" && (named.is_none() || !part.inner || at.body) {
         let mut content = among(part, &bytes, near);
-        if part.inner && part.disposition.words("filename", near).is_some() {
+        // A file that is shown among the words.
+        if part.inner && named.is_some() && !at.version {
             content.files.push(file(named, kind, &bytes));
         }
         return content;
@@ -73,7 +74,7 @@ fn wrapped(part: &Part<'_>, bytes: &[u8], near: Option<Charset>) -> Option<Conte
     memchr::memmem::find(bytes, &[b"--", boundary].concat())?;
     let (node, _) = structure::tree(&part.header, bytes);
     matches!(node, structure::Node::Several { .. })
-        .then(|| body::collect(&node, near, At { wrapped: MAX_WRAPPED, body: true }))
+        .then(|| body::collect(&node, near, At { wrapped: MAX_WRAPPED, body: true, version: false }))
 }
 
 fn said(part: &Part<'_>, bytes: &[u8], near: Option<Charset>) -> Words {

@@ -123,6 +123,12 @@ pub fn rather(labelled: &'static Encoding, bytes: &[u8]) -> &'static Encoding {
     labelled
 }
 
+/// Whether it is plainly Big5.
+pub fn is_traditional(bytes: &[u8]) -> bool {
+    let found = big5(bytes);
+    found.whole && found.all > 3 && found.reaches(90) && !gbk(bytes).reaches(70) && std::str::from_utf8(bytes).is_err()
+}
+
 /// Neither says a label what it is, nor is it UTF-8. `western` is what it says that it is, if that is Western.
 pub fn guess(bytes: &[u8], near: Option<&'static Encoding>, western: Option<&'static Encoding>) -> String {
     let read = |encoding: &'static Encoding| encoding.decode_without_bom_handling(bytes);
@@ -136,10 +142,10 @@ pub fn guess(bytes: &[u8], near: Option<&'static Encoding>, western: Option<&'st
             return text.into_owned();
         }
     }
-    let (simplified, traditional) = (gbk(bytes), big5(bytes));
-    if traditional.whole && traditional.all > 3 && traditional.reaches(90) && !simplified.reaches(70) {
+    if is_traditional(bytes) {
         return read(BIG5).0.into_owned();
     }
+    let simplified = gbk(bytes);
     if simplified.whole && simplified.reaches(90) && simplified.all < 20 {
         // Too short for the languages of our neighbours to be told from it.
         return read(GB18030).0.into_owned();

@@ -137,6 +137,10 @@ fn file_properties(data: &[u8], range: Range<usize>, file: &mut File, code_page:
         (0x370E, 0x1F) => file.media_type = Some(wide(&data[value])),
         (0x370E, 0x1E) => file.media_type = Some(text(&data[value], code_page)),
         (0x3701, 0x102) if file.bytes.is_empty() => file.bytes = value,
+        // A mail or an object: behind the name of its kind.
+        (0x3701, 0x0D) if file.bytes.is_empty() => file.bytes = value.end.min(value.start + 16)..value.end,
+        (0x3001, 0x1F) if file.name.is_none() => file.name = Some(wide(&data[value])),
+        (0x3001, 0x1E) if file.name.is_none() => file.name = Some(text(&data[value], code_page)),
         _ => {}
     });
 }
