@@ -160,7 +160,7 @@ async fn bombs_take_neither_time_nor_memory_from_the_next_mail() {
         head("parts", "multipart/mixed; boundary=b") + &parts,
         head("tags", "text/html") + &tags,
         format!("Message-ID: <cut@b>\r\nFrom: a@b.cn\r\nSubject: {}\r\n\r\nx\r\n", "=?a?B?x".repeat(36_000)),
-        head("hidden", "text/html") + &"<p style='display:none'>a<b hidden>".repeat(100_000),
+        head("hidden", "text/html") + "<p>看得见的字" + &"<p style='display:none'>a<b hidden>".repeat(100_000),
         format!("Message-ID: <words@b>\r\nSubject: {encoded}\r\nFrom: {}\r\n\r\nx\r\n", "a@b.cn, ".repeat(10_000)),
     ];
     for (number, bomb) in bombs.iter().enumerate() {
