@@ -153,7 +153,7 @@ fn is_answer_subject(subject: &str) -> bool {
     let subject = subject.trim();
     let ends = ["(自动回复)", "（自动回复）", "[自动回复]", "【自动回复】", "的自动回复", "的自动答复"];
     let named = |end: &&str| subject.ends_with(*end) && (!end.starts_with('的') || subject.starts_with("来自"));
-    begins(subject, &starts) || ends.iter().any(|end| named(&end))
+    begins(subject, &starts) || ends.iter().any(named)
 }
 
 fn is_bounce_subject(subject: &str) -> bool {
