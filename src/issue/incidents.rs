@@ -120,7 +120,8 @@ impl Incidents {
     ) -> Result<Joined, StoreError> {
         let root = first.number;
         let there = self.known().contains_key(&root);
-        let read = if there { None } else { Some(Self::read(reviser, first).await?) };
+        let draft = Draft::new(first);
+        let read = if there { None } else { Some(Self::read(reviser, root, &draft).await?) };
         let grown = {
             let mut known = self.known();
             if known.len() >= REMEMBERED {
@@ -129,8 +130,8 @@ impl Incidents {
             let incident = known.entry(root).or_insert_with(|| read.unwrap_or_default());
             incident.grow(citizen, Timestamp::now().as_second(), self.surge)
         };
-        if Draft::new(first).ticket["incident"].is_null() {
-            return Ok(joined(root, grown, why, Some(Box::new(begin(reviser, first, grown.size)))));
+        if draft.ticket["incident"].is_null() {
+            return Ok(joined(root, grown, why, Some(Box::new(begin(reviser, first, draft, grown.size)))));
         }
         self.begun(root);
         self.alarm(reviser, root, grown).await?;
@@ -160,7 +161,7 @@ impl Incidents {
     /// # Errors
     /// The store cannot read or write.
     pub(super) async fn begin(&self, reviser: &Reviser, root: Number, size: usize) -> Result<(), StoreError> {
-        reviser.revise(root, |row| begin(reviser, row, size)).await?;
+        reviser.revise(root, |row| begin(reviser, row, Draft::new(row), size)).await?;
         self.begun(root);
         Ok(())
     }
@@ -193,10 +194,10 @@ impl Incidents {
         Ok(())
     }
 
-    async fn read(reviser: &Reviser, first: &TicketRow) -> Result<Incident, StoreError> {
-        let members = reviser.store.members(first.number, MOST_MEMBERS).await?;
-        let key = Draft::new(first).ticket["appellant"]["key"].as_str().unwrap_or_default().to_owned();
-        let mut incident = Incident { citizens: HashSet::from([repeats::citizen(&key)]), ..Incident::default() };
+    async fn read(reviser: &Reviser, root: Number, first: &Draft) -> Result<Incident, StoreError> {
+        let members = reviser.store.members(root, MOST_MEMBERS).await?;
+        let key = first.ticket["appellant"]["key"].as_str().unwrap_or_default();
+        let mut incident = Incident { citizens: HashSet::from([repeats::citizen(key)]), ..Incident::default() };
         let since = Timestamp::now().as_second() - HOUR;
         for member in members {
             if incident.citizens.insert(repeats::citizen(&member.citizen)) && member.at.as_second() >= since {
@@ -218,9 +219,8 @@ fn joined(root: Number, grown: Grown, why: &str, begins: Option<Box<TicketChange
 }
 
 /// The change by which the first ticket says that an incident begins with it.
-fn begin(reviser: &Reviser, first: &TicketRow, size: usize) -> TicketChange {
+fn begin(reviser: &Reviser, first: &TicketRow, mut draft: Draft, size: usize) -> TicketChange {
     let (id, reason) = (id(first.number), "其他诉求人反映同一事件");
-    let mut draft = Draft::new(first);
     draft.set("incident", json!({ "id": id, "size": size, "reason": reason }));
     reviser.told(first, &draft, kind::JOINED, json!({ "incident": id, "size": size, "reason": reason }))
 }
