@@ -1,6 +1,7 @@
 //! SMPP 3.4, with `rusmpp` for the PDUs. What it cannot read is kept as it came.
 
 mod deliver;
+mod mend;
 mod submit;
 
 use crate::{
@@ -133,6 +134,8 @@ impl Dialect for Smpp {
             CommandId::EnquireLink => Heard::Request(ok(Pdu::EnquireLinkResp)),
             CommandId::Unbind => Heard::Bye(ok(Pdu::UnbindResp)),
             CommandId::SubmitSmResp => Heard::Submitted(sequence, taken(status, frame)),
+            // Neither has an answer (SMPP 3.4, 4.1.7 and 4.12).
+            CommandId::AlertNotification | CommandId::Outbind => Heard::Nothing,
             CommandId::GenericNack => {
                 Heard::Submitted(sequence, Taken::No(format!("generic_nack, status {status:#04x}")))
             }
@@ -142,7 +145,11 @@ impl Dialect for Smpp {
     }
 
     fn read(&self, frame: &Bytes) -> Result<Short, String> {
-        match decoded(frame)?.pdu() {
+        let command = decoded(frame).or_else(|why| match mend::mended(frame) {
+            Some(mended) => decoded(&mended),
+            None => Err(why),
+        })?;
+        match command.pdu() {
             Some(Pdu::DeliverSm(deliver)) => Ok(deliver::read(deliver, self.default_coding)),
             _ => Err("the PDU is no deliver_sm".into()),
         }
