@@ -66,13 +66,10 @@ pub(super) fn join(connection: &Connection, message: &NewMessage) -> rusqlite::R
     }
     let mut due = if urgent { now } else { last_at.saturating_add(idle).min(closes) };
     if pieces::missing(connection, talk.number)? {
-        let sql = "SELECT max(due) FROM pending WHERE number = ?1 AND due > 0";
-        due = due.max(connection.prepare_cached(sql)?.query_row([talk.number], |row| row.get(0))?);
+        due = due.max(connection.prepare_cached(pieces::DUE)?.query_row([talk.number], |row| row.get(0))?);
     }
     let due = due.max(1);
-    connection
-        .prepare_cached("UPDATE pending SET due = ?2 WHERE number = ?1 AND due > 0")?
-        .execute(params![talk.number, due])?;
+    connection.prepare_cached(pieces::SET_DUE)?.execute(params![talk.number, due])?;
     Ok(Some((number, due)))
 }
 

@@ -4,9 +4,6 @@
 use super::charset::utf16;
 use encoding_rs::{GB18030, UTF_16LE, WINDOWS_1252};
 
-/// Fewer units than this in one half of all of Unicode could be anything.
-const LATIN_UNITS: usize = 6;
-
 /// A text that may be none.
 pub(super) trait UnlessStrange {
     /// This one; if nobody would write it, `other`, if there is another one.
@@ -79,12 +76,11 @@ fn everyday(text: String) -> Option<String> {
     (!text.is_empty() && text.chars().all(usual)).then_some(text)
 }
 
-/// Characters of which each is a letter of ASCII with its bytes swapped: `攀` for `e`.
+/// Characters of which each is one of ASCII with its bytes swapped, `攀` for `e`, and a space among them: what is a space
+/// then stands in no Chinese text.
 fn is_swapped_latin(text: &str) -> bool {
-    let letter = |c: char| {
-        (c as u32).is_multiple_of(256) && u8::try_from(c as u32 >> 8).is_ok_and(|byte| (b' '..=b'~').contains(&byte))
-    };
-    text.chars().count() >= LATIN_UNITS && text.chars().all(letter)
+    let swapped = |c: char| u16::try_from(c as u32).is_ok_and(|unit| matches!(unit.swap_bytes(), 0x20..=0x7E));
+    text.contains('\u{2000}') && text.chars().all(swapped)
 }
 
 #[cfg(test)]
