@@ -4,7 +4,7 @@ use super::{
     IMMEDIATE,
     carrier::{Carrier, ids},
     citizens::{mo, parts, shuffled, ucs2},
-    configured, site, tickets,
+    configured, patience, site, tickets,
     wire::Mo,
 };
 use crate::harness::{Gateway, Site, eventually, get, seconds, setting, until};
@@ -42,7 +42,7 @@ async fn one_each(gateway: &Gateway, texts: &[String]) {
 }
 
 async fn all_answered(carrier: &Carrier, messages: &[Mo]) {
-    until("an answer to every delivery", seconds(90), || {
+    until("an answer to every delivery", patience(messages.len()) * 3, || {
         let state = carrier.state();
         messages.iter().all(|mo| state.answered.contains_key(&mo.id)).then_some(())
     })
@@ -82,7 +82,7 @@ async fn what_was_answered_survives_kills_and_power_cuts() {
     for round in 0..kills {
         let mut gateway = site.start().await;
         let enough = all.len() * (round + 1) / (2 * kills);
-        until("progress", seconds(20), || (carrier.state().answered.len() > enough).then_some(())).await;
+        until("progress", patience(all.len()), || (carrier.state().answered.len() > enough).then_some(())).await;
         gateway.kill();
         // Nothing but what was fsynced is left.
         site.cut_power();

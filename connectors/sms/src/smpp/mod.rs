@@ -5,7 +5,7 @@ mod mend;
 mod submit;
 
 use crate::{
-    session::{Dialect, Garbage, Heard, Submission, Taken},
+    session::{Dialect, Garbage, Heard, Limits, Submission, Taken},
     short::Short,
     text::Coding,
 };
@@ -26,10 +26,14 @@ use tokio_util::codec::{Decoder, Encoder};
 const HEADER: usize = 16;
 /// A message_payload of 64 KiB, and the rest.
 const LONGEST: usize = 70_000;
-/// The specification leaves it open (section 2.9); ten is what it names.
-const WINDOW: usize = 10;
-const IDLE: Duration = Duration::from_secs(30);
-const ANSWER: Duration = Duration::from_secs(30);
+/// The specification leaves the window open (section 2.9); ten is what it names.
+const LIMITS: Limits = Limits {
+    header: HEADER,
+    longest: LONGEST,
+    window: 10,
+    idle: Duration::from_secs(30),
+    answer: Duration::from_secs(30),
+};
 /// Beyond it a message_id is none.
 const LONGEST_ID: usize = 65;
 
@@ -85,20 +89,8 @@ impl Dialect for Smpp {
         "SMPP"
     }
 
-    fn frames(&self) -> (usize, usize) {
-        (HEADER, LONGEST)
-    }
-
-    fn window(&self) -> usize {
-        WINDOW
-    }
-
-    fn idle(&self) -> Duration {
-        IDLE
-    }
-
-    fn answer(&self) -> Duration {
-        ANSWER
+    fn limits(&self) -> &'static Limits {
+        &LIMITS
     }
 
     fn login(&self, sequence: u32, _: Timestamp) -> Bytes {
