@@ -18,6 +18,9 @@ const FORGET: i64 = 16;
 /// What [`super::inbox::COLUMNS`] takes for "it may have a ticket already".
 pub(super) const LATE: i64 = -1;
 
+/// `due` of what need not wait any more: before all others that have waited, however many they are.
+pub(super) const FIRST: i64 = 1;
+
 /// Whether a number has a message that is not whole. The index is named, because the planner takes the one by age, in
 /// which all messages that are not whole would be read.
 pub(super) const MISSING: &str =
@@ -111,6 +114,7 @@ fn settle(connection: &Connection, message: &NewMessage, number: Number) -> rusq
     let missing = missing(connection, key)?;
     let open = conversation::opened(connection, message, number)?;
     let due = match (message.window, open) {
+        (Some(_), Some((_, true))) if !missing => FIRST,
         (Some(window), Some((opened_at, urgent))) => {
             let closes = opened_at.saturating_add(milliseconds(window.max));
             let idle = if urgent { 0 } else { milliseconds(window.idle) };
@@ -120,9 +124,9 @@ fn settle(connection: &Connection, message: &NewMessage, number: Number) -> rusq
             let first: Option<i64> = connection.prepare_cached(OPENED)?.query_row([key], |row| row.get(0))?;
             now.saturating_add(wait).min(first.unwrap_or(now).saturating_add(REMEMBERED))
         }
-        _ => now,
+        _ => FIRST,
     };
-    connection.prepare_cached(SET_DUE)?.execute(params![key, due.max(1)]).map(drop)
+    connection.prepare_cached(SET_DUE)?.execute(params![key, due.max(FIRST)]).map(drop)
 }
 
 fn forget(connection: &Connection, now: i64) -> rusqlite::Result<()> {

@@ -2,7 +2,7 @@
 
 use super::{sending, tickets};
 use crate::harness::{Gateway, Peer, Site, eventually, get, request, seconds};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Instant;
 
 const BATCH: &str = r#"[
@@ -118,14 +118,14 @@ async fn what_the_store_could_not_take_or_took_too_late_comes_again_and_counts_o
         faults.delay_fsync(0);
         assert_eq!(late.0, 503, "{cloud}");
         again(2).await;
+        // The bad elements stand in quarantine, each once, until somebody looks at them.
         let (messages, bad) = if cloud == "aliyun" { (4, 2) } else { (2, 0) };
-        let settled = eventually("an empty line", seconds(20), async || {
-            let rows = get(gateway.admin, "/api/v1/reconciliation").await.json();
-            (rows["total"]["pending"] == 0).then_some(rows)
+        let settled = eventually("an end of the line", seconds(20), async || {
+            let total = get(gateway.admin, "/api/v1/reconciliation").await.json()["total"].clone();
+            (total["pending"] == bad).then_some(total)
         })
         .await;
-        assert_eq!(settled["total"]["ticketed"], messages, "{cloud}: {settled}");
-        assert_eq!((&settled["balanced"], &settled["total"]["rejected"]), (&Value::from(true), &bad.into()), "{cloud}");
+        assert_eq!(settled["ticketed"], messages, "{cloud}: {settled}");
         (site, gateway)
     });
     futures_util::future::join_all(each).await;
