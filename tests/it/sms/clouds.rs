@@ -73,18 +73,20 @@ async fn two_equal_messages_of_different_seconds_are_two() {
     assert_eq!(tickets(&gateway, 2).await.len(), 2);
 }
 
-/// What a cloud sends again as it was, until it is taken.
+/// What a cloud sends again as it was, until it is taken; each round of other citizens.
 async fn call(cloud: &str, gateway: &Gateway, peer: &mut Peer, round: u64) -> (u16, String) {
     let body = match cloud {
-        "aliyun" => BATCH.replace("08:00:0", &format!("08:0{round}:0")),
+        "aliyun" => {
+            BATCH.replace("1380013800", &format!("138001380{round}")).replace("谁说的", &format!("谁说的{round}"))
+        }
         "tencent" => {
-            json!({ "extend": "", "mobile": "13800138000", "nationcode": "86", "sign": "x", "text": "路灯坏了",
-            "time": 1_457_336_869 + round })
-            .to_string()
+            let mobile = format!("1380013800{round}");
+            json!({ "extend": "", "mobile": mobile, "nationcode": "86", "sign": "x", "text": "路灯坏了", "time": 1 })
+                .to_string()
         }
         _ => {
-            let form = json!({ "MessageSid": format!("SM{round:032}"), "From": format!("+861380013800{round}"), "To": "+15005550006",
-                "Body": "路灯坏了" });
+            let (name, from) = (format!("SM{round:032}"), format!("+861380013800{round}"));
+            let form = json!({ "MessageSid": name, "From": from, "To": "+15005550006", "Body": "路灯坏了" });
             let (status, body) = sending::signed(gateway, peer, &form).await;
             return (status as u16, body);
         }
