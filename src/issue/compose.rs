@@ -111,7 +111,7 @@ impl Issuer {
             received_at: message.received_at,
             receipt: receipt(channel, message).filter(|_| wants_receipt),
             document: Box::<str>::from(document).into_string(),
-            joins: link.root(),
+            joins: link.joins(),
             unchecked,
         };
         let messages = matter.messages();

@@ -223,6 +223,15 @@ pub struct Quarantined {
     pub at: Timestamp,
 }
 
+/// What a new ticket joins.
+#[derive(Debug, Clone)]
+pub struct Joins {
+    /// The first ticket of the incident.
+    pub root: Number,
+    /// What the first ticket is told if the incident begins now; it must not have changed meanwhile.
+    pub begins: Option<Box<TicketChange>>,
+}
+
 /// A ticket to store.
 #[derive(Debug, Clone)]
 pub struct NewTicket {
@@ -247,8 +256,8 @@ pub struct NewTicket {
     pub receipt: Option<NewReply>,
     /// The ticket as JSON.
     pub document: String,
-    /// The first ticket of the incident that it joins.
-    pub joins: Option<Number>,
+    /// The incident that it joins.
+    pub joins: Option<Joins>,
     /// The repeat index could not be asked: it is to be looked for later.
     pub unchecked: bool,
 }
