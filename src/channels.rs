@@ -1,6 +1,9 @@
 //! The configured channels (受理渠道), each with its connector's parts.
 
-use crate::{config::Unsubscribe, store::Window};
+use crate::{
+    config::{RepeatsBecome, Unsubscribe},
+    store::Window,
+};
 use jiesu_connector::{Inbound, Parts, Words};
 use metrics::Counter;
 use std::{
@@ -23,6 +26,8 @@ pub struct Channel {
     pub window: Option<Window>,
     /// What becomes of the tickets of a citizen who leaves it.
     pub unsubscribe: Unsubscribe,
+    /// What becomes of a matter that the same citizen has raised before.
+    pub repeats: RepeatsBecome,
     /// What citizens say to the gateway here.
     pub words: Words,
     /// What its connector built.
@@ -38,12 +43,15 @@ pub struct Channel {
 impl Channel {
     /// A channel that is not paused.
     pub fn new(id: &str, kind: &'static str, hotline: &str, window: Option<Window>, parts: Parts) -> Self {
+        // What is imported are another system's work orders: each was one there, and is one here.
+        let imports = matches!(&parts.inbound, Inbound::Pull(source) if source.importer().is_some());
         Self {
             id: id.into(),
             kind,
             hotline: hotline.into(),
             window,
             unsubscribe: Unsubscribe::Keep,
+            repeats: if imports { RepeatsBecome::Ticket } else { RepeatsBecome::Count },
             words: Words::default(),
             parts,
             paused: AtomicBool::new(false),

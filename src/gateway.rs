@@ -450,8 +450,9 @@ pub fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
         let own = config.settings["words"].as_object();
         let words = own.and_then(|own| loaded.outside.words.with(own).ok());
         let words = words.unwrap_or_else(|| loaded.outside.words.clone());
-        let unsubscribe = config.unsubscribe;
-        let channel = Channel { unsubscribe, words, ..Channel::new(&id, kind, &config.hotline, window, parts) };
+        let usual = Channel::new(&id, kind, &config.hotline, window, parts);
+        let (unsubscribe, repeats) = (config.unsubscribe, config.repeats.unwrap_or(usual.repeats));
+        let channel = Channel { unsubscribe, repeats, words, ..usual };
         Some((channel.id.clone(), Arc::new(channel)))
     });
     built.collect()

@@ -31,7 +31,7 @@ mod walk;
 pub use addresses::{Cidr, FetchRule, Glob, HttpUrl};
 pub use admin::Admin;
 pub(crate) use channels::COMMON_KEYS;
-pub use channels::{Assembly, ChannelConfig, Unsubscribe, Window};
+pub use channels::{Assembly, ChannelConfig, RepeatsBecome, Unsubscribe, Window};
 pub use destinations::{ContactPolicy, Core, EventMap, EventTypes, Retry, Subscriber, Success, Where};
 pub use example::{example, schema};
 pub use faults::Fault;

@@ -36,6 +36,10 @@ impl Link {
         if let Self::Perhaps(similar) = self { Some(similar.clone()) } else { None }
     }
 
+    pub(super) fn repeat(&self) -> Option<(&TicketRow, &Decision)> {
+        if let Self::Repeat(row, decision) = self { Some((row, decision)) } else { None }
+    }
+
     pub(super) fn root(&self) -> Option<Number> {
         if let Self::Joined(_, root) = self { Some(*root) } else { None }
     }

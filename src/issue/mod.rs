@@ -17,7 +17,7 @@ use crate::{
     assembly::{self, Matter},
     channels::{Channel, Channels},
     citizens::Citizens,
-    config::{Hotlines, Judgement},
+    config::{Hotlines, Judgement, RepeatsBecome},
     files::Files,
     number::{Number, ReceiptKey},
     repeats::{Checked, Repeats},
@@ -401,7 +401,9 @@ impl Issuer {
     async fn ticket(&self, channel: &Arc<Channel>, matter: Matter) -> Result<Outcome, NotNow> {
         let citizen = self.identify(&matter).await?;
         let link = match self.link(&matter, &citizen).await? {
-            Link::Repeat(row, decision) => return self.repeat(channel, matter, &row, &decision),
+            Link::Repeat(row, decision) if channel.repeats == RepeatsBecome::Count => {
+                return self.repeat(channel, matter, &row, &decision);
+            }
             link => link,
         };
         let Some(at) = matter.said.first().map(|(message, _)| message.received_at) else { return Err(NotNow::Later) };
@@ -441,14 +443,19 @@ fn comes_after(decided: &Result<Vec<Outcome>, NotNow>, others: &[Outcome]) -> bo
     match decided {
         Err(NotNow::AfterOthers) => true,
         Ok(decided) => decided.iter().any(|outcome| match outcome {
-            Outcome::Repeat { change, .. } => others.iter().any(|other| match other {
-                Outcome::Repeat { change: earlier, .. } | Outcome::Supplement { change: earlier, .. } => {
-                    earlier.number == change.number
-                }
-                _ => false,
-            }),
-            _ => false,
+            // It is read anew by the store's own word.
+            Outcome::Supplement { .. } => false,
+            outcome => changed(outcome).is_some_and(|own| others.iter().any(|other| changed(other) == Some(own))),
         }),
         Err(_) => false,
+    }
+}
+
+/// The ticket that is there and changes with this outcome.
+fn changed(outcome: &Outcome) -> Option<Number> {
+    match outcome {
+        Outcome::Repeat { change, .. } | Outcome::Supplement { change, .. } => Some(change.number),
+        Outcome::Ticket { ticket, .. } => ticket.repeats.as_ref().map(|change| change.number),
+        _ => None,
     }
 }

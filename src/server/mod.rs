@@ -14,7 +14,6 @@ mod connection;
 mod exchange;
 pub mod limits;
 mod meters;
-pub mod multipart;
 pub mod pages;
 mod panics;
 pub mod peer;

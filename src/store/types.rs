@@ -247,6 +247,8 @@ pub struct NewTicket {
     pub receipt: Option<NewReply>,
     /// The ticket as JSON.
     pub document: String,
+    /// The ticket that it repeats, whose count goes up, and which must not have changed meanwhile.
+    pub repeats: Option<Box<TicketChange>>,
     /// The first ticket of the incident that it joins.
     pub joins: Option<Number>,
     /// The repeat index could not be asked: it is to be looked for later.

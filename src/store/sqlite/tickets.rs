@@ -21,6 +21,12 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
     for outcome in outcomes {
         match outcome {
             Outcome::Ticket { messages, ticket, events, media } => {
+                if let Some(first) = &ticket.repeats
+                    && version(connection, first.number)? != Some(first.version)
+                {
+                    left += 1;
+                    continue;
+                }
                 if !take_all(connection, ticket.number, messages)? {
                     left += 1;
                     continue;
@@ -32,6 +38,9 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                     continue;
                 }
                 log::append(connection, events)?;
+                if let Some(first) = &mut ticket.repeats {
+                    change(connection, first)?;
+                }
                 outbox::add_media(connection, ticket.number, &ticket.channel, media)?;
                 if let Some(receipt) = &ticket.receipt {
                     receipts::add(connection, ticket.number, receipt)?;
