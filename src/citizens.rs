@@ -10,7 +10,7 @@ use crate::{
     number::{Number, ReceiptKey},
     store::{Contested, Identity, Learnt, Store, StoreError},
 };
-use jiesu_connector::{Appellant, Proven, mask_phone};
+use jiesu_connector::{Appellant, Proven, mask_email, mask_phone};
 use jiesu_mapping::said;
 use jiff::Timestamp;
 use std::{
@@ -200,12 +200,6 @@ pub fn apart(key: &ReceiptKey, name: &str, from: &str, at: Timestamp) -> String 
         true => digest(key, &format!("apart:{name}:{}", at.as_millisecond())),
         false => name.to_owned(),
     }
-}
-
-/// `wang@example.com` as `w***@example.com`.
-fn mask_email(email: &str) -> String {
-    let first: String = email.chars().take(1).collect();
-    email.rsplit_once('@').map_or_else(|| "***".to_owned(), |(_, domain)| format!("{first}***@{domain}"))
 }
 
 /// Digits only, without China's country code.

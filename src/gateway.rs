@@ -325,7 +325,7 @@ async fn serve(
         stop: stop.clone(),
     };
     let caps = Caps { connections: config.server.max_connections.get() as usize, ..Caps::default() };
-    let settings = |name| Settings { name, caps, proxies: proxies(loaded) };
+    let settings = |name| Settings { name, caps, proxies: loaded.config.server.trusted_proxies.clone() };
     let public_app = public::routes(Arc::new(public_state));
     let admin_app = admin::routes(Arc::new(admin_state));
     tracing::info!(listener = "public", "listening on {public_at}");
@@ -472,9 +472,4 @@ fn rate(rate: &crate::config::Rate) -> Option<RateSpec> {
         Rate::PerMinute(count) => Some(RateSpec { count: *count, per: Duration::from_secs(60) }),
         Rate::Off => None,
     }
-}
-
-fn proxies(loaded: &Loaded) -> Vec<server::Cidr> {
-    let proxies = loaded.config.server.trusted_proxies.iter();
-    proxies.filter_map(|network| network.to_string().parse().ok()).collect()
 }

@@ -35,7 +35,7 @@ pub use channels::{Assembly, ChannelConfig, RepeatsBecome, Unsubscribe, Window};
 pub use destinations::{ContactPolicy, Core, EventMap, EventTypes, Retry, Subscriber, Success, Where};
 pub use example::{example, schema};
 pub use faults::Fault;
-pub use hotlines::{Hotline, Hotlines, Mode, Stage};
+pub use hotlines::{Held, Hotline, Hotlines, Mode, Stage};
 pub use judgement::Judgement;
 pub use limits::Limits;
 pub use load::{Loaded, Resolved, load, load_offline};

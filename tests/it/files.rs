@@ -175,6 +175,7 @@ async fn files_that_are_read_through_five_kills_make_each_row_once() {
     tickets.all_once("乙", rows, 60 + rows as u64 / 50).await;
     assert_eq!(rejected(&done.join("old.csv.rejected.csv")), rows / 7);
     assert_eq!(rejected(&done.join("new.xlsx.rejected.csv")), rows / 7);
+    println!("{} rows twice; {} MiB at most", rows, most >> 20);
     assert!(most < 300 << 20, "{} MiB", most >> 20);
     let left: Vec<_> = fs::read_dir(&folder).unwrap().flatten().filter(|entry| entry.path().is_file()).collect();
     assert!(left.is_empty(), "{left:?}");

@@ -35,6 +35,7 @@ pub struct Said {
 }
 
 /// Which of the lines this is, and its code.
+#[derive(Clone)]
 struct Sender {
     place: usize,
     line: String,
@@ -141,8 +142,8 @@ const SECRET: &str = "a-secret-of-length";
 /// Moves the first and, once that is through, the second of a sender's exports into its folder.
 async fn drop_both(folder: PathBuf) {
     for name in ["first", "second"] {
-        let found = fs::read_dir(folder.join(".ready")).unwrap().map(|entry| entry.unwrap().path());
-        let file = found.filter(|path| path.file_stem().is_some_and(|stem| stem == name)).next().unwrap();
+        let mut found = fs::read_dir(folder.join(".ready")).unwrap().map(|entry| entry.unwrap().path());
+        let file = found.find(|path| path.file_stem().is_some_and(|stem| stem == name)).unwrap();
         let name = file.file_name().unwrap();
         fs::rename(&file, folder.join(name)).unwrap();
         let done = folder.join("done").join(name);
@@ -219,8 +220,7 @@ async fn eighty_two_senders_in_all_formats_at_once_and_the_numbers_add_up_on_eve
     let public = gateway.public;
     let mut sending = JoinSet::new();
     exports.into_iter().for_each(|(_, folder)| _ = sending.spawn(drop_both(folder)));
-    for place in 0..senders.len() {
-        let sender = Sender { place, line: senders[place].line.clone() };
+    for sender in senders.iter().cloned() {
         sending.spawn(async move { sender.push_all(public).await });
     }
     while let Some(sent) = sending.join_next().await {
