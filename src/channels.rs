@@ -43,21 +43,27 @@ pub struct Channel {
 impl Channel {
     /// A channel that is not paused.
     pub fn new(id: &str, kind: &'static str, hotline: &str, window: Option<Window>, parts: Parts) -> Self {
-        // What is imported are another system's work orders: each was one there, and is one here.
-        let imports = matches!(&parts.inbound, Inbound::Pull(source) if source.importer().is_some());
-        Self {
+        let channel = Self {
             id: id.into(),
             kind,
             hotline: hotline.into(),
             window,
             unsubscribe: Unsubscribe::Keep,
-            repeats: if imports { RepeatsBecome::Ticket } else { RepeatsBecome::Count },
+            repeats: RepeatsBecome::Count,
             words: Words::default(),
             parts,
             paused: AtomicBool::new(false),
             last_received: AtomicI64::new(0),
             meters: Meters::new(id),
-        }
+        };
+        // Each was a work order there, and is one here.
+        let repeats = if channel.imports() { RepeatsBecome::Ticket } else { RepeatsBecome::Count };
+        Self { repeats, ..channel }
+    }
+
+    /// Whether what comes in are another system's work orders.
+    pub fn imports(&self) -> bool {
+        matches!(&self.parts.inbound, Inbound::Pull(source) if source.importer().is_some())
     }
 
     /// How messages come in, in one word.

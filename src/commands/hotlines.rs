@@ -2,7 +2,7 @@
 
 use super::{beside, load_offline, table::table};
 use jiesu::{
-    config::{Held, Hotline, Loaded, Mode, Stage},
+    config::{Held, Hotline, Mode, Stage},
     store::ParityRun,
 };
 use jiff::{Timestamp, civil::Date};
@@ -24,7 +24,7 @@ pub struct Arguments {
 
 #[allow(clippy::print_stdout)] // A command's answer.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let mut loaded = match load_offline(&arguments.config) {
+    let loaded = match load_offline(&arguments.config) {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };

@@ -59,7 +59,7 @@ impl Incidents {
     }
 
     /// One more citizen in the incident that began with `first`.
-    pub(super) async fn grow(&self, reviser: &Reviser, first: &TicketRow, citizen: u64) -> Result<Grown, StoreError> {
+    async fn grow(&self, reviser: &Reviser, first: &TicketRow, citizen: u64, fresh: bool) -> Result<Grown, StoreError> {
         let root = first.number;
         let there = self.known.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&root);
         let read = if there { None } else { Some(Self::read(reviser, first).await?) };
@@ -68,11 +68,11 @@ impl Incidents {
             known.clear();
         }
         let incident = known.entry(root).or_insert_with(|| read.unwrap_or_default());
-        Ok(incident.grow(citizen, Timestamp::now().as_second(), self.surge))
+        Ok(incident.grow(citizen, Timestamp::now().as_second(), self.surge, fresh))
     }
 
     /// The incident that began with `first`, with one more citizen in it: the first ticket is told when it begins, and when it
-    /// grows fast.
+    /// grows fast. What is not `fresh` was not said within this hour.
     ///
     /// # Errors
     /// The store cannot read or write.
@@ -82,9 +82,10 @@ impl Incidents {
         citizen: u64,
         first: &TicketRow,
         why: &str,
+        fresh: bool,
     ) -> Result<ticket::Incident, StoreError> {
         let root = first.number;
-        let grown = self.grow(reviser, first, citizen).await?;
+        let grown = self.grow(reviser, first, citizen, fresh).await?;
         let id = format!("in_{root}");
         let begins = Draft::new(first).ticket["incident"].is_null();
         if begins || grown.alarm {
@@ -131,8 +132,8 @@ impl Incidents {
 }
 
 impl Incident {
-    fn grow(&mut self, citizen: u64, now: i64, surge: usize) -> Grown {
-        if self.citizens.insert(citizen) {
+    fn grow(&mut self, citizen: u64, now: i64, surge: usize, fresh: bool) -> Grown {
+        if self.citizens.insert(citizen) && fresh {
             self.recent.push(now);
         }
         self.recent.retain(|at| *at > now - HOUR);
@@ -158,13 +159,15 @@ mod tests {
         let mut incident = Incident { citizens: HashSet::from([1]), ..Incident::default() };
         let mut alarms = Vec::new();
         for citizen in [2, 2, 3, 4, 5, 6, 7, 8, 9] {
-            let grown = incident.grow(citizen, 1_000, 3);
+            let grown = incident.grow(citizen, 1_000, 3, true);
             if grown.alarm {
                 alarms.push(grown.size);
             }
         }
         assert_eq!(alarms, [4, 7], "three joined within the hour, then six");
-        assert_eq!(incident.grow(9, 1_000, 3), Grown { size: 9, alarm: false });
-        assert!(!incident.grow(10, 9_000, 3).alarm, "an hour later it begins anew");
+        assert_eq!(incident.grow(9, 1_000, 3, true), Grown { size: 9, alarm: false });
+        assert!(!incident.grow(10, 9_000, 3, true).alarm, "an hour later it begins anew");
+        let old = (11..40).map(|citizen| incident.grow(citizen, 9_000, 3, false));
+        assert!(old.last().is_some_and(|grown| !grown.alarm && grown.size == 39), "what is imported is counted only");
     }
 }

@@ -220,7 +220,8 @@ async fn eighty_two_senders_in_all_formats_at_once_and_the_numbers_add_up_on_eve
     let public = gateway.public;
     let mut sending = JoinSet::new();
     exports.into_iter().for_each(|(_, folder)| _ = sending.spawn(drop_both(folder)));
-    for sender in senders.iter().cloned() {
+    for sender in &senders {
+        let sender = sender.clone();
         sending.spawn(async move { sender.push_all(public).await });
     }
     while let Some(sent) = sending.join_next().await {
