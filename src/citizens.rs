@@ -30,6 +30,8 @@ struct State {
     /// By name.
     known: HashMap<String, Owner>,
     learnt: Vec<Learnt>,
+    /// Somebody changed it while a round was under way, which may remember what it had seen before.
+    doubted: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +111,17 @@ impl Citizens {
 
     /// Forgets whose names are whose: the store could not be told, or an operator has changed it.
     pub fn forget(&self) {
-        self.state().known.clear();
+        let mut state = self.state();
+        state.known.clear();
+        state.doubted = true;
+    }
+
+    /// Forgets once more, if that was asked for while the round was under way that is over now.
+    pub fn round_is_over(&self) {
+        let mut state = self.state();
+        if std::mem::take(&mut state.doubted) {
+            state.known.clear();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -113,7 +113,7 @@ impl Issuer {
             receipt: receipt(channel, message).filter(|_| wants_receipt),
             document: Box::<str>::from(document).into_string(),
             repeats: repeats.map(Box::new),
-            joins: link.root(),
+            joins: link.joins(),
             unchecked,
         };
         let messages = matter.messages();

@@ -1,13 +1,13 @@
 //! What an appeal belongs to: a matter of the same citizen, an incident of others, or nothing known.
 
-use super::{Issuer, NotNow, compose::is_known};
+use super::{Issuer, NotNow, compose::is_known, incidents::Joined};
 use crate::repeats::Checked;
 use crate::{
     assembly::Matter,
     citizens::Source,
     number::Number,
     repeats,
-    store::{Known, TicketRow},
+    store::{Joins, Known, TicketRow},
     ticket::{Incident, Similar},
 };
 use jiesu_linking::{Appeal, Band, Decision, Placed};
@@ -25,15 +25,15 @@ pub(super) enum Link {
     Unchecked,
     /// Perhaps to this one; an operator decides.
     Perhaps(Similar),
-    /// To this incident, that began with that ticket.
-    Joined(Incident, Number),
+    /// To this incident.
+    Joined(Joined),
     /// It is said again by the same citizen: of this ticket.
     Repeat(Box<TicketRow>, Decision),
 }
 
 impl Link {
     pub(super) fn incident(&self) -> Option<Incident> {
-        if let Self::Joined(incident, _) = self { Some(incident.clone()) } else { None }
+        if let Self::Joined(joined) = self { Some(joined.incident.clone()) } else { None }
     }
 
     pub(super) fn similar(&self) -> Option<Similar> {
@@ -44,8 +44,8 @@ impl Link {
         if let Self::Repeat(row, decision) = self { Some((row, decision)) } else { None }
     }
 
-    pub(super) fn root(&self) -> Option<Number> {
-        if let Self::Joined(_, root) = self { Some(*root) } else { None }
+    pub(super) fn joins(self) -> Option<Joins> {
+        if let Self::Joined(joined) = self { Some(joined.joins) } else { None }
     }
 }
 
@@ -144,15 +144,15 @@ impl Issuer {
             };
         }
         let root = Number::from_key(found.root);
+        if let Some(joined) = self.incidents.join_known(&self.reviser, citizen, root, &decision.reason, fresh).await? {
+            return Ok(Link::Joined(joined));
+        }
         match store.known(root).await? {
-            Known::Ticket(row) if row.number == root => self.joined(citizen, &row, &decision, fresh).await,
+            Known::Ticket(row) if row.number == root => {
+                Ok(Link::Joined(self.incidents.join(&self.reviser, citizen, &row, &decision.reason, fresh).await?))
+            }
             Known::InTheLine { .. } => Err(NotNow::AfterOthers),
             Known::Ticket(_) | Known::Nothing => Ok(Link::New),
         }
-    }
-
-    async fn joined(&self, citizen: u64, first: &TicketRow, decision: &Decision, fresh: bool) -> Result<Link, NotNow> {
-        let incident = self.incidents.join(&self.reviser, citizen, first, &decision.reason, fresh).await?;
-        Ok(Link::Joined(incident, first.number))
     }
 }

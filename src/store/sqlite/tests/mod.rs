@@ -3,6 +3,7 @@
 mod accept;
 mod contacts;
 mod damage;
+mod in_place;
 mod line;
 mod opening;
 mod pieces;
