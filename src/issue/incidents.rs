@@ -96,18 +96,19 @@ impl Incidents {
         citizen: u64,
         root: Number,
         why: &str,
+        fresh: bool,
     ) -> Result<Option<Joined>, StoreError> {
         let grown = {
             let mut known = self.known();
             let Some(incident) = known.get_mut(&root).filter(|incident| incident.begun) else { return Ok(None) };
-            incident.grow(citizen, Timestamp::now().as_second(), self.surge)
+            incident.grow(citizen, Timestamp::now().as_second(), self.surge, fresh)
         };
         self.alarm(reviser, root, grown).await?;
         Ok(Some(joined(root, grown, why, None)))
     }
 
     /// The incident that began with `first`, with one more citizen in it. If it begins now, the first ticket is told in the
-    /// transaction of the one that joins; if it grows fast, at once.
+    /// transaction of the one that joins; if it grows fast, at once. What is not `fresh` was not said within this hour.
     ///
     /// # Errors
     /// The store cannot read or write.
@@ -117,6 +118,7 @@ impl Incidents {
         citizen: u64,
         first: &TicketRow,
         why: &str,
+        fresh: bool,
     ) -> Result<Joined, StoreError> {
         let root = first.number;
         let there = self.known().contains_key(&root);
@@ -128,7 +130,7 @@ impl Incidents {
                 known.clear();
             }
             let incident = known.entry(root).or_insert_with(|| read.unwrap_or_default());
-            incident.grow(citizen, Timestamp::now().as_second(), self.surge)
+            incident.grow(citizen, Timestamp::now().as_second(), self.surge, fresh)
         };
         if draft.ticket["incident"].is_null() {
             return Ok(joined(root, grown, why, Some(Box::new(begin(reviser, first, draft, grown.size)))));
@@ -149,7 +151,7 @@ impl Incidents {
         first: &TicketRow,
         why: &str,
     ) -> Result<ticket::Incident, StoreError> {
-        let joined = self.join(reviser, citizen, first, why).await?;
+        let joined = self.join(reviser, citizen, first, why, true).await?;
         if joined.joins.begins.is_some() {
             self.begin(reviser, first.number, joined.incident.size).await?;
         }
@@ -226,8 +228,8 @@ fn begin(reviser: &Reviser, first: &TicketRow, mut draft: Draft, size: usize) ->
 }
 
 impl Incident {
-    fn grow(&mut self, citizen: u64, now: i64, surge: usize) -> Grown {
-        if self.citizens.insert(citizen) {
+    fn grow(&mut self, citizen: u64, now: i64, surge: usize, fresh: bool) -> Grown {
+        if self.citizens.insert(citizen) && fresh {
             self.recent.push(now);
         }
         self.recent.retain(|at| *at > now - HOUR);
@@ -253,13 +255,15 @@ mod tests {
         let mut incident = Incident { citizens: HashSet::from([1]), ..Incident::default() };
         let mut alarms = Vec::new();
         for citizen in [2, 2, 3, 4, 5, 6, 7, 8, 9] {
-            let grown = incident.grow(citizen, 1_000, 3);
+            let grown = incident.grow(citizen, 1_000, 3, true);
             if grown.alarm {
                 alarms.push(grown.size);
             }
         }
         assert_eq!(alarms, [4, 7], "three joined within the hour, then six");
-        assert_eq!(incident.grow(9, 1_000, 3), Grown { size: 9, alarm: false });
-        assert!(!incident.grow(10, 9_000, 3).alarm, "an hour later it begins anew");
+        assert_eq!(incident.grow(9, 1_000, 3, true), Grown { size: 9, alarm: false });
+        assert!(!incident.grow(10, 9_000, 3, true).alarm, "an hour later it begins anew");
+        let old = (11..40).map(|citizen| incident.grow(citizen, 9_000, 3, false));
+        assert!(old.last().is_some_and(|grown| !grown.alarm && grown.size == 39), "what is imported is counted only");
     }
 }

@@ -187,6 +187,7 @@ mod tests {
             received_at: Timestamp::UNIX_EPOCH,
             receipt: None,
             document: "{}".into(),
+            repeats: None,
             joins: None,
             unchecked: false,
         };
