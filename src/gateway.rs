@@ -6,7 +6,7 @@ mod told;
 
 pub use key::receipt_key;
 pub use parts::channels;
-use parts::{look, proxies, rate};
+use parts::{look, rate};
 
 use crate::{
     admin::{self, Admin},
@@ -328,7 +328,7 @@ async fn serve(
         stop: stop.clone(),
     };
     let caps = Caps { connections: config.server.max_connections.get() as usize, ..Caps::default() };
-    let settings = |name| Settings { name, caps, proxies: proxies(loaded) };
+    let settings = |name| Settings { name, caps, proxies: loaded.config.server.trusted_proxies.clone() };
     let public_app = public::routes(Arc::new(public_state));
     let admin_app = admin::routes(Arc::new(admin_state));
     tracing::info!(listener = "public", "listening on {public_at}");

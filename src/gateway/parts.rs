@@ -4,7 +4,7 @@ use crate::{
     channels::{Channel, Channels},
     config::{self, Assembly, Loaded},
     registry::Registry,
-    server::{self, limits::RateSpec},
+    server::limits::RateSpec,
     store::Window,
 };
 use jiesu_connector::Connector;
@@ -26,8 +26,9 @@ pub fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
         let own = config.settings["words"].as_object();
         let words = own.and_then(|own| loaded.outside.words.with(own).ok());
         let words = words.unwrap_or_else(|| loaded.outside.words.clone());
-        let unsubscribe = config.unsubscribe;
-        let channel = Channel { unsubscribe, words, ..Channel::new(&id, kind, &config.hotline, window, parts) };
+        let usual = Channel::new(&id, kind, &config.hotline, window, parts);
+        let (unsubscribe, repeats) = (config.unsubscribe, config.repeats.unwrap_or(usual.repeats));
+        let channel = Channel { unsubscribe, repeats, words, ..usual };
         Some((channel.id.clone(), Arc::new(channel)))
     });
     built.collect()
@@ -47,9 +48,4 @@ pub(super) fn rate(rate: &crate::config::Rate) -> Option<RateSpec> {
         Rate::PerMinute(count) => Some(RateSpec { count: *count, per: Duration::from_secs(60) }),
         Rate::Off => None,
     }
-}
-
-pub(super) fn proxies(loaded: &Loaded) -> Vec<server::Cidr> {
-    let proxies = loaded.config.server.trusted_proxies.iter();
-    proxies.filter_map(|network| network.to_string().parse().ok()).collect()
 }

@@ -96,18 +96,19 @@ impl Incidents {
         citizen: u64,
         root: Number,
         why: &str,
+        fresh: bool,
     ) -> Result<Option<Joined>, StoreError> {
         let grown = {
             let mut known = self.known();
             let Some(incident) = known.get_mut(&root).filter(|incident| incident.begun) else { return Ok(None) };
-            incident.grow(citizen, Timestamp::now().as_second(), self.surge)
+            incident.grow(citizen, Timestamp::now().as_second(), self.surge, fresh)
         };
         self.alarm(reviser, root, grown).await?;
         Ok(Some(joined(root, grown, why, None)))
     }
 
     /// The incident that began with `first`, with one more citizen in it. If it begins now, the first ticket is told in the
-    /// transaction of the one that joins; if it grows fast, at once.
+    /// transaction of the one that joins; if it grows fast, at once. What is not `fresh` was not said within this hour.
     ///
     /// # Errors
     /// The store cannot read or write.
@@ -117,20 +118,22 @@ impl Incidents {
         citizen: u64,
         first: &TicketRow,
         why: &str,
+        fresh: bool,
     ) -> Result<Joined, StoreError> {
         let root = first.number;
         let there = self.known().contains_key(&root);
-        let read = if there { None } else { Some(Self::read(reviser, first).await?) };
+        let draft = Draft::new(first);
+        let read = if there { None } else { Some(Self::read(reviser, root, &draft).await?) };
         let grown = {
             let mut known = self.known();
             if known.len() >= REMEMBERED {
                 known.clear();
             }
             let incident = known.entry(root).or_insert_with(|| read.unwrap_or_default());
-            incident.grow(citizen, Timestamp::now().as_second(), self.surge)
+            incident.grow(citizen, Timestamp::now().as_second(), self.surge, fresh)
         };
-        if Draft::new(first).ticket["incident"].is_null() {
-            return Ok(joined(root, grown, why, Some(Box::new(begin(reviser, first, grown.size)))));
+        if draft.ticket["incident"].is_null() {
+            return Ok(joined(root, grown, why, Some(Box::new(begin(reviser, first, draft, grown.size)))));
         }
         self.begun(root);
         self.alarm(reviser, root, grown).await?;
@@ -148,7 +151,7 @@ impl Incidents {
         first: &TicketRow,
         why: &str,
     ) -> Result<ticket::Incident, StoreError> {
-        let joined = self.join(reviser, citizen, first, why).await?;
+        let joined = self.join(reviser, citizen, first, why, true).await?;
         if joined.joins.begins.is_some() {
             self.begin(reviser, first.number, joined.incident.size).await?;
         }
@@ -160,7 +163,7 @@ impl Incidents {
     /// # Errors
     /// The store cannot read or write.
     pub(super) async fn begin(&self, reviser: &Reviser, root: Number, size: usize) -> Result<(), StoreError> {
-        reviser.revise(root, |row| begin(reviser, row, size)).await?;
+        reviser.revise(root, |row| begin(reviser, row, Draft::new(row), size)).await?;
         self.begun(root);
         Ok(())
     }
@@ -193,10 +196,10 @@ impl Incidents {
         Ok(())
     }
 
-    async fn read(reviser: &Reviser, first: &TicketRow) -> Result<Incident, StoreError> {
-        let members = reviser.store.members(first.number, MOST_MEMBERS).await?;
-        let key = Draft::new(first).ticket["appellant"]["key"].as_str().unwrap_or_default().to_owned();
-        let mut incident = Incident { citizens: HashSet::from([repeats::citizen(&key)]), ..Incident::default() };
+    async fn read(reviser: &Reviser, root: Number, first: &Draft) -> Result<Incident, StoreError> {
+        let members = reviser.store.members(root, MOST_MEMBERS).await?;
+        let key = first.ticket["appellant"]["key"].as_str().unwrap_or_default();
+        let mut incident = Incident { citizens: HashSet::from([repeats::citizen(key)]), ..Incident::default() };
         let since = Timestamp::now().as_second() - HOUR;
         for member in members {
             if incident.citizens.insert(repeats::citizen(&member.citizen)) && member.at.as_second() >= since {
@@ -218,16 +221,15 @@ fn joined(root: Number, grown: Grown, why: &str, begins: Option<Box<TicketChange
 }
 
 /// The change by which the first ticket says that an incident begins with it.
-fn begin(reviser: &Reviser, first: &TicketRow, size: usize) -> TicketChange {
+fn begin(reviser: &Reviser, first: &TicketRow, mut draft: Draft, size: usize) -> TicketChange {
     let (id, reason) = (id(first.number), "其他诉求人反映同一事件");
-    let mut draft = Draft::new(first);
     draft.set("incident", json!({ "id": id, "size": size, "reason": reason }));
     reviser.told(first, &draft, kind::JOINED, json!({ "incident": id, "size": size, "reason": reason }))
 }
 
 impl Incident {
-    fn grow(&mut self, citizen: u64, now: i64, surge: usize) -> Grown {
-        if self.citizens.insert(citizen) {
+    fn grow(&mut self, citizen: u64, now: i64, surge: usize, fresh: bool) -> Grown {
+        if self.citizens.insert(citizen) && fresh {
             self.recent.push(now);
         }
         self.recent.retain(|at| *at > now - HOUR);
@@ -253,13 +255,15 @@ mod tests {
         let mut incident = Incident { citizens: HashSet::from([1]), ..Incident::default() };
         let mut alarms = Vec::new();
         for citizen in [2, 2, 3, 4, 5, 6, 7, 8, 9] {
-            let grown = incident.grow(citizen, 1_000, 3);
+            let grown = incident.grow(citizen, 1_000, 3, true);
             if grown.alarm {
                 alarms.push(grown.size);
             }
         }
         assert_eq!(alarms, [4, 7], "three joined within the hour, then six");
-        assert_eq!(incident.grow(9, 1_000, 3), Grown { size: 9, alarm: false });
-        assert!(!incident.grow(10, 9_000, 3).alarm, "an hour later it begins anew");
+        assert_eq!(incident.grow(9, 1_000, 3, true), Grown { size: 9, alarm: false });
+        assert!(!incident.grow(10, 9_000, 3, true).alarm, "an hour later it begins anew");
+        let old = (11..40).map(|citizen| incident.grow(citizen, 9_000, 3, false));
+        assert!(old.last().is_some_and(|grown| !grown.alarm && grown.size == 39), "what is imported is counted only");
     }
 }

@@ -87,7 +87,7 @@ impl Issuer {
         let appeal = known.appeal(row.number);
         let checked = self.repeats.check_if_there(&appeal).await.map_err(|Away(_)| NotNow::Later)?;
         let decision = checked.decision.clone();
-        match self.link_to(row.number, known.citizen, checked).await? {
+        match self.link_to(row.number, known.citizen, checked, true).await? {
             Link::Repeat(earlier, _) => self.repeated_late(row, &earlier, &decision).await,
             Link::Joined(Joined { incident, joins }) => {
                 if joins.begins.is_some() {

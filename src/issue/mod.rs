@@ -19,7 +19,7 @@ use crate::{
     assembly::{self, Matter},
     channels::{Channel, Channels},
     citizens::Citizens,
-    config::{Hotlines, Judgement},
+    config::{Hotlines, Judgement, RepeatsBecome},
     files::Files,
     number::ReceiptKey,
     repeats::Repeats,
@@ -177,7 +177,9 @@ impl Issuer {
     async fn ticket(&self, channel: &Arc<Channel>, matter: Matter) -> Result<Outcome, NotNow> {
         let citizen = self.identify(&matter).await?;
         let link = match self.link(&matter, &citizen).await? {
-            Link::Repeat(row, decision) => return self.repeat(channel, matter, &row, &decision),
+            Link::Repeat(row, decision) if channel.repeats == RepeatsBecome::Count => {
+                return self.repeat(channel, matter, &row, &decision);
+            }
             link => link,
         };
         let Some(at) = matter.said.first().map(|(message, _)| message.received_at) else { return Err(NotNow::Later) };

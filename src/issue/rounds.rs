@@ -231,7 +231,7 @@ fn comes_after(decided: &Result<Vec<Outcome>, NotNow>, others: &[Outcome]) -> bo
 fn changed(outcome: &Outcome) -> Option<Number> {
     match outcome {
         Outcome::Repeat { change, .. } | Outcome::Supplement { change, .. } => Some(change.number),
-        Outcome::Ticket { ticket, .. } => ticket.joins.as_ref()?.begins.as_ref().map(|first| first.number),
+        Outcome::Ticket { ticket, .. } => ticket.first().map(|first| first.number),
         _ => None,
     }
 }

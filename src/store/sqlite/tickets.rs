@@ -22,8 +22,7 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
         match outcome {
             Outcome::Ticket { messages, ticket, events, media } => {
                 // First of all: with the messages taken, there would be no way back.
-                let begins = ticket.joins.as_ref().and_then(|joins| joins.begins.as_ref());
-                let stale = match begins {
+                let stale = match ticket.first() {
                     Some(first) => version(connection, first.number)? != Some(first.version),
                     None => false,
                 };
@@ -37,7 +36,7 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                     left += 1;
                     continue;
                 }
-                if let Some(first) = ticket.joins.as_mut().and_then(|joins| joins.begins.as_mut()) {
+                if let Some(first) = ticket.first_mut() {
                     self::change(connection, first)?;
                 }
                 log::append(connection, events)?;

@@ -119,6 +119,7 @@ pub(super) fn ticket(message: MessageId, number: Number, text: &str) -> Outcome 
         received_at: now(),
         receipt: None,
         document: document(number, text),
+        repeats: None,
         joins: None,
         unchecked: false,
     };
