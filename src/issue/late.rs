@@ -7,30 +7,40 @@ use super::{
 };
 use crate::{
     event::kind,
+    number::Number,
     repeats::{self, Away, Known},
     revise::Draft,
     store::{StoreError, TicketRow},
 };
+use futures_util::future::try_join_all;
 use jiesu_linking::Decision;
 use serde_json::json;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Tickets looked at in one go.
-const AT_ONCE: usize = 200;
+/// Tickets looked at in one go; then the line has its turn again.
+const AT_ONCE: usize = 64;
 /// The line waits so long for an index that is being filled.
 const MOMENT: Duration = Duration::from_secs(2);
 
 impl Issuer {
     /// Sees to it that the index gets what the store has. The line waits for it for a moment only: what comes after that is
     /// looked at when the index is there.
-    pub(super) async fn prepare(&self, stop: CancellationToken) {
-        let issuer = self.clone();
+    pub(super) async fn prepare(&self, stop: &CancellationToken) {
+        let _ = tokio::time::timeout(MOMENT, self.fill(false, stop)).await;
+    }
+
+    /// Fills the index from the store, beside the line; if `anew`, it is emptied first.
+    fn fill(&self, anew: bool, stop: &CancellationToken) -> JoinHandle<()> {
+        let (issuer, stop) = (self.clone(), stop.clone());
         self.repeats.set_filling(true);
-        let filling = tokio::spawn(async move {
+        tokio::spawn(async move {
+            let (index, store, zone) = (&issuer.repeats, &*issuer.aside, &issuer.reviser.zone);
             let filled = async {
-                match issuer.repeats.is_empty().await {
-                    Ok(true) => repeats::fill(&issuer.repeats, &*issuer.aside, &issuer.reviser.zone).await.map(drop),
+                match index.is_empty().await {
+                    _ if anew => repeats::rebuild(index, store, zone).await.map(drop),
+                    Ok(true) => repeats::fill(index, store, zone).await.map(drop),
                     Ok(false) => Ok(()),
                     Err(away) => Err(away.to_string()),
                 }
@@ -38,57 +48,65 @@ impl Issuer {
             tokio::select! {
                 () = stop.cancelled() => {}
                 filled = filled => if let Err(error) = filled {
-                    tracing::warn!(%error, "the repeat index could not be filled from the store");
+                    tracing::warn!(%error, "the repeat index could not be filled from the store; it is tried again");
                 }
             }
-            issuer.repeats.set_filling(false);
+            index.filled().await;
             issuer.arrived.notify_one();
-        });
-        let _ = tokio::time::timeout(MOMENT, filling).await;
+        })
     }
 
-    async fn reindex(&self) -> Result<(), String> {
-        repeats::rebuild(&self.repeats, &*self.reviser.store, &self.reviser.zone).await.map(drop)
-    }
-
-    /// Looks at what could not be looked at, if the index can be asked again.
-    pub(super) async fn catch_up(&self) -> Result<(), StoreError> {
-        if self.repeats.must_rebuild()
-            && let Err(error) = self.reindex().await
-        {
-            tracing::warn!(%error, "the repeat index could not be built anew; it is tried again");
-            return Ok(());
+    /// Looks at some of what could not be looked at, if the index can be asked again; tells whether there is more.
+    pub(super) async fn catch_up(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
+        if self.repeats.is_filling() {
+            return Ok(false);
         }
-        loop {
-            let rows = self.reviser.store.unchecked(AT_ONCE).await?;
+        if self.repeats.must_rebuild() {
+            drop(self.fill(true, stop));
+            return Ok(false);
+        }
+        let rows = self.reviser.store.unchecked(AT_ONCE).await?;
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        match self.repeats.is_lost().await {
+            Ok(false) => {}
             // A Redis that comes back may come back empty.
-            match self.repeats.is_empty().await {
-                _ if rows.is_empty() => return Ok(()),
-                Ok(false) => {}
-                Ok(true) if self.reindex().await.is_ok() => {}
-                Ok(true) | Err(_) => return Ok(()),
+            Ok(true) => {
+                drop(self.fill(true, stop));
+                return Ok(false);
             }
-            for row in &rows {
-                match self.look_again(row).await {
-                    Ok(()) => self.reviser.store.checked(row.number).await?,
-                    Err(NotNow::Later | NotNow::AfterOthers) => return Ok(()),
-                    Err(NotNow::Store(error)) => return Err(error),
-                }
-            }
-            if rows.len() < AT_ONCE {
-                return Ok(());
+            Err(Away(_)) => return Ok(false),
+        }
+        let mut plain = Vec::new();
+        for row in &rows {
+            match self.look_again(row).await {
+                Ok(true) => self.reviser.store.checked(row.number).await?,
+                Ok(false) => plain.push(row.number),
+                Err(NotNow::Later | NotNow::AfterOthers) => break,
+                Err(NotNow::Store(error)) => return Err(error),
             }
         }
+        // Nothing depends on these: they share the store's commits.
+        try_join_all(plain.into_iter().map(|number| self.is_new(number))).await?;
+        Ok(rows.len() == AT_ONCE)
     }
 
-    async fn look_again(&self, row: &TicketRow) -> Result<(), NotNow> {
+    /// It was looked at, and belongs to nothing.
+    async fn is_new(&self, number: Number) -> Result<(), StoreError> {
+        self.reviser.revise(number, |row| self.reviser.updated(row, &checked_now(row))).await?;
+        self.reviser.store.checked(number).await
+    }
+
+    /// Tells whether it belongs to something, and has been told so.
+    async fn look_again(&self, row: &TicketRow) -> Result<bool, NotNow> {
         let ticket = Draft::new(row).ticket;
         let known = Known::of(&ticket);
         let appeal = known.appeal(row.number);
         let checked = self.repeats.check_if_there(&appeal).await.map_err(|Away(_)| NotNow::Later)?;
         let decision = checked.decision.clone();
         match self.link_to(row.number, known.citizen, checked, true).await? {
-            Link::Repeat(earlier, _) => self.repeated_late(row, &earlier, &decision).await,
+            Link::Repeat(earlier, _) => self.repeated_late(row, &earlier, &decision).await?,
             Link::Joined(Joined { incident, joins }) => {
                 if joins.begins.is_some() {
                     self.incidents.begin(&self.reviser, joins.root, incident.size).await?;
@@ -100,7 +118,7 @@ impl Issuer {
                     let change = json!({ "incident": incident.id, "size": incident.size, "reason": incident.reason });
                     self.reviser.told(row, &draft, kind::JOINED, change)
                 };
-                self.reviser.revise(row.number, change).await.map(drop).map_err(NotNow::Store)
+                self.reviser.revise(row.number, change).await?;
             }
             Link::Perhaps(similar) => {
                 let change = |row: &TicketRow| {
@@ -108,13 +126,11 @@ impl Issuer {
                     draft.set("similar", json!(similar));
                     self.reviser.updated(row, &draft)
                 };
-                self.reviser.revise(row.number, change).await.map(drop).map_err(NotNow::Store)
+                self.reviser.revise(row.number, change).await?;
             }
-            Link::New | Link::Unchecked => {
-                let change = |row: &TicketRow| self.reviser.updated(row, &checked_now(row));
-                self.reviser.revise(row.number, change).await.map(drop).map_err(NotNow::Store)
-            }
+            Link::New | Link::Unchecked => return Ok(false),
         }
+        Ok(true)
     }
 
     /// Both have tickets already: the later one says which one it repeats.

@@ -37,7 +37,7 @@ struct Round {
 impl Issuer {
     /// Makes tickets of what waits and of what comes, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        self.prepare(stop.clone()).await;
+        self.prepare(&stop).await;
         let (mut after, mut begun) = (Pass::default(), Instant::now());
         let mut skipped = false;
         // Messages still to be taken one at a time: one of them failed the transaction of all.
@@ -69,8 +69,15 @@ impl Issuer {
                 Ok(None) => {
                     (after, begun) = (Pass::default(), Instant::now());
                     alone = 0;
-                    if let Err(error) = self.catch_up().await {
-                        tracing::warn!(%error, "looking for repeats later waits for the store");
+                    let more = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return,
+                        more = self.catch_up(&stop) => more,
+                    };
+                    match more {
+                        Ok(true) => continue,
+                        Ok(false) => {}
+                        Err(error) => tracing::warn!(%error, "looking for repeats later waits for the store"),
                     }
                     self.wait(std::mem::take(&mut skipped)).await
                 }

@@ -41,6 +41,8 @@ pub struct Repeats {
     lost: AtomicBool,
     /// The index is being filled from the store: what it finds says little until then.
     filling: AtomicBool,
+    /// It was empty after it had been filled, and nothing has come since.
+    hollow: AtomicBool,
 }
 
 enum Home {
@@ -94,8 +96,9 @@ impl Repeats {
     }
 
     fn new(judgement: &Judgement, window: Duration, home: Home) -> Self {
-        let (away_until, lost, filling) = (AtomicI64::new(0), AtomicBool::new(false), AtomicBool::new(false));
-        Self { linker: linker(judgement, window), window, home, away_until, lost, filling }
+        let linker = linker(judgement, window);
+        let (away_until, lost, filling, hollow) = Default::default();
+        Self { linker, window, home, away_until, lost, filling, hollow }
     }
 
     /// How far back it looks.
@@ -112,13 +115,16 @@ impl Repeats {
         if now < self.away_until.load(Ordering::Relaxed) {
             return Err(Away("it did not answer a moment ago".into()));
         }
-        if self.filling.load(Ordering::Relaxed) {
+        if self.is_filling() {
             return Err(Away("it is being filled from the store".into()));
         }
         let checked = self.check(appeal).await;
-        if checked.is_err() {
-            metrics::counter!("jiesu_unchecked_total").increment(1);
-            self.away_until.store(Timestamp::now().as_millisecond() + REST_MS, Ordering::Relaxed);
+        match &checked {
+            Ok(_) => self.hollow.store(false, Ordering::Relaxed),
+            Err(_) => {
+                metrics::counter!("jiesu_unchecked_total").increment(1);
+                self.away_until.store(Timestamp::now().as_millisecond() + REST_MS, Ordering::Relaxed);
+            }
         }
         checked
     }
@@ -160,6 +166,25 @@ impl Repeats {
     /// It is being filled from the store, or is not any more.
     pub fn set_filling(&self, filling: bool) {
         self.filling.store(filling, Ordering::Relaxed);
+    }
+
+    /// Whether it is being filled from the store.
+    pub fn is_filling(&self) -> bool {
+        self.filling.load(Ordering::Relaxed)
+    }
+
+    /// It has been filled; notes whether it is empty all the same, because the store has nothing for it.
+    pub async fn filled(&self) {
+        self.hollow.store(self.is_empty().await == Ok(true), Ordering::Relaxed);
+        self.set_filling(false);
+    }
+
+    /// Whether it has lost what it held: it is empty, and would not be.
+    ///
+    /// # Errors
+    /// [`Away`]
+    pub async fn is_lost(&self) -> Result<bool, Away> {
+        Ok(self.is_empty().await? && !self.hollow.load(Ordering::Relaxed))
     }
 
     /// To be built anew when the line next has time.
