@@ -41,7 +41,7 @@ use super::{
 };
 use crate::number::Number;
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
@@ -53,6 +53,9 @@ use std::{
     time::Duration,
 };
 use writer::Turn;
+
+/// What has waited for its ticket so long gives way to new messages no more.
+const LONG: SignedDuration = SignedDuration::from_secs(10);
 
 /// What the store's threads share.
 struct Sqlite {
@@ -275,7 +278,11 @@ impl Store for SqliteStore {
     }
 
     async fn issue(&self, mut outcomes: Vec<Outcome>) -> Result<usize> {
-        self.writer()?.run(Turn::GiveWay, move |handle| tickets::issue(handle, &mut outcomes)).await
+        // A flood that lasts must not leave the line behind for good.
+        let due = Timestamp::now().saturating_sub(LONG).unwrap_or(Timestamp::MIN);
+        let is_late = |outcome: &Outcome| matches!(outcome, Outcome::Ticket { ticket, .. } if ticket.received_at < due);
+        let turn = if outcomes.iter().any(is_late) { Turn::Next } else { Turn::GiveWay };
+        self.writer()?.run(turn, move |handle| tickets::issue(handle, &mut outcomes)).await
     }
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>> {

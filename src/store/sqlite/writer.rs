@@ -20,7 +20,7 @@ const QUEUE: usize = 2048;
 /// Jobs in one transaction at most, so that nobody waits for a giant.
 const BATCH: usize = 512;
 /// Work that gives way does so no longer than this.
-const PATIENCE: Duration = Duration::from_millis(40);
+const PATIENCE: Duration = Duration::from_millis(100);
 /// The writer waits so long for readers before the log begins anew.
 const RESTART_WAIT: Duration = Duration::from_millis(20);
 /// Between attempts to reopen a handle that failed.
