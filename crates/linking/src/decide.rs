@@ -18,6 +18,9 @@ const MOST_CANDIDATES: usize = 32;
 const MOST_COMPARED: usize = 8;
 /// Numbers of houses in a street that are further apart are not next door.
 const NEIGHBOURS: u16 = 20;
+/// Where one appeal alone leaves a doubt, a second one of the same incident takes it away from this part of the limit of
+/// asking on.
+const SECOND: f32 = 0.8;
 /// The citizen's own last ones.
 const OWN_CANDIDATES: usize = 12;
 
@@ -96,9 +99,14 @@ pub struct Linker {
 impl Linker {
     /// Takes an appeal apart, and learns its n-grams.
     pub fn digest(&mut self, appeal: &Appeal<'_>) -> Digest {
-        let digest = Digest::new(appeal, &self.vocabulary);
+        let digest = self.apart(appeal);
         self.vocabulary.learn(digest.all());
         digest
+    }
+
+    /// As [`Self::digest`], but nothing is learned.
+    pub fn apart(&self, appeal: &Appeal<'_>) -> Digest {
+        Digest::new(appeal, &self.vocabulary, &self.model.topics)
     }
 
     /// Where to look for candidates: buckets and tags.
@@ -193,8 +201,7 @@ impl Linker {
             of.sort_by(|a, b| beyond(b).total_cmp(&beyond(a)).then(b.record.number.cmp(&a.record.number)));
             let support: f32 = of.iter().take(3).map(|candidate| beyond(candidate)).sum();
             let Some(first) = of.first() else { continue };
-            // Where one appeal alone leaves a doubt, a second one of the same incident takes it away.
-            let seconded = of.get(1).is_some_and(|second| beyond(second) >= 1.0);
+            let seconded = of.get(1).is_some_and(|second| beyond(second) >= SECOND);
             if beyond(first) >= 1.0 && best.is_none_or(|(most, ..)| support > most) {
                 best = Some((support, first, seconded));
             }
