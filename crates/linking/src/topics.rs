@@ -19,8 +19,15 @@ pub type Topic = [i8; TOPIC];
 #[derive(Debug, Clone, Default)]
 pub struct Topics {
     places: Table,
+    /// As they are summed up: a line of the processor's cache each, a text asks for hundreds.
+    directions: Vec<Direction>,
+    /// As they are kept.
     grams: Vec<(u32, f32, Topic)>,
 }
+
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+struct Direction([i16; TOPIC]);
 
 impl PartialEq for Topics {
     fn eq(&self, other: &Self) -> bool {
@@ -48,19 +55,24 @@ impl Topics {
         for (place, (gram, ..)) in grams.iter().enumerate() {
             places.place(*gram, place);
         }
-        Self { places, grams }
+        let most = grams.iter().fold(1e-9f32, |most, (_, scale, _)| most.max(*scale));
+        let steps = |scale: f32| move |value: i8| (scale / most * f32::from(value) * 250.0).round() as i16;
+        let directions = grams.iter().map(|(_, scale, values)| Direction(values.map(steps(*scale)))).collect();
+        Self { places, directions, grams }
     }
 
     /// What a text with these grams is about; nothing, if none of them is known.
     pub(crate) fn of(&self, grams: &[Weighed]) -> Topic {
-        let mut sum = [0.0f32; TOPIC];
+        let mut sum = [0i32; TOPIC];
         for gram in grams.iter().filter(|gram| tells(gram)) {
-            let Some((_, scale, direction)) = self.places.get(gram.gram).and_then(|place| self.grams.get(place)) else {
-                continue;
-            };
-            let weight = gram.weight * scale;
-            sum.iter_mut().zip(direction).for_each(|(sum, value)| *sum += weight * f32::from(*value));
+            if let Some(Direction(direction)) = self.places.get(gram.gram).and_then(|place| self.directions.get(place))
+            {
+                // Weights are below 100: hundreds of them stay far below what the sum can hold.
+                let weight = (gram.weight * 8.0) as i16;
+                sum.iter_mut().zip(direction).for_each(|(sum, value)| *sum += i32::from(weight) * i32::from(*value));
+            }
         }
+        let sum = sum.map(|value| value as f32);
         let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
         sum.map(|value| (value / length * 127.0).round() as i8)
     }
