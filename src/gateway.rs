@@ -264,7 +264,7 @@ async fn serve(
         line.spawn(issuer.run(line_stop.clone()));
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
-        line.spawn(advise(limits.clone(), line_stop.clone()));
+        line.spawn(advise(limits.as_ref().map(|(redis, _)| redis.clone()), line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
         line.spawn(days.run(line_stop.clone()));
         line.spawn(spool.clone().run(store.clone(), line_stop.clone()));
