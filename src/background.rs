@@ -3,8 +3,12 @@
 //! Its threads give way to those that take messages in (a higher nice value, setpriority(2)): in a flood the door stays
 //! quick, what came in waits on the disk, and the line catches up afterwards.
 
-use std::io;
-use tokio::runtime::{Builder, Handle, Runtime};
+use futures_util::FutureExt;
+use std::{io, thread};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::oneshot,
+};
 
 /// How much it gives way: about a tenth of a core that others want whole.
 const NICE: i32 = 10;
@@ -26,6 +30,28 @@ impl Background {
             .enable_all()
             .build()?;
         Ok(Self(Some(runtime)))
+    }
+
+    /// Runs `work` on a thread of its own beside the runtime's, for work that computes or reads more than it waits; ends
+    /// when it does.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub fn alone(
+        &self,
+        name: &str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<impl Future<Output = ()> + Send + 'static> {
+        let (ends, ended) = oneshot::channel::<()>();
+        let runtime = self.handle().cloned();
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _ends = ends;
+            give_way();
+            if let Some(runtime) = runtime {
+                runtime.block_on(work);
+            }
+        })?;
+        Ok(ended.map(drop))
     }
 
     /// To spawn on it.

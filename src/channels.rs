@@ -1,6 +1,9 @@
 //! The configured channels (受理渠道), each with its connector's parts.
 
-use crate::{config::Unsubscribe, store::Window};
+use crate::{
+    config::{RepeatsBecome, Unsubscribe},
+    store::Window,
+};
 use jiesu_connector::{Inbound, Parts, Words};
 use metrics::Counter;
 use std::{
@@ -23,6 +26,8 @@ pub struct Channel {
     pub window: Option<Window>,
     /// What becomes of the tickets of a citizen who leaves it.
     pub unsubscribe: Unsubscribe,
+    /// What becomes of a matter that the same citizen has raised before.
+    pub repeats: RepeatsBecome,
     /// What citizens say to the gateway here.
     pub words: Words,
     /// What its connector built.
@@ -38,18 +43,27 @@ pub struct Channel {
 impl Channel {
     /// A channel that is not paused.
     pub fn new(id: &str, kind: &'static str, hotline: &str, window: Option<Window>, parts: Parts) -> Self {
-        Self {
+        let channel = Self {
             id: id.into(),
             kind,
             hotline: hotline.into(),
             window,
             unsubscribe: Unsubscribe::Keep,
+            repeats: RepeatsBecome::Count,
             words: Words::default(),
             parts,
             paused: AtomicBool::new(false),
             last_received: AtomicI64::new(0),
             meters: Meters::new(id),
-        }
+        };
+        // Each was a work order there, and is one here.
+        let repeats = if channel.imports() { RepeatsBecome::Ticket } else { RepeatsBecome::Count };
+        Self { repeats, ..channel }
+    }
+
+    /// Whether what comes in are another system's work orders.
+    pub fn imports(&self) -> bool {
+        matches!(&self.parts.inbound, Inbound::Pull(source) if source.importer().is_some())
     }
 
     /// How messages come in, in one word.

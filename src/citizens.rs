@@ -10,7 +10,8 @@ use crate::{
     number::{Number, ReceiptKey},
     store::{Contested, Identity, Learnt, Store, StoreError},
 };
-use jiesu_connector::{Appellant, Proven, mask_phone};
+use jiesu_connector::{Appellant, Proven, mask_email, mask_phone};
+use jiesu_mapping::said;
 use jiff::Timestamp;
 use std::{
     collections::HashMap,
@@ -29,6 +30,8 @@ struct State {
     /// By name.
     known: HashMap<String, Owner>,
     learnt: Vec<Learnt>,
+    /// Somebody changed it while a round was under way, which may remember what it had seen before.
+    doubted: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +111,17 @@ impl Citizens {
 
     /// Forgets whose names are whose: the store could not be told, or an operator has changed it.
     pub fn forget(&self) {
-        self.state().known.clear();
+        let mut state = self.state();
+        state.known.clear();
+        state.doubted = true;
+    }
+
+    /// Forgets once more, if that was asked for while the round was under way that is over now.
+    pub fn round_is_over(&self) {
+        let mut state = self.state();
+        if std::mem::take(&mut state.doubted) {
+            state.known.clear();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -174,7 +187,9 @@ fn given(key: &ReceiptKey, who: &Appellant) -> Vec<Given> {
     let mut add = |proof, kind, identity: String, shown| {
         given.push(Given { name: digest(key, &identity), kind, shown, proof });
     };
-    if let Some(phone) = who.phone.as_deref().map(normal_phone).filter(|phone| phone.len() >= 5) {
+    // One that a spreadsheet has shortened is that of many.
+    let phone = who.phone.as_deref().and_then(|phone| said::phone(phone).ok());
+    if let Some(phone) = phone.as_deref().map(normal_phone).filter(|phone| phone.len() >= 5) {
         add(Proven::Phone, "phone", format!("tel:{phone}"), mask_phone(&phone));
     }
     if let Some(email) = who.email.as_deref().map(|email| email.trim().to_lowercase()).filter(|it| !it.is_empty()) {
@@ -197,12 +212,6 @@ pub fn apart(key: &ReceiptKey, name: &str, from: &str, at: Timestamp) -> String 
         true => digest(key, &format!("apart:{name}:{}", at.as_millisecond())),
         false => name.to_owned(),
     }
-}
-
-/// `wang@example.com` as `w***@example.com`.
-fn mask_email(email: &str) -> String {
-    let first: String = email.chars().take(1).collect();
-    email.rsplit_once('@').map_or_else(|| "***".to_owned(), |(_, domain)| format!("{first}***@{domain}"))
 }
 
 /// Digits only, without China's country code.

@@ -3,6 +3,10 @@
 //! A closed day's record is hashed together with the hash of the day before, so that no day can be changed, left out or
 //! put in later without every later hash telling.
 
+mod chain;
+
+pub use chain::{Broken, Chain, verify};
+
 use crate::{
     config::Reconciliation,
     intake::Intake,

@@ -1,13 +1,18 @@
 //! The gateway as a whole: opens the store, starts each step of the line, serves, and stops in good order.
 
+mod key;
+mod parts;
 mod told;
+
+pub use key::receipt_key;
+pub use parts::channels;
+use parts::{look, rate};
 
 use crate::{
     admin::{self, Admin},
     background::Background,
-    channels::{Channel, Channels},
     citizens::Citizens,
-    config::{self, Assembly, Loaded},
+    config::Loaded,
     days::{Alarm, Days},
     delivery,
     event::Events,
@@ -15,32 +20,25 @@ use crate::{
     intake::Intake,
     issue::{Incidents, Issuer},
     media::Fetcher,
-    number::ReceiptKey,
     public::{self, Public, Tries},
     registry::Registry,
     repeats::Repeats,
     reply::Replies,
     revise::Reviser,
-    server::{
-        self, Caps, Settings,
-        limits::{Limiter, RateSpec},
-    },
+    server::{self, Caps, Settings, limits::Limiter},
     shared::{self, SharedLimiter},
     sources,
     store::{
-        Store, StoreError, Window,
+        Store, StoreError,
         sqlite::{OpenError, SqliteStore},
     },
 };
-use jiesu_connector::Connector;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     net::SocketAddr,
-    path::Path,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicI64, Ordering},
@@ -143,14 +141,17 @@ pub async fn run(mut loaded: Loaded, registry: &Registry, stop: CancellationToke
 
     let path = loaded.config.store.url.path().to_owned();
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
-    let store: Arc<dyn Store> = match opened {
-        Ok(store) => Arc::new(store?),
+    let store = match opened {
+        Ok(store) => store?,
         Err(error) => return Err(StoreError::Failed(error.to_string()).into()),
     };
+    let line_store: Arc<dyn Store> = Arc::new(store.in_place());
+    let store: Arc<dyn Store> = Arc::new(store);
     let outcome = serve(
         &mut loaded,
         registry,
         store.clone(),
+        line_store,
         metrics,
         (public_listener, public_at),
         (admin_listener, admin_at),
@@ -174,6 +175,7 @@ async fn serve(
     loaded: &mut Loaded,
     registry: &Registry,
     store: Arc<dyn Store>,
+    line_store: Arc<dyn Store>,
     metrics: PrometheusHandle,
     (public_listener, public_at): (TcpListener, SocketAddr),
     (admin_listener, admin_at): (TcpListener, SocketAddr),
@@ -217,7 +219,8 @@ async fn serve(
     let citizens = Arc::new(Citizens::default());
     let incidents = Arc::new(Incidents::new(config.repeats.surge));
     let issuer = Issuer {
-        reviser: reviser.clone(),
+        reviser: Reviser { store: line_store, ..reviser.clone() },
+        aside: store.clone(),
         channels: channels.clone(),
         hotlines: hotlines.clone(),
         files: files.clone(),
@@ -261,7 +264,7 @@ async fn serve(
     let mut destinations = BTreeMap::new();
     {
         let _there = background.handle().map(Handle::enter);
-        line.spawn(issuer.run(line_stop.clone()));
+        line.spawn(background.alone("issue", issuer.run(line_stop.clone())).map_err(RunError::Threads)?);
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
         line.spawn(advise(limits.as_ref().map(|(redis, _)| redis.clone()), line_stop.clone()));
@@ -326,7 +329,7 @@ async fn serve(
         stop: stop.clone(),
     };
     let caps = Caps { connections: config.server.max_connections.get() as usize, ..Caps::default() };
-    let settings = |name| Settings { name, caps, proxies: proxies(loaded) };
+    let settings = |name| Settings { name, caps, proxies: loaded.config.server.trusted_proxies.clone() };
     let public_app = public::routes(Arc::new(public_state));
     let admin_app = admin::routes(Arc::new(admin_state));
     tracing::info!(listener = "public", "listening on {public_at}");
@@ -371,53 +374,6 @@ async fn flush(intake: Arc<Intake>, stop: CancellationToken) {
     }
 }
 
-/// The key of the receipts: from the configuration, or from the file beside the database, made at the first start.
-pub fn receipt_key(loaded: &Loaded) -> Result<ReceiptKey, RunError> {
-    if let Some(secret) = &loaded.secrets.store_key {
-        return Ok(ReceiptKey::new(Sha256::digest(secret.expose().as_bytes()).into()));
-    }
-    let mut path = loaded.config.store.url.path().as_os_str().to_owned();
-    path.push(".key");
-    let path = Path::new(&path);
-    key_file(path).map_err(|error| RunError::Key { path: path.display().to_string(), error })
-}
-
-fn key_file(path: &Path) -> io::Result<ReceiptKey> {
-    match fs::read(path) {
-        Ok(bytes) => match <[u8; 32]>::try_from(bytes.as_slice()) {
-            Ok(key) => return Ok(ReceiptKey::new(key)),
-            Err(_) => {
-                let aside = path.with_extension("key.damaged");
-                tracing::error!(
-                    alarm = true,
-                    "the receipt key is damaged and was put aside as {}: earlier status codes do not work any more \
-                     until it is restored from a backup",
-                    aside.display()
-                );
-                fs::rename(path, aside)?;
-            }
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(io::Error::other)?;
-    write_key(path, &key)?;
-    Ok(ReceiptKey::new(key))
-}
-
-/// Readable by the owner only, and there after a power cut.
-fn write_key(path: &Path, key: &[u8]) -> io::Result<()> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
-    let temporary = path.with_extension("key.new");
-    let mut file = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(key)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(directory)?.sync_all()
-}
-
 /// Says once what should be changed about Redis, as soon as it answers.
 async fn advise(redis: Option<Arc<shared::Redis>>, stop: CancellationToken) {
     let Some(redis) = redis else { return };
@@ -433,48 +389,4 @@ async fn advise(redis: Option<Arc<shared::Redis>>, stop: CancellationToken) {
         () = stop.cancelled() => {}
         advice = advice => advice.iter().for_each(|advice| tracing::warn!("repeats.url: {advice}")),
     }
-}
-
-/// The channels of a configuration; takes the parts that it was loaded with.
-pub fn channels(loaded: &mut Loaded, registry: &Registry) -> Channels {
-    let parts = std::mem::take(&mut loaded.parts);
-    let built = parts.into_iter().filter_map(|(id, parts)| {
-        let config = loaded.config.channels.get(&id)?;
-        let kind = registry.get(&config.kind)?.name;
-        let window = match (config.assembly, parts.converses) {
-            (Some(Assembly::Immediate), _) | (None, false) => None,
-            (Some(Assembly::Window(window)), _) => Some(window),
-            (None, true) => Some(config::Window::default()),
-        };
-        let window = window.map(|window| Window { idle: window.idle.get(), max: window.max.get() });
-        // The connector has told of words that are none.
-        let own = config.settings["words"].as_object();
-        let words = own.and_then(|own| loaded.outside.words.with(own).ok());
-        let words = words.unwrap_or_else(|| loaded.outside.words.clone());
-        let unsubscribe = config.unsubscribe;
-        let channel = Channel { unsubscribe, words, ..Channel::new(&id, kind, &config.hotline, window, parts) };
-        Some((channel.id.clone(), Arc::new(channel)))
-    });
-    built.collect()
-}
-
-/// The first form page's; pages that belong to no channel look like it.
-fn look(loaded: &Loaded) -> jiesu_web::Look {
-    let form = loaded.config.channels.values().find(|channel| channel.kind == <jiesu_web::Web as Connector>::NAME);
-    let config = form.and_then(|channel| serde_json::from_value(channel.settings.clone()).ok());
-    jiesu_web::Look::of(&config.unwrap_or_default())
-}
-
-fn rate(rate: &crate::config::Rate) -> Option<RateSpec> {
-    use crate::config::Rate;
-    match rate {
-        Rate::PerSecond(count) => Some(RateSpec { count: *count, per: Duration::from_secs(1) }),
-        Rate::PerMinute(count) => Some(RateSpec { count: *count, per: Duration::from_secs(60) }),
-        Rate::Off => None,
-    }
-}
-
-fn proxies(loaded: &Loaded) -> Vec<server::Cidr> {
-    let proxies = loaded.config.server.trusted_proxies.iter();
-    proxies.filter_map(|network| network.to_string().parse().ok()).collect()
 }

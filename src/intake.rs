@@ -12,7 +12,10 @@ use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Piece, Receipt, Ref
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::Notify;
@@ -33,6 +36,8 @@ pub struct Intake {
     arrived: Arc<Notify>,
     outbox: Option<Arc<Notify>>,
     citizens: SharedLimiter,
+    /// The store did not take what was offered last. What is offered again meanwhile is not counted against its citizen.
+    refused: AtomicBool,
 }
 
 impl Intake {
@@ -47,6 +52,7 @@ impl Intake {
             arrived,
             outbox: None,
             citizens: SharedLimiter::new(None, "citizen", None),
+            refused: AtomicBool::new(false),
         }
     }
 
@@ -102,6 +108,7 @@ impl Intake {
             incoming,
         });
         let outcome = tokio::time::timeout(patience, self.store.accept(new.collect())).await;
+        self.refused.store(!matches!(outcome, Ok(Ok(_))), Ordering::Relaxed);
         let unavailable = Refusal::Unavailable { retry_after: Duration::from_secs(5) };
         let accepted = match outcome {
             Ok(Ok(accepted)) => accepted,
@@ -127,8 +134,8 @@ impl Intake {
         }
         // Only where the channel itself knows who speaks: who merely claims a number must not bind others' matters together.
         let sender = incoming.sender.as_deref().filter(|_| channel.parts.converses);
-        // A message in pieces counts once.
-        let counts = piece.is_none_or(|piece| piece.place == 1);
+        // A message in pieces counts once, and one that is offered until the store takes it does too.
+        let counts = piece.is_none_or(|piece| piece.place == 1) && !self.refused.load(Ordering::Relaxed);
         let within = match sender.filter(|_| counts) {
             Some(sender) => self.citizens.check_key(&format!("{}/{sender}", channel.id)).await.is_ok(),
             None => true,

@@ -42,6 +42,8 @@ enum Command {
     Hotlines(commands::hotlines::Arguments),
     /// Compares an old system's export row by row with what the gateway has.
     Parity(commands::parity::Arguments),
+    /// Checks the chained certificates of all days; exits with 1 if one was changed.
+    Chain(commands::chain::Arguments),
     /// Builds the repeat index anew from the store.
     Reindex(Configured),
     /// Runs a city's own history through the repeats and triage code; prints one decision a line.
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
                     Some(Command::Replay(arguments)) => commands::replay::run(arguments).await,
                     Some(Command::Hotlines(arguments)) => commands::hotlines::run(arguments).await,
                     Some(Command::Parity(arguments)) => commands::parity::run(arguments).await,
+                    Some(Command::Chain(arguments)) => commands::chain::run(arguments).await,
                     Some(Command::Reindex(arguments)) => commands::reindex::run(&arguments.config).await,
                     Some(Command::Backtest(arguments)) => commands::backtest::run(arguments).await,
                     Some(Command::Train(arguments)) => commands::train::run(arguments),

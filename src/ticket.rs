@@ -4,6 +4,7 @@ use crate::config::Mode;
 use jiesu_connector::{Kind, Location, PartType, Provenance};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
+use serde_json::Value;
 
 /// The version of the format.
 pub const SCHEMA: &str = "jiesu.ticket/1";
@@ -54,7 +55,7 @@ pub struct Ticket<'a> {
     /// Deadlines; null where no policy says any.
     pub due: Option<Due>,
     /// How often the citizen has raised it; null for once.
-    pub repeat: Option<()>,
+    pub repeat: Option<Repeat>,
     /// The incident that this belongs to; null where there is none.
     pub incident: Option<Incident>,
     /// An earlier ticket that may be the same matter: an operator decides.
@@ -185,6 +186,21 @@ pub struct Due {
     pub policy: String,
     /// The mode of operation.
     pub mode: &'static str,
+}
+
+/// That a matter was raised before (重复诉求).
+#[derive(Debug, Clone, Serialize)]
+pub struct Repeat {
+    /// The first ticket's number.
+    pub of: String,
+    /// How often it was raised in all: the first time counts too.
+    pub count: u64,
+    /// Why it is the same matter.
+    pub reason: String,
+    /// From 0 to 1.
+    pub score: f64,
+    /// When the first was received.
+    pub first_at: Value,
 }
 
 /// An incident (同一事件).

@@ -175,7 +175,7 @@ async fn repeat(admin: &Admin, from: &TicketRow, first: Number, reason: &str) ->
 async fn join(admin: &Admin, from: &TicketRow, root: Number, reason: &str) -> Result<Value, No> {
     let Some(first) = admin.store.ticket(root).await? else { return Err(No::There("there is no ticket `to`")) };
     let who = Draft::new(from).ticket["appellant"]["key"].as_str().map(citizen).unwrap_or_default();
-    let incident = admin.incidents.join(&admin.reviser, who, &first, reason).await?;
+    let incident = admin.incidents.join_now(&admin.reviser, who, &first, reason).await?;
     admin.store.set_member(from.number, Some(root)).await?;
     let change = |row: &TicketRow| {
         let mut draft = Draft::new(row);

@@ -41,13 +41,18 @@ pub(super) async fn record(State(admin): State<Arc<Admin>>, request: Request) ->
         Ok(run) => run,
         Err(error) => return answer(Problem::new(StatusCode::BAD_REQUEST, error.to_string())),
     };
-    if admin.hotlines.get(&run.line).is_none() {
-        return unknown(&run.line);
+    let (code, parity) = (run.line.clone(), run.parity());
+    let Some(line) = admin.hotlines.get(&code) else { return unknown(&code) };
+    if let Err(error) = admin.store.record_parity(run).await {
+        return failed(error);
     }
-    match admin.store.record_parity(run).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => failed(error),
+    // From here on tickets go where the line's mode sends them now.
+    admin.hotlines.hold(&code, parity);
+    let now = Timestamp::now().to_zoned(admin.reviser.zone.clone());
+    if let Some(why) = line.refusal(now.date(), parity) {
+        tracing::error!(alarm = true, line = code, "a line is not absorbed yet: {why}");
     }
+    StatusCode::NO_CONTENT.into_response()
 }
 
 fn unknown(line: &str) -> Response {

@@ -1,11 +1,7 @@
 //! Whether everything adds up, and the certificate of each day.
 
 use super::{Admin, failed, query::Parameters};
-use crate::{
-    days,
-    files::hex,
-    store::{ClosedDay, StoreError},
-};
+use crate::{days, files::hex, store::StoreError};
 use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
@@ -13,11 +9,6 @@ use axum::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// Closed days read at once.
-const PAGE: usize = 1000;
-/// Broken days that are named.
-const MOST: usize = 100;
 
 /// `GET reconciliation?day=YYYY-MM-DD`; today unless given.
 pub(super) async fn show(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Response {
@@ -70,36 +61,8 @@ async fn certificate(admin: &Admin, day: u32, now: &Value) -> Result<Value, Stor
 
 /// `GET reconciliation/chain`: every closed day's record against its hash, and each day against the one before.
 pub(super) async fn chain(State(admin): State<Arc<Admin>>) -> Response {
-    match verify(&admin).await {
+    match days::verify(&*admin.store).await {
         Ok(chain) => axum::Json(chain).into_response(),
         Err(error) => failed(error),
     }
-}
-
-async fn verify(admin: &Admin) -> Result<Value, StoreError> {
-    let (mut before, mut first, mut count, mut broken): (Option<ClosedDay>, _, u64, _) = (None, None, 0, Vec::new());
-    loop {
-        let from = before.as_ref().map_or(0, |last| last.day + 1);
-        let page = admin.store.closed_days(from, PAGE).await?;
-        let whole = page.len() < PAGE;
-        for day in page {
-            first.get_or_insert(day.day);
-            count += 1;
-            if let Some(what) = days::fault(&day, before.as_ref()).filter(|_| broken.len() < MOST) {
-                broken.push(json!({ "day": days::shown(day.day), "what": what }));
-            }
-            before = Some(day);
-        }
-        if whole {
-            break;
-        }
-    }
-    Ok(json!({
-        "intact": broken.is_empty(),
-        "days": count,
-        "first": first.map(days::shown),
-        "last": before.as_ref().map(|last| days::shown(last.day)),
-        "head": before.as_ref().map(|last| hex(&last.hash)),
-        "broken": broken,
-    }))
 }

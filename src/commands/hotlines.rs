@@ -2,7 +2,7 @@
 
 use super::{beside, load_offline, table::table};
 use jiesu::{
-    config::{Hotline, Loaded, Mode, Stage},
+    config::{Held, Hotline, Mode, Stage},
     store::ParityRun,
 };
 use jiff::{Timestamp, civil::Date};
@@ -24,7 +24,7 @@ pub struct Arguments {
 
 #[allow(clippy::print_stdout)] // A command's answer.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let mut loaded = match load_offline(&arguments.config) {
+    let loaded = match load_offline(&arguments.config) {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
@@ -37,7 +37,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             BTreeMap::new()
         }
     };
-    hold(&mut loaded, &runs);
+    runs.values().for_each(|run| loaded.hotlines.hold(&run.line, run.parity()));
     let lines: Vec<&Hotline> = loaded.hotlines.iter().collect();
     if arguments.json {
         let shown: Vec<Value> = lines.iter().map(|line| json(line, day, runs.get(&line.code))).collect();
@@ -50,15 +50,6 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let [absorbed, parallel, branches] = [Mode::Absorbed, Mode::Parallel, Mode::Subcentre].map(count);
     println!("\n{day}：{} 条热线，整体并入 {absorbed}，双号并行 {parallel}，设分中心 {branches}", lines.len());
     Ok(ExitCode::SUCCESS)
-}
-
-/// What a gateway would hold back at its start.
-fn hold(loaded: &mut Loaded, runs: &BTreeMap<String, ParityRun>) {
-    for run in runs.values() {
-        if loaded.hotlines.get(&run.line).is_some_and(|line| line.falls_short(run.parity())) {
-            loaded.hotlines.hold(&run.line);
-        }
-    }
 }
 
 /// Since when the mode is in force.
@@ -84,8 +75,8 @@ fn note(line: &Hotline, day: Date) -> String {
             notes.extend(next.or(off));
         }
     }
-    let due = Hotline { held: false, ..line.clone() }.mode_on(day) == Mode::Absorbed;
-    if line.held && due {
+    let due = Hotline { held: Held::default(), ..line.clone() }.mode_on(day) == Mode::Absorbed;
+    if line.held.get() && due {
         notes.push("核对未达标，暂不并入".into());
     } else if let Some(reason) = &line.absorbed_reason {
         notes.push(format!("并入理由：{reason}"));
@@ -125,7 +116,7 @@ fn json(line: &Hotline, day: Date, run: Option<&ParityRun>) -> Value {
     shown["declared"] = shown["mode"].take();
     shown["mode"] = json!(line.mode_on(day));
     shown["stage"] = json!(stage);
-    shown["held"] = json!(line.held);
+    shown["held"] = json!(line.held.get());
     shown["goes_to"] = json!(destinations(line, day));
     shown["parity"] = run.map_or(Value::Null, |run| {
         let mut run_shown = serde_json::to_value(run).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 pub mod backtest;
 mod beside;
+pub mod chain;
 pub mod check;
 pub mod hotlines;
 pub mod import;

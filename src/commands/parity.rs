@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use jiesu::{
     config::{Hotline, Loaded},
     gateway, number,
-    parity::{self, Comparison, Page, Row, Span, Verdict},
+    parity::{self, Comparison, Export, Page, Row, Span, Verdict},
     registry::Registry,
     store::{MessageId, ParityRun, Records, Store, sqlite},
 };
@@ -68,8 +68,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let there = parity::read(file, &line)?;
     let span = Span { from, to, within, zone };
     let here = received(&mut loaded, &line, &span).await?;
-    let (export, gateway) = (there.len(), here.len());
-    let all = parity::compare(there, here, &span);
+    let Export { rows, unreadable, twice } = there;
+    let counts = Counts { export: rows.len() + unreadable.len() + twice, twice, gateway: here.len() };
+    let mut all = parity::compare(rows, here, &span);
+    all.extend(unreadable.into_iter().map(|(line, why)| Comparison::unreadable(line, why)));
     let run = summary(&line, &span, file.display().to_string(), &all);
     let picture = arguments.picture.clone().unwrap_or_else(|| format!("parity-{}-{from}-{to}.svg", line.code).into());
     let title = format!("{} {} 并轨核对 {from} – {to}：{:.2} %", line.code, line.name, run.parity() * 100.0);
@@ -77,12 +79,24 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{} cannot be written", picture.display()))?;
     record(&loaded, &run).await?;
     if arguments.json {
-        print_json(&run, &all, &picture);
+        print_json(&run, &all, &counts, &picture);
     } else {
-        print_table(&line, &run, &all, (export, gateway));
+        print_table(&line, &run, &all, &counts);
         say(&format!("图：{}", picture.display()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How much was compared.
+struct Counts {
+    /// Rows of the export, of which some are there twice.
+    export: usize,
+    twice: usize,
+    gateway: usize,
+}
+
+fn unreadable(all: &[Comparison]) -> u64 {
+    all.iter().filter(|one| matches!(one.verdict, Verdict::Unreadable(_))).count() as u64
 }
 
 #[allow(clippy::print_stdout)] // A command's answer.
@@ -150,38 +164,48 @@ fn summary(line: &Hotline, span: &Span, file: String, all: &[Comparison]) -> Par
         file,
         matched: count(|verdict| *verdict == Verdict::Matched),
         different: count(|verdict| matches!(verdict, Verdict::Different(_))),
-        missing_here: count(|verdict| *verdict == Verdict::MissingHere),
+        // What nobody can read is not found here.
+        missing_here: count(|verdict| matches!(verdict, Verdict::MissingHere | Verdict::Unreadable(_))),
         missing_there: count(|verdict| *verdict == Verdict::MissingThere),
     }
 }
 
-fn print_json(run: &ParityRun, all: &[Comparison], picture: &std::path::Path) {
+fn print_json(run: &ParityRun, all: &[Comparison], counts: &Counts, picture: &std::path::Path) {
     let found: Vec<&Comparison> = all.iter().filter(|one| one.verdict != Verdict::Matched).collect();
     say(&format!(
         "{:#}",
         json!({
-            "line": run.line, "matched": run.matched, "different": run.different, "missing_here": run.missing_here,
-            "missing_there": run.missing_there, "parity": run.parity(), "picture": picture, "findings": found,
+            "line": run.line, "matched": run.matched, "different": run.different, "missing_here": run.missing_here - unreadable(all),
+            "missing_there": run.missing_there, "unreadable": unreadable(all), "twice_in_export": counts.twice, "parity": run.parity(), "picture": picture, "findings": found,
         })
     ));
 }
 
-fn print_table(line: &Hotline, run: &ParityRun, all: &[Comparison], (export, gateway): (usize, usize)) {
+fn print_table(line: &Hotline, run: &ParityRun, all: &[Comparison], counts: &Counts) {
     let rows: Vec<Vec<String>> = all.iter().flat_map(findings).collect();
     if !rows.is_empty() {
         say(&table(&["结果", "导出行", "旧系统编号", "网关编号", "字段", "旧系统", "网关"], &rows));
     }
     say(&format!(
-        "{} {}：导出 {export} 行，网关 {gateway} 件；一致 {}，字段不同 {}，网关缺失 {}，旧系统缺失 {}；符合率 {:.2} %",
+        "{} {}：导出 {} 行{}，网关 {} 件；一致 {}，字段不同 {}，网关缺失 {}，旧系统缺失 {}{}；符合率 {:.2} %",
         line.code,
         line.name,
+        counts.export,
+        some("（其中重复", counts.twice as u64, "）"),
+        counts.gateway,
         run.matched,
         run.different,
-        run.missing_here,
+        run.missing_here - unreadable(all),
         run.missing_there,
+        some("，无法读取 ", unreadable(all), ""),
         run.parity() * 100.0
     ));
     threshold(line, run);
+}
+
+/// Nothing of nothing.
+fn some(before: &str, count: u64, behind: &str) -> String {
+    if count == 0 { String::new() } else { format!("{before}{count}{behind}") }
 }
 
 fn threshold(line: &Hotline, run: &ParityRun) {
@@ -204,6 +228,7 @@ fn findings(one: &Comparison) -> Vec<Vec<String>> {
         Verdict::Matched => Vec::new(),
         Verdict::MissingHere => vec![line("网关缺失", "", words(there), String::new())],
         Verdict::MissingThere => vec![line("旧系统缺失", "", String::new(), words(here))],
+        Verdict::Unreadable(why) => vec![line("无法读取", "", why.clone(), String::new())],
         Verdict::Different(fields) => fields
             .iter()
             .map(|one| {

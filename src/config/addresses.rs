@@ -215,6 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn networks_are_read_strictly() {
+        for wrong in ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/-1", "::/129", "host", "10.0.0/8"] {
+            assert!(wrong.parse::<Cidr>().is_err(), "{wrong}");
+        }
+        let all: Cidr = "0.0.0.0/0".parse().unwrap();
+        assert!(all.contains("255.1.2.3".parse().unwrap()) && all.contains("::ffff:1.2.3.4".parse().unwrap()));
+        assert!(!all.contains("2001:db8::1".parse().unwrap()));
+    }
+
+    #[test]
     fn fetch_rules_are_hosts_or_networks() {
         assert_eq!("Media.Example.cn".parse(), Ok(FetchRule::Host("media.example.cn".into())));
         let FetchRule::Network(network) = "10.1.2.3/8".parse().unwrap() else { panic!("a network") };

@@ -17,6 +17,8 @@ pub struct ChannelConfig {
     pub assembly: Option<Assembly>,
     /// What becomes of the tickets of a citizen who leaves the channel.
     pub unsubscribe: Unsubscribe,
+    /// What a repeat becomes; the connector's own default if absent.
+    pub repeats: Option<RepeatsBecome>,
     /// The connector's own keys, as they stand in the file: literal secrets among them.
     pub settings: Value,
 }
@@ -30,6 +32,7 @@ impl fmt::Debug for ChannelConfig {
             .field("hotline", &self.hotline)
             .field("assembly", &self.assembly)
             .field("unsubscribe", &self.unsubscribe)
+            .field("repeats", &self.repeats)
             .field("settings", &keys)
             .finish()
     }
@@ -53,6 +56,10 @@ pub(super) struct Common {
     /// They are not written to in any case.
     #[serde(default)]
     pub unsubscribe: Unsubscribe,
+    /// What becomes of a matter that the same citizen has raised before (重复诉求): `count` it to the first ticket, or make it a
+    /// `ticket` of its own that names the first. What comes here may be another system's work orders, each with a life of
+    /// its own: so `ticket` is the default of type `files`, `count` that of all others.
+    pub repeats: Option<RepeatsBecome>,
 }
 
 /// What becomes of the tickets of a citizen who leaves the channel.
@@ -69,8 +76,20 @@ pub enum Unsubscribe {
     Unlink,
 }
 
+/// What becomes of a matter that the same citizen has raised before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum RepeatsBecome {
+    /// It counts to the first ticket, and gets none of its own.
+    #[default]
+    Count,
+    /// It is a ticket of its own, that names the first; the first one's count goes up all the same.
+    Ticket,
+}
+
 /// The names of the keys in [`Common`].
-pub(crate) const COMMON_KEYS: [&str; 4] = ["type", "hotline", "assembly", "unsubscribe"];
+pub(crate) const COMMON_KEYS: [&str; 5] = ["type", "hotline", "assembly", "unsubscribe", "repeats"];
 
 fn default_hotline() -> String {
     "12345".into()

@@ -31,7 +31,7 @@ fn built_in<T, E>(read: Result<T, E>, broken: impl FnOnce() -> T) -> T {
 impl Judgement {
     /// What is built in.
     pub fn built_in() -> Self {
-        let model = Linear::from_bytes(include_bytes!("../../config/categories.model"));
+        let model = Linear::built_in(include_bytes!("../../config/categories.model"));
         Self {
             policy: built_in(policy(include_str!("../../config/deadlines.toml")), Policy::default),
             calendar: built_in(calendar(include_str!("../../config/calendar-cn.toml")), Calendar::default),

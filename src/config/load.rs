@@ -298,7 +298,7 @@ fn read_channel(
     }
     let (common, faults) = typed::<Common>(Value::Object(common), &[]);
     faults.into_iter().for_each(|(name, what)| report.fault(below(&key, &name), what));
-    let Common { kind, hotline, assembly, unsubscribe } = common?;
+    let Common { kind, hotline, assembly, unsubscribe, repeats } = common?;
     let Some(registration) = registry.get(&kind) else {
         report.fault(format!("{key}.type"), walk::unknown("type", &clip(&kind), &known));
         return None;
@@ -313,5 +313,5 @@ fn read_channel(
             None
         }
     };
-    Some((ChannelConfig { kind, hotline, assembly, unsubscribe, settings }, parts))
+    Some((ChannelConfig { kind, hotline, assembly, unsubscribe, repeats, settings }, parts))
 }

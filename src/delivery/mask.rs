@@ -1,11 +1,11 @@
 //! What a destination sees of an event: all of it, or with the citizen's contact data masked or left out.
 //!
-//! Only the appellant's object is written anew; every other byte stays as it is in the log, so that the same event
-//! is the same bytes each time it is sent.
+//! Only the appellant's object is written anew, and words that hold contact data ([`Veil`]); every other byte stays as it is
+//! in the log, so that the same event is the same bytes each time it is sent.
 
-use super::destination::Contact;
+use super::{destination::Contact, veil::Veil};
 use bytes::Bytes;
-use jiesu_connector::{mask_name, mask_phone};
+use jiesu_connector::{mask_email, mask_name, mask_phone};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
@@ -38,6 +38,7 @@ pub fn render(body: &Bytes, mut contact: Contact) -> Result<Bytes, Unreadable> {
         contact = Contact::Masked;
     }
     let mut pieces: Vec<(usize, &str, Value)> = Vec::with_capacity(3);
+    let mut veil = Veil::new(contact);
     // The name of a citizen's mail tells of whom it is.
     if let Some(raw) = ticket.channel.filter(|raw| raw.get().contains("\"message\"")) {
         let mut channel: Value = serde_json::from_str(raw.get()).map_err(|_| Unreadable)?;
@@ -49,8 +50,12 @@ pub fn render(body: &Bytes, mut contact: Contact) -> Result<Bytes, Unreadable> {
         let mut value: Value = serde_json::from_str(raw.get()).map_err(|_| Unreadable)?;
         if twofold {
             // A change of a field: { "old": …, "new": … }.
-            value.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(|side| conceal(side, contact));
+            for side in value.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                veil.hide(side);
+                conceal(side, contact);
+            }
         } else {
+            veil.hide(&value);
             conceal(&mut value, contact);
         }
         // The raw value is a slice of the text.
@@ -65,7 +70,8 @@ pub fn render(body: &Bytes, mut contact: Contact) -> Result<Bytes, Unreadable> {
         copied = at + raw.len();
     }
     rendered.extend_from_slice(&body[copied..]);
-    Ok(rendered.into())
+    let text = String::from_utf8(rendered).map_err(|_| Unreadable)?;
+    Ok(veil.cover_json(&text).unwrap_or(text).into())
 }
 
 fn conceal(appellant: &mut Value, contact: Contact) {
@@ -80,13 +86,6 @@ fn conceal(appellant: &mut Value, contact: Contact) {
             _ => None,
         };
         *value = masked.map_or(Value::Null, Value::String);
-    }
-}
-
-fn mask_email(email: &str) -> String {
-    match email.rsplit_once('@') {
-        Some((local, domain)) => format!("{}***@{domain}", local.chars().next().map(String::from).unwrap_or_default()),
-        None => "***".to_owned(),
     }
 }
 

@@ -16,6 +16,7 @@ mod outcome;
 mod pace;
 pub mod predicate;
 mod status;
+mod veil;
 mod window;
 mod worker;
 

@@ -62,7 +62,7 @@ pub(super) fn destinations(loaded: &Loaded) -> Vec<Destination> {
 
 /// A line whose parity is below its threshold is not absorbed unless somebody said why: it stays as it was before, so
 /// that its own system goes on getting its tickets.
-pub(super) async fn hold_back(loaded: &mut Loaded, store: &dyn Store) -> Result<(), StoreError> {
+pub(super) async fn hold_back(loaded: &Loaded, store: &dyn Store) -> Result<(), StoreError> {
     let today = Timestamp::now().to_zoned(loaded.config.server.timezone.get().clone()).date();
     for run in store.parity().await? {
         let Some(line) = loaded.hotlines.get(&run.line) else { continue };
@@ -70,9 +70,7 @@ pub(super) async fn hold_back(loaded: &mut Loaded, store: &dyn Store) -> Result<
             tracing::error!(alarm = true, line = run.line, "a line is not absorbed yet: {why}");
         }
         // Also where its day is still to come: this process may live until then.
-        if line.falls_short(run.parity()) {
-            loaded.hotlines.hold(&run.line);
-        }
+        loaded.hotlines.hold(&run.line, run.parity());
     }
     Ok(())
 }

@@ -59,6 +59,7 @@ impl Issuer {
         let unchecked = matches!(link, Link::Unchecked);
         flags.extend(proposal.flags);
         flags.extend(unchecked.then(|| "unchecked".to_owned()));
+        let (repeat, repeats) = link.repeat().map(|(row, decision)| self.counted(row, decision)).unzip();
         let ticket = Ticket {
             schema: ticket::SCHEMA,
             number: message.number.to_string(),
@@ -84,7 +85,7 @@ impl Issuer {
             priority: proposal.priority,
             flags,
             due: proposal.due,
-            repeat: None,
+            repeat,
             incident: link.incident(),
             similar: link.similar(),
             triage: proposal.triage,
@@ -111,7 +112,8 @@ impl Issuer {
             received_at: message.received_at,
             receipt: receipt(channel, message).filter(|_| wants_receipt),
             document: Box::<str>::from(document).into_string(),
-            joins: link.root(),
+            repeats: repeats.map(Box::new),
+            joins: link.joins(),
             unchecked,
         };
         let messages = matter.messages();

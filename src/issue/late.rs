@@ -2,6 +2,7 @@
 
 use super::{
     Issuer, NotNow, count_late,
+    incidents::Joined,
     link::{Link, rounded},
 };
 use crate::{
@@ -29,9 +30,7 @@ impl Issuer {
         let filling = tokio::spawn(async move {
             let filled = async {
                 match issuer.repeats.is_empty().await {
-                    Ok(true) => {
-                        repeats::fill(&issuer.repeats, &*issuer.reviser.store, &issuer.reviser.zone).await.map(drop)
-                    }
+                    Ok(true) => repeats::fill(&issuer.repeats, &*issuer.aside, &issuer.reviser.zone).await.map(drop),
                     Ok(false) => Ok(()),
                     Err(away) => Err(away.to_string()),
                 }
@@ -88,10 +87,13 @@ impl Issuer {
         let appeal = known.appeal(row.number);
         let checked = self.repeats.check_if_there(&appeal).await.map_err(|Away(_)| NotNow::Later)?;
         let decision = checked.decision.clone();
-        match self.link_to(row.number, known.citizen, checked).await? {
+        match self.link_to(row.number, known.citizen, checked, true).await? {
             Link::Repeat(earlier, _) => self.repeated_late(row, &earlier, &decision).await,
-            Link::Joined(incident, root) => {
-                self.reviser.store.set_member(row.number, Some(root)).await?;
+            Link::Joined(Joined { incident, joins }) => {
+                if joins.begins.is_some() {
+                    self.incidents.begin(&self.reviser, joins.root, incident.size).await?;
+                }
+                self.reviser.store.set_member(row.number, Some(joins.root)).await?;
                 let change = |row: &TicketRow| {
                     let mut draft = checked_now(row);
                     draft.set("incident", json!(incident));

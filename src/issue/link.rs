@@ -1,16 +1,20 @@
 //! What an appeal belongs to: a matter of the same citizen, an incident of others, or nothing known.
 
-use super::{Issuer, NotNow, compose::is_known};
+use super::{Issuer, NotNow, compose::is_known, incidents::Joined};
 use crate::repeats::Checked;
 use crate::{
     assembly::Matter,
     citizens::Source,
     number::Number,
     repeats,
-    store::{Known, TicketRow},
+    store::{Joins, Known, TicketRow},
     ticket::{Incident, Similar},
 };
 use jiesu_linking::{Appeal, Band, Decision, Placed};
+use jiff::{SignedDuration, Timestamp};
+
+/// What is imported later than this is of the past.
+const SURGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What an appeal belongs to.
 #[derive(Debug)]
@@ -21,23 +25,27 @@ pub(super) enum Link {
     Unchecked,
     /// Perhaps to this one; an operator decides.
     Perhaps(Similar),
-    /// To this incident, that began with that ticket.
-    Joined(Incident, Number),
+    /// To this incident.
+    Joined(Joined),
     /// It is said again by the same citizen: of this ticket.
     Repeat(Box<TicketRow>, Decision),
 }
 
 impl Link {
     pub(super) fn incident(&self) -> Option<Incident> {
-        if let Self::Joined(incident, _) = self { Some(incident.clone()) } else { None }
+        if let Self::Joined(joined) = self { Some(joined.incident.clone()) } else { None }
     }
 
     pub(super) fn similar(&self) -> Option<Similar> {
         if let Self::Perhaps(similar) = self { Some(similar.clone()) } else { None }
     }
 
-    pub(super) fn root(&self) -> Option<Number> {
-        if let Self::Joined(_, root) = self { Some(*root) } else { None }
+    pub(super) fn repeat(&self) -> Option<(&TicketRow, &Decision)> {
+        if let Self::Repeat(row, decision) = self { Some((row, decision)) } else { None }
+    }
+
+    pub(super) fn joins(self) -> Option<Joins> {
+        if let Self::Joined(joined) = self { Some(joined.joins) } else { None }
     }
 }
 
@@ -90,11 +98,27 @@ impl Issuer {
                 checked
             }
         };
-        self.link_to(number, citizen, checked).await
+        self.link_to(number, citizen, checked, self.is_fresh(matter)).await
+    }
+
+    /// Whether it is of now. What is imported may be of last year, however many rows there are: no incident grows fast by it.
+    fn is_fresh(&self, matter: &Matter) -> bool {
+        let Some((message, appeal)) = matter.said.first() else { return true };
+        let imports = self.channels.get(message.channel.as_str()).is_some_and(|channel| channel.imports());
+        let said = appeal.occurred_at.as_deref().and_then(|at| at.parse::<Timestamp>().ok());
+        !(imports && said.is_some_and(|at| message.received_at.duration_since(at) > SURGE))
     }
 
     /// What a decision means, with what the store knows now.
-    pub(super) async fn link_to(&self, number: Number, citizen: u64, checked: Checked) -> Result<Link, NotNow> {
+    ///
+    /// `fresh`: as [`Self::is_fresh`].
+    pub(super) async fn link_to(
+        &self,
+        number: Number,
+        citizen: u64,
+        checked: Checked,
+        fresh: bool,
+    ) -> Result<Link, NotNow> {
         let decision = checked.decision;
         let Some(found) = &decision.matched else { return Ok(Link::New) };
         let store = &self.reviser.store;
@@ -120,15 +144,15 @@ impl Issuer {
             };
         }
         let root = Number::from_key(found.root);
+        if let Some(joined) = self.incidents.join_known(&self.reviser, citizen, root, &decision.reason, fresh).await? {
+            return Ok(Link::Joined(joined));
+        }
         match store.known(root).await? {
-            Known::Ticket(row) if row.number == root => self.joined(citizen, &row, &decision).await,
+            Known::Ticket(row) if row.number == root => {
+                Ok(Link::Joined(self.incidents.join(&self.reviser, citizen, &row, &decision.reason, fresh).await?))
+            }
             Known::InTheLine { .. } => Err(NotNow::AfterOthers),
             Known::Ticket(_) | Known::Nothing => Ok(Link::New),
         }
-    }
-
-    async fn joined(&self, citizen: u64, first: &TicketRow, decision: &Decision) -> Result<Link, NotNow> {
-        let incident = self.incidents.join(&self.reviser, citizen, first, &decision.reason).await?;
-        Ok(Link::Joined(incident, first.number))
     }
 }

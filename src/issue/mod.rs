@@ -2,6 +2,7 @@
 
 mod compose;
 mod contact;
+mod decided;
 mod ended;
 mod incidents;
 mod late;
@@ -9,6 +10,7 @@ mod leave;
 mod link;
 mod pieces;
 mod repeat;
+mod rounds;
 mod supplement;
 mod thread;
 mod word;
@@ -17,51 +19,32 @@ use crate::{
     assembly::{self, Matter},
     channels::{Channel, Channels},
     citizens::Citizens,
-    config::{Hotlines, Judgement},
+    config::{Hotlines, Judgement, RepeatsBecome},
     files::Files,
-    number::{Number, ReceiptKey},
-    repeats::{Checked, Repeats},
+    number::ReceiptKey,
+    repeats::Repeats,
     revise::Reviser,
-    store::{Message, MessageId, Outcome, Pass, StoreError},
+    store::{Message, MessageId, Outcome, Store, StoreError},
     triage,
 };
+pub use decided::Decided;
 pub use incidents::Incidents;
 pub use repeat::{count_late, uncount};
 
-use futures_util::FutureExt;
 use jiesu_connector::{Appeal, Intent, Payload, Words};
 use jiff::Timestamp;
 use link::Link;
 use pieces::Wholes;
-use std::{
-    collections::{HashMap, HashSet},
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, atomic::AtomicI64};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-
-/// Messages looked at in one round.
-const BATCH: usize = 128;
-/// Between rounds under load: so many messages gather meanwhile that a transaction is worth its while. After a quiet
-/// time there is no wait.
-const GATHER: Duration = Duration::from_millis(10);
-/// Between attempts while the store or the disk cannot write.
-const PAUSE: Duration = Duration::from_millis(500);
-/// A pass along the line is begun anew after so long, also where it finds no end: for what was skipped.
-const LONGEST_PASS: Duration = Duration::from_secs(2);
-/// Looked at without being told, at the latest after this: a message whose client left before its receipt tells nobody.
-const IDLE: Duration = Duration::from_secs(1);
 
 /// What makes tickets of messages.
 #[derive(Clone)]
 pub struct Issuer {
-    /// The store, the events and the time.
+    /// The store, the events and the time. It runs on a thread of its own, and reads there.
     pub reviser: Reviser,
+    /// The store, for what goes on beside the line.
+    pub aside: Arc<dyn Store>,
     /// The channels, for their parsers.
     pub channels: Arc<Channels>,
     /// The register of hotlines.
@@ -110,214 +93,7 @@ impl From<StoreError> for NotNow {
     }
 }
 
-/// Decisions that are remembered at most.
-const MOST_DECIDED: usize = 4_096;
-
-/// What the repeat index said of messages that wait for another round: they are in the index already, and are not asked
-/// about twice.
-#[derive(Default)]
-pub struct Decided(Mutex<HashMap<Number, (usize, Checked)>>);
-
-impl Decided {
-    /// Of a matter of so many messages.
-    fn get(&self, number: Number, messages: usize) -> Option<Checked> {
-        let decided = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        decided.get(&number).filter(|(of, _)| *of == messages).map(|(_, checked)| checked.clone())
-    }
-
-    fn put(&self, number: Number, messages: usize, checked: Checked) {
-        let mut decided = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if decided.len() >= MOST_DECIDED {
-            decided.clear();
-        }
-        decided.insert(number, (messages, checked));
-    }
-
-    fn forget(&self, numbers: &[Number]) {
-        let mut decided = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        numbers.iter().for_each(|number| _ = decided.remove(number));
-    }
-}
-
-/// What a round did.
-struct Round {
-    pass: Pass,
-    messages: usize,
-    skipped: bool,
-}
-
 impl Issuer {
-    /// Makes tickets of what waits and of what comes, until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
-        self.prepare(stop.clone()).await;
-        let (mut after, mut begun) = (Pass::default(), Instant::now());
-        let mut skipped = false;
-        // Messages still to be taken one at a time: one of them failed the transaction of all.
-        let mut alone = 0usize;
-        loop {
-            self.alive_at.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
-            let round = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                round = self.round(after, if alone > 0 { 1 } else { BATCH }) => round,
-            };
-            let wait = match round {
-                Ok(Some(round)) => {
-                    alone = alone.saturating_sub(1);
-                    after = round.pass;
-                    if begun.elapsed() > LONGEST_PASS && alone == 0 {
-                        (after, begun) = (Pass::default(), Instant::now());
-                    }
-                    skipped |= round.skipped;
-                    if round.messages < BATCH && alone == 0 {
-                        tokio::select! {
-                            () = stop.cancelled() => return,
-                            () = tokio::time::sleep(GATHER) => {}
-                        }
-                    }
-                    continue;
-                }
-                // The end of the line: from the start again, for what was skipped, released or has closed meanwhile.
-                Ok(None) => {
-                    (after, begun) = (Pass::default(), Instant::now());
-                    alone = 0;
-                    if let Err(error) = self.catch_up().await {
-                        tracing::warn!(%error, "looking for repeats later waits for the store");
-                    }
-                    self.wait(std::mem::take(&mut skipped)).await
-                }
-                Err(StoreError::Failed(_)) if alone == 0 => {
-                    alone = BATCH;
-                    continue;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "issuing waits for the store");
-                    PAUSE
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.arrived.notified() => {}
-                () = tokio::time::sleep(wait) => {}
-            }
-        }
-    }
-
-    /// How long to wait at the end of the line: until the next conversation closes, if that is soon.
-    async fn wait(&self, skipped: bool) -> Duration {
-        let longest = if skipped { PAUSE } else { IDLE };
-        match self.reviser.store.next_due(Timestamp::now()).await {
-            Ok(Some(due)) => {
-                let until = due.as_millisecond() - Timestamp::now().as_millisecond() + 1;
-                longest.min(Duration::from_millis(until.max(1).unsigned_abs()))
-            }
-            _ => longest,
-        }
-    }
-
-    /// One batch; `None` at the end of the line.
-    async fn round(&self, after: Pass, limit: usize) -> Result<Option<Round>, StoreError> {
-        let store = &self.reviser.store;
-        let mut messages = store.pending(after, Timestamp::now(), limit).await?;
-        messages.truncate(if limit == 1 { 1 } else { usize::MAX });
-        let Some(last) = messages.last().map(|message| message.id) else { return Ok(None) };
-        let pass = after.behind(&messages);
-        let looked_at = messages.len();
-        let mut outcomes = Vec::with_capacity(messages.len());
-        let mut conversations = HashSet::new();
-        let mut skipped = false;
-        for message in messages {
-            let said = match message.conversation {
-                false => vec![message],
-                true if !conversations.insert(message.number) => continue,
-                true => store.conversation(message.number).await?,
-            };
-            let mut decided = self.decide(said.clone()).await;
-            // What it belongs to is not stored yet, or is about to change: first that, then this.
-            if !outcomes.is_empty() && comes_after(&decided, &outcomes) {
-                skipped |= self.store(std::mem::take(&mut outcomes)).await?;
-                decided = self.decide(said).await;
-            }
-            match decided {
-                Ok(decided) => outcomes.extend(decided),
-                Err(NotNow::Later | NotNow::AfterOthers) => skipped = true,
-                Err(NotNow::Store(error)) => return Err(error),
-            }
-        }
-        if !outcomes.is_empty() {
-            match self.store(outcomes).await {
-                // It keeps its place and is tried again, but it does not stop the line.
-                Err(StoreError::Failed(error)) if limit == 1 => {
-                    tracing::error!(alarm = true, %error, message = last.0, "a message cannot be issued; the others go on");
-                    skipped = true;
-                }
-                stored => skipped |= stored?,
-            }
-        }
-        Ok(Some(Round { pass, messages: looked_at, skipped }))
-    }
-
-    /// As [`Self::outcomes`]; what panics goes into quarantine, and the line goes on.
-    async fn decide(&self, messages: Vec<Message>) -> Result<Vec<Outcome>, NotNow> {
-        let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
-        match AssertUnwindSafe(self.outcomes(messages)).catch_unwind().await {
-            Ok(decided) => decided,
-            Err(_panic) => {
-                let reason = || "issuing panicked: a bug; see the log".to_owned();
-                Ok(ids.into_iter().map(|id| quarantine(id, reason())).collect())
-            }
-        }
-    }
-
-    /// Tells whether something was left for another round.
-    async fn store(&self, mut outcomes: Vec<Outcome>) -> Result<bool, StoreError> {
-        let learnt = self.citizens.take();
-        outcomes.extend((!learnt.is_empty()).then_some(Outcome::Learnt(learnt)));
-        let (mut issued, mut repeated, mut quarantined, mut media, mut reply) = (0, 0, 0, false, false);
-        let mut numbers = Vec::with_capacity(outcomes.len());
-        for outcome in &outcomes {
-            match outcome {
-                Outcome::Ticket { media: files, ticket, .. } => {
-                    numbers.push(ticket.number);
-                    issued += 1;
-                    media |= !files.is_empty();
-                }
-                Outcome::Quarantine { .. } => quarantined += 1,
-                Outcome::Supplement { change, .. } => media |= !change.media.is_empty(),
-                Outcome::Repeat { change, number, .. } => {
-                    numbers.push(*number);
-                    repeated += 1;
-                    media |= !change.media.is_empty();
-                    reply |= change.reply.is_some();
-                }
-                Outcome::Noted { .. } | Outcome::Apart { .. } | Outcome::Learnt(_) => {}
-            }
-        }
-        let left = match self.reviser.store.issue(outcomes).await {
-            Ok(left) => left,
-            Err(error) => {
-                self.incidents.forget();
-                self.citizens.forget();
-                return Err(error);
-            }
-        };
-        match left {
-            0 => self.decided.forget(&numbers),
-            _ => self.incidents.forget(),
-        }
-        metrics::counter!("jiesu_repeats_total").increment(repeated);
-        if reply {
-            self.reply_due.notify_one();
-        }
-        metrics::counter!("jiesu_issued_total").increment(issued);
-        metrics::counter!("jiesu_quarantined_total").increment(quarantined);
-        if media {
-            self.media_due.notify_one();
-        }
-        self.reviser.tell().await;
-        Ok(left > 0)
-    }
-
     /// What becomes of one message, or of all of a conversation.
     async fn outcomes(&self, messages: Vec<Message>) -> Result<Vec<Outcome>, NotNow> {
         let mut outcomes = Vec::with_capacity(1);
@@ -401,7 +177,9 @@ impl Issuer {
     async fn ticket(&self, channel: &Arc<Channel>, matter: Matter) -> Result<Outcome, NotNow> {
         let citizen = self.identify(&matter).await?;
         let link = match self.link(&matter, &citizen).await? {
-            Link::Repeat(row, decision) => return self.repeat(channel, matter, &row, &decision),
+            Link::Repeat(row, decision) if channel.repeats == RepeatsBecome::Count => {
+                return self.repeat(channel, matter, &row, &decision);
+            }
             link => link,
         };
         let Some(at) = matter.said.first().map(|(message, _)| message.received_at) else { return Err(NotNow::Later) };
@@ -434,21 +212,4 @@ impl Issuer {
 
 fn quarantine(message: MessageId, reason: String) -> Outcome {
     Outcome::Quarantine { message, reason, at: Timestamp::now() }
-}
-
-/// It needs what is not stored yet, or changes a ticket that another outcome changes.
-fn comes_after(decided: &Result<Vec<Outcome>, NotNow>, others: &[Outcome]) -> bool {
-    match decided {
-        Err(NotNow::AfterOthers) => true,
-        Ok(decided) => decided.iter().any(|outcome| match outcome {
-            Outcome::Repeat { change, .. } => others.iter().any(|other| match other {
-                Outcome::Repeat { change: earlier, .. } | Outcome::Supplement { change: earlier, .. } => {
-                    earlier.number == change.number
-                }
-                _ => false,
-            }),
-            _ => false,
-        }),
-        Err(_) => false,
-    }
 }

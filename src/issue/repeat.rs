@@ -13,7 +13,7 @@ use crate::{
     reply,
     revise::{Draft, Reviser},
     store::{NewReply, Outcome, StoreError, TicketChange, TicketRow},
-    ticket::{self, Piece, StoredFile},
+    ticket::{self, Piece, Repeat, StoredFile},
 };
 use jiesu_linking::Decision;
 use jiff::Timestamp;
@@ -49,19 +49,7 @@ impl Issuer {
         }
         draft.edit_list("transcript", |list| list.extend(said));
         draft.edit_list("attachments", |list| list.extend(files.iter().map(|file| json!(file))));
-        // How often it was raised in all: the first time counts too.
-        let count = draft.ticket["repeat"]["count"].as_u64().unwrap_or(1) + 1;
-        let (score, reason) = (rounded(decision.score), decision.reason.as_str());
-        draft.set(
-            "repeat",
-            json!({
-                "of": row.number.to_string(),
-                "count": count,
-                "reason": reason,
-                "score": score,
-                "first_at": draft.ticket["received_at"],
-            }),
-        );
+        let Repeat { count, score, reason, .. } = raised(row, &mut draft, decision);
         let reply = sender.filter(|_| channel.parts.replier.is_some()).map(|recipient| {
             let values = [("number", row.number.to_string()), ("count", count.to_string())];
             let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
@@ -84,6 +72,26 @@ impl Issuer {
         let change = Box::new(TicketChange { reply, media, ..told });
         Ok(Outcome::Repeat { messages, number, code_hash: self.key.code_hash(number), change })
     }
+
+    /// What a ticket of its own says of the one that it repeats, and what that does to the first.
+    pub(super) fn counted(&self, row: &TicketRow, decision: &Decision) -> (Repeat, TicketChange) {
+        let mut draft = Draft::new(row);
+        let repeat = raised(row, &mut draft, decision);
+        (repeat, self.reviser.updated(row, &draft))
+    }
+}
+
+/// The matter of `row`, whose `draft` this is, was raised once more.
+fn raised(row: &TicketRow, draft: &mut Draft, decision: &Decision) -> Repeat {
+    let repeat = Repeat {
+        of: row.number.to_string(),
+        count: draft.ticket["repeat"]["count"].as_u64().unwrap_or(1) + 1,
+        reason: decision.reason.clone(),
+        score: rounded(decision.score),
+        first_at: draft.ticket["received_at"].clone(),
+    };
+    draft.set("repeat", json!(repeat));
+    repeat
 }
 
 /// Counts the ticket `later` to `first` as a repeat, both being there: the later one says which one it repeats, the first

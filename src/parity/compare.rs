@@ -26,6 +26,8 @@ pub enum Verdict {
     MissingHere,
     /// In the gateway only.
     MissingThere,
+    /// A row of the export that nobody can read: why.
+    Unreadable(String),
 }
 
 /// A field in which a pair differs.
@@ -48,6 +50,14 @@ pub struct Comparison {
     pub here: Option<Row>,
     /// What became of it.
     pub verdict: Verdict,
+}
+
+impl Comparison {
+    /// A row of the export that nobody can read.
+    pub fn unreadable(line: u64, why: String) -> Self {
+        let row = Row { place: line.to_string(), ..Row::default() };
+        Self { there: Some(row), here: None, verdict: Verdict::Unreadable(why) }
+    }
 }
 
 /// Compares what the old system has with what the gateway has. Rows of other days may be in both: they can be found, but

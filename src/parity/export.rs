@@ -2,9 +2,10 @@
 
 use super::Row;
 use crate::{config::Hotline, triage};
+use jiesu_connector::digest;
 use jiesu_files::{read, usual};
 use serde_json::{Map, Value};
-use std::{path::Path, sync::Arc};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 /// Rows of one export, at most.
 const MAX: usize = 2_000_000;
@@ -30,11 +31,22 @@ pub struct BadExport(
     pub String,
 );
 
+/// What is in an export.
+#[derive(Debug, Default, PartialEq)]
+pub struct Export {
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// Rows that nobody can read: the line, and why.
+    pub unreadable: Vec<(u64, String)>,
+    /// Rows that are equal in every field to one before.
+    pub twice: usize,
+}
+
 /// Reads the export of `line`.
 ///
 /// # Errors
-/// [`BadExport`]
-pub fn read(path: &Path, line: &Hotline) -> Result<Vec<Row>, BadExport> {
+/// [`BadExport`]: none of it can be read, or there is too much.
+pub fn read(path: &Path, line: &Hotline) -> Result<Export, BadExport> {
     let bad = |what: String| BadExport(format!("{}: {what}", path.display()));
     let mut source = read::open(path, &Arc::default()).map_err(&bad)?;
     let seen = source.columns().iter().map(|column| clip(column)).collect::<Vec<_>>().join(", ");
@@ -44,21 +56,28 @@ pub fn read(path: &Path, line: &Hotline) -> Result<Vec<Row>, BadExport> {
             return Err(bad(what));
         }
     }
-    let (mut rows, mut useful) = (Vec::new(), false);
+    let (mut export, mut useful, mut known) = (Export::default(), false, HashSet::new());
     while let Some(found) = source.next().map_err(&bad)? {
         let at = found.line;
-        let fields = found.fields.map_err(|what| bad(format!("line {at}: {what}")))?;
+        let fields = match found.fields {
+            Ok(fields) => fields,
+            Err(what) => {
+                export.unreadable.push((at, what));
+                continue;
+            }
+        };
         if fields.values().all(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
             continue;
         }
         let (submission, faults) = usual::read(&renamed(fields, line));
         if let Some(fault) = faults.first() {
-            return Err(bad(format!("line {at}: {} {}", fault.field, fault.detail)));
+            export.unreadable.push((at, format!("{} {}", fault.field, fault.detail)));
+            continue;
         }
         let who = submission.appellant.unwrap_or_default();
         useful |= submission.id.is_some() || who.phone.is_some() || submission.content.is_some();
-        rows.push(Row {
-            place: at.to_string(),
+        let row = Row {
+            place: String::new(),
             ids: submission.id.into_iter().collect(),
             times: submission.occurred_at.and_then(|at| at.parse().ok()).into_iter().collect(),
             phone: who.phone,
@@ -69,13 +88,21 @@ pub fn read(path: &Path, line: &Hotline) -> Result<Vec<Row>, BadExport> {
             category: submission.category.and_then(|code| line.categories.get(&code).cloned()),
             location: submission.location.and_then(|place| place.text),
             kind: submission.kind.map(|kind| triage::name(kind).to_owned()),
-        });
-        if rows.len() > MAX {
+        };
+        if !known.insert(digest([serde_json::to_vec(&row).unwrap_or_default().as_slice()])) {
+            export.twice += 1;
+            continue;
+        }
+        export.rows.push(Row { place: at.to_string(), ..row });
+        if export.rows.len() + export.unreadable.len() > MAX {
             return Err(bad(format!("more than {MAX} rows; split it by days")));
         }
     }
-    match useful || rows.is_empty() {
-        true => Ok(rows),
+    if let (true, Some((at, what))) = (export.rows.is_empty(), export.unreadable.first()) {
+        return Err(bad(format!("line {at}: {what}; no row of it can be read")));
+    }
+    match useful || export.rows.is_empty() {
+        true => Ok(export),
         false => Err(bad(format!(
             "no column for the number, the telephone or the words; name them in the register, as \
              columns = {{ id = \"工单编号\" }}; it has: {seen}"

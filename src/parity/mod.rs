@@ -11,7 +11,7 @@ mod picture;
 mod tests;
 
 pub use compare::{Comparison, Difference, Verdict, compare};
-pub use export::{BadExport, read};
+pub use export::{BadExport, Export, read};
 pub use here::{HERE_PAGE, Page, received};
 pub use picture::draw;
 

@@ -27,7 +27,7 @@ pub fn draw(title: &str, all: &[Comparison], span: &Span) -> String {
         let kind = match one.verdict {
             Verdict::Matched => 0,
             Verdict::Different(_) => 1,
-            Verdict::MissingHere => 2,
+            Verdict::MissingHere | Verdict::Unreadable(_) => 2,
             Verdict::MissingThere => 3,
         };
         days.entry(day).or_default()[kind] += 1;

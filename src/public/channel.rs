@@ -3,7 +3,7 @@
 use super::{Public, answer, not_found, upload::read_form};
 use crate::{
     channels::Channel,
-    server::{Peer, Room, limits::too_many, multipart::Splitter, problem::Http, read_body_into},
+    server::{Peer, Room, limits::too_many, problem::Http, read_body_into},
 };
 use axum::{
     extract::{Extension, Request, State},
@@ -14,6 +14,7 @@ use http::{StatusCode, header};
 use jiesu_connector::{
     Accept, Aside, Callers, Form, Inbound, Problem, Reception, Refusal, Rejection, UploadCaps, Webhook,
 };
+use jiesu_mapping::multipart::Splitter;
 use jiff::Timestamp;
 use std::{
     net::IpAddr,

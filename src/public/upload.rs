@@ -2,17 +2,14 @@
 
 use crate::{
     files::{Incomplete, Spool, SpoolError},
-    server::{
-        Room,
-        multipart::{Event, Head, Splitter},
-        next_piece,
-    },
+    server::{Room, next_piece},
 };
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::Body as _;
 use jiesu_connector::{Form, KeptFile, Problem, Upload, UploadCaps, UploadFault, media_type_of, plain_file_name};
+use jiesu_mapping::multipart::{Event, Head, Splitter};
 use std::net::IpAddr;
 
 /// Parts in one form, at most.

@@ -14,7 +14,6 @@ mod connection;
 mod exchange;
 pub mod limits;
 mod meters;
-pub mod multipart;
 pub mod pages;
 mod panics;
 pub mod peer;
@@ -27,7 +26,7 @@ mod wire;
 pub use accept::serve;
 pub use body::{Room, next_piece, read_body, read_body_into};
 pub use panics::log_panics;
-pub use peer::{Cidr, Peer};
+pub use peer::Peer;
 
 use std::time::Duration;
 
@@ -73,5 +72,5 @@ pub struct Settings {
     /// Its caps.
     pub caps: Caps,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub proxies: Vec<Cidr>,
+    pub proxies: Vec<crate::config::Cidr>,
 }

@@ -223,6 +223,15 @@ pub struct Quarantined {
     pub at: Timestamp,
 }
 
+/// What a new ticket joins.
+#[derive(Debug, Clone)]
+pub struct Joins {
+    /// The first ticket of the incident.
+    pub root: Number,
+    /// What the first ticket is told if the incident begins now; it must not have changed meanwhile.
+    pub begins: Option<Box<TicketChange>>,
+}
+
 /// A ticket to store.
 #[derive(Debug, Clone)]
 pub struct NewTicket {
@@ -247,10 +256,24 @@ pub struct NewTicket {
     pub receipt: Option<NewReply>,
     /// The ticket as JSON.
     pub document: String,
-    /// The first ticket of the incident that it joins.
-    pub joins: Option<Number>,
+    /// The ticket that it repeats, whose count goes up, and which must not have changed meanwhile.
+    pub repeats: Option<Box<TicketChange>>,
+    /// The incident that it joins.
+    pub joins: Option<Joins>,
     /// The repeat index could not be asked: it is to be looked for later.
     pub unchecked: bool,
+}
+
+impl NewTicket {
+    /// What storing it does to an earlier ticket, if anything: its count goes up, or an incident begins with it.
+    pub fn first(&self) -> Option<&TicketChange> {
+        self.repeats.as_deref().or_else(|| self.joins.as_ref()?.begins.as_deref())
+    }
+
+    /// The same, to be stored.
+    pub fn first_mut(&mut self) -> Option<&mut TicketChange> {
+        self.repeats.as_deref_mut().or_else(|| self.joins.as_mut()?.begins.as_deref_mut())
+    }
 }
 
 /// A photo or recording that the channel still has.

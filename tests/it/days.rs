@@ -50,11 +50,17 @@ async fn a_day_that_is_over_is_closed_and_chained_and_tampering_is_told() {
     assert_eq!(hash, anew.to_vec());
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(certificate["hash"], hex);
+    let chain = site.run_alone("chain", &[]).await;
+    let said = String::from_utf8(chain.stdout).unwrap();
+    assert!(chain.status.code() == Some(0) && said.contains("完整") && said.contains(&hex), "{said}");
     store.execute("UPDATE closed_day SET record = replace(record, '\"ticketed\":3', '\"ticketed\":2')", []).unwrap();
     drop(store);
     let gateway = site.start().await;
     let chain = get(gateway.admin, "/api/v1/reconciliation/chain").await.json();
     assert_eq!((&chain["intact"], &chain["broken"][0]["day"]), (&json!(false), &json!(day)), "{chain}");
+    let command = site.run_beside(&gateway, "chain", &[]).await;
+    let said = String::from_utf8(command.stdout).unwrap();
+    assert!(command.status.code() == Some(1) && said.contains("已被改动") && said.contains(&day), "{said}");
     let broken = get(gateway.admin, &format!("/api/v1/reconciliation?day={day}")).await.json();
     assert_eq!(broken["certificate"]["state"], "broken");
 }

@@ -1,6 +1,6 @@
 //! The feed, and the account that must balance.
 
-use crate::harness::{Gateway, Reply, Site, TOKEN, eventually, get, post_all, request, seconds};
+use crate::harness::{Gateway, Reply, Site, TOKEN, eventually, get, post_all, request, seconds, today};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::{
@@ -137,7 +137,7 @@ async fn the_stream_resumes_after_the_last_event_seen() {
 async fn what_was_received_adds_up() {
     let mut site = Site::new().await;
     let gateway = site.start().await;
-    let day = jiff::Timestamp::now().in_tz("Asia/Shanghai").unwrap().date();
+    let day = today();
     // It adds up at any moment, also while tickets are being made.
     let posted = post_all(gateway.public, appeals("good", 20), 4);
     let watched = async {

@@ -152,3 +152,53 @@ async fn a_subscriber_that_was_down_and_is_rewound_gets_every_event_once_more_in
     assert_eq!(site.core.taken().len(), 50, "the core got nothing again");
     other.verify();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_citizens_wrote_of_themselves_is_covered_for_whoever_may_not_see_it() {
+    let mut site = Site::new().await;
+    site.set("core.token", "a-token-of-the-core-0123456789");
+    // The second time is a ticket, too.
+    site.set("channels.app.repeats", "ticket");
+    let cores = [Core::start().await, Core::start().await, Core::start().await];
+    let [full, masked, none] = &cores;
+    site.subscriber("full", &full.url(), &full.secret, "contact = \"full\"");
+    site.subscriber("masked", &masked.url(), &masked.secret, "contact = \"masked\"");
+    site.subscriber("none", &none.url(), &none.secret, "contact = \"none\"\nmap = '{ all: (.data | tojson) }'");
+    let gateway = site.start().await;
+    let body = |confidential: bool| {
+        json!({
+            "title": "王小明求助", "content": "我是王小明，电话13800138000，身份证511102199001011234，川L12345 乱停\n邮箱wang@example.cn",
+            "demand": "请回电 138 0013 8000", "location": { "text": "王小明家，人民路 3 号" },
+            "appellant": { "name": "王小明", "phone": "13800138000", "confidential": confidential },
+            "attachments": [{ "name": "王小明13800138000.txt", "media_type": "text/plain", "base64": "YQ==" }],
+        })
+    };
+    const THEIRS: [&str; 5] = ["王小明", "13800138000", "199001011234", "wang@example", "138 0013 8000"];
+    for confidential in [false, true] {
+        let number = gateway.appeal(&body(confidential)).await.json()["number"].as_str().unwrap().to_owned();
+        site.core.has_all([&number], seconds(10)).await;
+        let update = json!({ "id": number, "status": "replied", "unit": "城管局", "reply": { "text": "已致电王小明 13800138000", "public": true } });
+        let path = format!("/api/v1/tickets/{number}/updates");
+        let reply = post(gateway.public, &path, Some("a-token-of-the-core-0123456789"), &update).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    eventually("all deliveries", seconds(15), async || {
+        let destinations = get(gateway.admin, "/api/v1/destinations").await.json();
+        let behind = |one: &Value| one["behind"] == 0 && one["cursor"] == destinations["newest"];
+        (full.attempts() >= 4 && destinations["destinations"].as_array()?.iter().all(behind)).then_some(())
+    })
+    .await;
+    let text = |body: &[u8]| String::from_utf8(body.to_vec()).unwrap();
+    for delivery in [masked.log(), none.log()].concat() {
+        let said = text(&delivery.body);
+        assert!(THEIRS.iter().all(|theirs| !said.contains(theirs)), "{said}");
+        assert!(said.contains("川L12345") && said.contains("人民路 3 号"), "{said}");
+    }
+    assert!(masked.log().iter().all(|one| one.event["data"]["ticket"]["title"] == "王**求助"));
+    for delivery in full.log() {
+        let confidential = delivery.event["data"]["ticket"]["appellant"]["confidential"] == true;
+        let said = text(&delivery.body);
+        assert!(THEIRS.iter().all(|theirs| said.contains(theirs) != confidential), "{said}");
+    }
+    assert!(site.core.log().iter().all(|one| text(&one.body).contains("13800138000")));
+}

@@ -1,11 +1,14 @@
 //! Exports of legacy hotlines: each good row is one ticket and each bad row is told, whatever happens midway.
 
-use crate::harness::{Gateway, Site, eventually, get, random, seconds, setting, until};
+use crate::harness::{Gateway, Site, TOKEN, eventually, get, post, random, seconds, setting, until};
+use serde_json::json;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Arc, Mutex},
 };
 
 const COLUMNS: &str = "工单编号,联系人,联系电话,诉求内容,事发地点,受理时间";
@@ -93,30 +96,38 @@ for i in range(1, rows + 1):
 book.save(out)
 "#;
 
-/// How often each content came to the core as a new ticket.
-fn tickets(site: &Site) -> HashMap<String, usize> {
-    let mut seen: HashMap<String, HashMap<String, ()>> = HashMap::new();
-    for delivery in site.core.taken() {
-        if delivery.kind() == "ticket.created" {
-            let subject = delivery.subject().to_owned();
-            seen.entry(delivery.content().to_owned()).or_default().insert(subject, ());
-        }
-    }
-    seen.into_iter().map(|(content, numbers)| (content, numbers.len())).collect()
-}
+/// The tickets of each content, as the core hears of them.
+#[derive(Clone, Default)]
+struct Tickets(Arc<Mutex<HashMap<String, HashSet<String>>>>);
 
-async fn all_once(site: &Site, name: &str, rows: usize, within: u64) {
-    let good: Vec<String> = (1..=rows).filter(|number| !broken(*number)).map(|number| content(name, number)).collect();
-    let found = until(&format!("{} rows of {name} at the core", good.len()), seconds(within), || {
-        let found = tickets(site);
-        good.iter().all(|content| found.contains_key(content)).then_some(found)
-    })
-    .await;
-    for content in &good {
-        assert_eq!(found[content], 1, "{content}");
+impl Tickets {
+    fn of(site: &Site) -> Self {
+        let tickets = Self::default();
+        let seen = tickets.0.clone();
+        site.core.witness(move |delivery| {
+            assert_eq!(delivery.signature, Ok(()), "{}", delivery.id);
+            if delivery.kind() == "ticket.created" {
+                let mut seen = seen.lock().unwrap();
+                seen.entry(delivery.content().to_owned()).or_default().insert(delivery.subject().to_owned());
+            }
+        });
+        tickets
     }
-    let own = found.keys().filter(|content| content.starts_with(&format!("{name} "))).count();
-    assert_eq!(own, good.len(), "and nothing else");
+
+    async fn all_once(&self, name: &str, rows: usize, within: u64) {
+        let mut good: Vec<String> = (1..=rows).filter(|row| !broken(*row)).map(|row| content(name, row)).collect();
+        let count = good.len();
+        until(&format!("{count} rows of {name} at the core"), seconds(within), || {
+            let seen = self.0.lock().unwrap();
+            while good.pop_if(|content| seen.contains_key(content)).is_some() {}
+            good.is_empty().then_some(())
+        })
+        .await;
+        let seen = self.0.lock().unwrap();
+        let own = seen.iter().filter(|(content, _)| content.starts_with(&format!("{name} ")));
+        let own: Vec<_> = own.inspect(|(content, tickets)| assert_eq!(tickets.len(), 1, "{content}")).collect();
+        assert_eq!(own.len(), count, "and nothing else");
+    }
 }
 
 /// The rows in a reject file, which opens with the row's line and a reason.
@@ -140,16 +151,16 @@ async fn files_that_are_read_through_five_kills_make_each_row_once() {
     let book = folder.join("new.xlsx.part");
     python(WORKBOOK, &[&book.display().to_string(), "乙", &rows.to_string()]);
     fs::rename(&book, folder.join("new.xlsx")).unwrap();
-    let mut most = 0;
+    let (mut most, tickets) = (0, Tickets::of(&site));
     let mut gateway: Gateway = site.start().await;
     for _ in 0..5 {
-        let before = site.core.numbers().len();
+        let before = site.core.count();
         let some = 1 + usize::try_from(random(rows as u64 / 4)).unwrap();
         // Midway, if there is a midway left.
         until("some rows at the core", seconds(120), || {
             most = most.max(gateway.memory());
-            let through = site.core.numbers().len() >= (rows - rows / 7) * 2;
-            (through || site.core.numbers().len() >= before + some.min(rows / 8)).then_some(())
+            let through = site.core.count() >= (rows - rows / 7) * 2;
+            (through || site.core.count() >= before + some.min(rows / 8)).then_some(())
         })
         .await;
         gateway.kill();
@@ -161,10 +172,16 @@ async fn files_that_are_read_through_five_kills_make_each_row_once() {
         (done.join("old.csv").exists() && done.join("new.xlsx").exists()).then_some(())
     })
     .await;
-    all_once(&site, "甲", rows, 60 + rows as u64 / 50).await;
-    all_once(&site, "乙", rows, 60 + rows as u64 / 50).await;
+    until("every good row at the core", seconds(60 + rows as u64 / 50), || {
+        most = most.max(gateway.memory());
+        (site.core.count() >= 2 * (rows - rows / 7)).then_some(())
+    })
+    .await;
+    tickets.all_once("甲", rows, 60).await;
+    tickets.all_once("乙", rows, 60).await;
     assert_eq!(rejected(&done.join("old.csv.rejected.csv")), rows / 7);
     assert_eq!(rejected(&done.join("new.xlsx.rejected.csv")), rows / 7);
+    println!("{} rows twice; {} MiB at most", rows, most >> 20);
     assert!(most < 300 << 20, "{} MiB", most >> 20);
     let left: Vec<_> = fs::read_dir(&folder).unwrap().flatten().filter(|entry| entry.path().is_file()).collect();
     assert!(left.is_empty(), "{left:?}");
@@ -191,15 +208,16 @@ async fn an_export_is_imported_once_beside_a_gateway_and_without() {
     let mut again = site.command("import", &["old", &path]);
     let (code, text) = said(tokio::task::spawn_blocking(move || again.output().unwrap()).await.unwrap());
     assert!(code == Some(0) && text.contains("280 rows") && text.contains("40 rejected"), "{code:?} {text}");
+    let tickets = Tickets::of(&site);
     let gateway = site.start().await;
-    all_once(&site, "丙", 280, 60).await;
+    tickets.all_once("丙", 280, 60).await;
     // The next export has the same rows and some more.
     fs::write(&file, csv("丙", 350)).unwrap();
     let (code, text) = said(site.run_beside(&gateway, "import", &["old", &path]).await);
     assert!(code == Some(0) && text.contains("60 new, 240 known, 0 skipped, 50 rejected"), "{code:?} {text}");
     let (code, text) = said(site.run_beside(&gateway, "import", &["old", &path]).await);
     assert!(code == Some(0) && text.contains("0 new, 300 known"), "{code:?} {text}");
-    all_once(&site, "丙", 350, 60).await;
+    tickets.all_once("丙", 350, 60).await;
     assert_eq!(rejected(&file.with_file_name("export.csv.rejected.csv")), 50);
     let day = get(gateway.admin, "/api/v1/reconciliation").await.json();
     assert_eq!(day["balanced"], true, "{day}");
@@ -216,7 +234,7 @@ async fn an_export_is_imported_once_beside_a_gateway_and_without() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_that_cannot_be_read_hold_up_nothing() {
     let mut site = Site::new().await;
-    let folder = watched(&mut site);
+    let (folder, tickets) = (watched(&mut site), Tickets::of(&site));
     let gateway = site.start().await;
     dropped(&folder, "empty.csv", b"");
     dropped(&folder, "old.xls", &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
@@ -228,7 +246,7 @@ async fn files_that_cannot_be_read_hold_up_nothing() {
     fs::rename(&bomb, folder.join("bomb.xlsx")).unwrap();
     dropped(&folder, "good.csv", &csv("戊", 70));
     gateway.accept("beside", "同时的一条").await;
-    all_once(&site, "戊", 70, 60).await;
+    tickets.all_once("戊", 70, 60).await;
     for (name, reason) in [
         ("empty.csv", "the file is empty"),
         ("old.xls", "save it as .xlsx"),
@@ -260,3 +278,87 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=9) as
         for _ in range(400):
             sheet.write(b"A" * (1 << 20))
 "#;
+
+/// Rows of one citizen, of the same words: each was a work order there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_say_the_same_are_tickets_of_their_own_and_name_the_first() {
+    let mut site = Site::new().await;
+    for channel in ["old", "counting"] {
+        site.set(&format!("channels.{channel}.type"), "files");
+    }
+    site.set("channels.counting.repeats", "count");
+    let gateway = site.start().await;
+    let say = "人民路三号小区门口路灯坏了，晚上看不见路，请尽快维修";
+    let import = |name: &str, phone: &str| {
+        let rows = (1..=40).map(|row| format!("{name}-{row},{phone},{say}\n")).collect::<String>();
+        site.write(&format!("{name}.csv"), &format!("工单编号,联系电话,诉求内容\n{rows}")).display().to_string()
+    };
+    let (own, counted) = (import("old", "13800138000"), import("counting", "13900139000"));
+    for (channel, file) in [("old", own), ("counting", counted)] {
+        let output = site.run_beside(&gateway, "import", &[channel, &file]).await;
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let account = eventually("all rows accounted for", seconds(30), async || {
+        let account = get(gateway.admin, "/api/v1/reconciliation").await.json();
+        (account["total"]["pending"] == 0 && account["total"]["received"] == 80).then_some(account)
+    })
+    .await;
+    let count = |channel: &str, what: &str| {
+        let rows = account["rows"].as_array().unwrap().iter();
+        rows.filter(|row| row["channel"] == channel).map(|row| row[what].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!((count("old", "ticketed"), count("old", "repeat")), (40, 0), "{account}");
+    assert_eq!((count("counting", "ticketed"), count("counting", "repeat")), (1, 39), "{account}");
+    let of_citizen =
+        |delivery: &&crate::harness::Delivery| delivery.event["data"]["ticket"]["appellant"]["phone"] == "13800138000";
+    eventually("forty tickets and their counts", seconds(20), async || {
+        (site.core.log().iter().filter(of_citizen).count() >= 79).then_some(())
+    })
+    .await;
+    let log = site.core.in_order();
+    let (created, others): (Vec<_>, Vec<_>) =
+        log.iter().filter(of_citizen).partition(|delivery| delivery.kind() == "ticket.created");
+    let first = created[0].subject();
+    assert!(created[0].event["data"]["ticket"]["repeat"].is_null());
+    for (place, delivery) in created.iter().enumerate().skip(1) {
+        let repeat = &delivery.event["data"]["ticket"]["repeat"];
+        assert_eq!((&repeat["of"], &repeat["count"]), (&json!(first), &json!(place + 1)), "{repeat}");
+    }
+    // Of the first, beside that another citizen joined it.
+    let counts: Vec<_> = others.iter().filter(|delivery| delivery.kind() == "ticket.updated").collect();
+    assert!(counts.len() == 39 && counts.iter().all(|delivery| delivery.subject() == first));
+    assert_eq!(counts[38].event["data"]["change"]["repeat"]["new"]["count"], 40);
+    // Whoever raises it anew by another channel is told of the first.
+    let body = json!({ "content": say, "appellant": { "phone": "13800138000" } });
+    assert_eq!(post(gateway.public, "/channels/app", Some(TOKEN), &body).await.status, 201);
+    eventually("counted to the first", seconds(10), async || {
+        let log = site.core.log();
+        log.iter().any(|one| one.kind() == "ticket.repeated" && one.subject() == first).then_some(())
+    })
+    .await;
+}
+
+/// The old system writes its next export over the one that is being read, and adds lines to another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_changes_while_it_is_read_is_read_again() {
+    let mut site = Site::new().await;
+    let (folder, tickets) = (watched(&mut site), Tickets::of(&site));
+    let gateway = site.start().await;
+    let text = csv("己", 4_200);
+    let half = text.len() / 2 + text[text.len() / 2..].windows(2).position(|pair| pair == b"\r\n").unwrap() + 2;
+    dropped(&folder, "replaced.csv", &csv("庚", 4_200));
+    dropped(&folder, "growing.csv", &text[..half]);
+    until("both are read", seconds(30), || (gateway.log().matches("a file is read").count() >= 2).then_some(())).await;
+    fs::OpenOptions::new().append(true).open(folder.join("growing.csv")).unwrap().write_all(&text[half..]).unwrap();
+    dropped(&folder, "replaced.csv", &csv("辛", 700));
+    tickets.all_once("己", 4_200, 120).await;
+    tickets.all_once("辛", 700, 120).await;
+    let done = folder.join("done");
+    until("both are put away", seconds(30), || {
+        (done.join("growing.csv").exists() && done.join("replaced.csv").exists()).then_some(())
+    })
+    .await;
+    assert_eq!(rejected(&done.join("growing.csv.rejected.csv")), 600);
+    assert_eq!(fs::read(done.join("replaced.csv")).unwrap(), csv("辛", 700));
+    assert!(gateway.log().contains("it is read again"), "{}", gateway.log());
+}

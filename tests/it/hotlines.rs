@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 const EXAMPLE: &str = include_str!("../../config/hotlines.example.toml");
 
 /// The example with a system of its own for every parallel line, and a branch for every sub-centre.
-fn register() -> String {
+pub fn register() -> String {
     let mut text = String::new();
     for entry in EXAMPLE.split("\n\n") {
         text.push_str(entry.trim_end());

@@ -26,6 +26,7 @@ mod receipts;
 mod refusals;
 mod repeats;
 mod restart;
+mod senders;
 mod shim;
 mod sms;
 mod stop;

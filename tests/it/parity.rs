@@ -1,6 +1,6 @@
 //! Cut-over parity: every planted difference is found, and no other.
 
-use crate::harness::{Gateway, Site, post_all, random, seconds};
+use crate::harness::{Gateway, Site, get, post_all, random, seconds, today};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fmt::Write, path::Path};
@@ -71,8 +71,7 @@ fn csv(rows: &[(Option<&str>, &Case, &str, &str)]) -> String {
 }
 
 async fn parity(site: &mut Site, gateway: Option<&Gateway>, file: &Path, json: bool) -> (String, String) {
-    let zone = TimeZone::get("Asia/Shanghai").unwrap();
-    let today = Timestamp::now().to_zoned(zone).date();
+    let today = today();
     let (from, to) = (today.yesterday().unwrap().to_string(), today.to_string());
     let file = file.display().to_string();
     let mut arguments = vec![LINE, "--from", &from, "--to", &to, &file];
@@ -143,6 +142,8 @@ async fn every_one_of_fifty_planted_differences_is_found_and_no_other() {
         all[385..].iter().map(|case| (Some(case.id.as_str()), case, case.phone.as_str(), case.content.as_str())),
     );
     assert_eq!(planted.len(), 50);
+    // What the old system has written twice is no finding.
+    rows.extend([rows[7], rows[70]]);
     let text = csv(&rows).replace("（第", " (第").replace("次巡查）", "次巡查)");
     let file = site.write("old-system.csv", &text);
 
@@ -168,6 +169,7 @@ async fn every_one_of_fifty_planted_differences_is_found_and_no_other() {
         (&found["matched"], &found["different"], &found["missing_here"], &found["missing_there"]),
         (&json!(350), &json!(20), &json!(15), &json!(15))
     );
+    assert_eq!((&found["twice_in_export"], &found["unreadable"]), (&json!(2), &json!(0)));
     let picture = std::fs::read_to_string(site.data.with_file_name(found["picture"].as_str().unwrap())).unwrap();
     assert!(picture.starts_with("<svg") && picture.contains("350") && picture.trim_end().ends_with("</svg>"));
 
@@ -176,6 +178,14 @@ async fn every_one_of_fifty_planted_differences_is_found_and_no_other() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("12319") && said.contains("87.50 %") && said.contains("absorbed_reason"), "{said}");
+    // At once: from now on it is a parallel line.
+    let reply = gateway
+        .appeal(&json!({ "hotline": LINE, "content": "比对之后的诉求", "occurred_at": "2026-01-01T08:00:00+08:00" }))
+        .await;
+    let after = reply.json()["number"].as_str().unwrap().to_owned();
+    site.core.has_all([&after], seconds(10)).await;
+    let ticket = get(gateway.admin, &format!("/api/v1/tickets/{after}")).await.json();
+    assert_eq!(ticket["hotline"]["mode"], "parallel", "{ticket}");
     gateway.terminate();
     gateway.ended(seconds(15)).await;
 

@@ -20,6 +20,7 @@ use crate::{
 };
 use carrier::Carrier;
 use serde_json::Value;
+use std::time::Duration;
 
 /// What the core shows on its callbacks.
 const CORE_TOKEN: &str = "the-core-shows-this-0123456789";
@@ -37,10 +38,15 @@ fn configured(mut site: Site, carrier: &Carrier, assembly: &str) -> Site {
     site
 }
 
+/// How long so many messages may take, on a machine that does other things too.
+fn patience(messages: usize) -> Duration {
+    seconds(30 + messages as u64 / 10)
+}
+
 /// Waits for so many tickets, in the order of their making.
 async fn tickets(gateway: &Gateway, count: usize) -> Vec<Value> {
     let what = format!("{count} tickets");
-    eventually(&what, seconds(30), async || {
+    eventually(&what, patience(count), async || {
         let created = feed(gateway).await.into_iter().filter(|event| event["type"] == "ticket.created");
         let created: Vec<Value> = created.map(|event| event["data"]["ticket"].clone()).collect();
         (created.len() >= count).then_some(created)

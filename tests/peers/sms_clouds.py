@@ -5,8 +5,8 @@ Each request's signature is computed anew as the cloud's own documentation has i
 Basic), from the bytes that came over the wire. The end of the number says what comes of it: 02 is refused, 03 is limited
 the first time, 04 is cut before an answer, 05 is a server error; everything else is taken.
 
-A line of JSON on its input is a status callback, to be signed as Twilio does and posted: `url`, `signed` (the address
-that Twilio was told), `form`.
+A line of JSON on its input is a callback, to be signed as Twilio does and posted: `url`, `signed` (the address that Twilio
+was told), `form`.
 """
 
 import base64
@@ -15,12 +15,19 @@ import hmac
 import json
 import sys
 import threading
+import urllib.error
 import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 ACCOUNT, SECRET = "test-account", "test-secret-of-the-cloud"
 limited = set()
+
+
+def tell(event):
+    # In one write: several threads tell.
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
 
 
 def sha256(data):
@@ -92,7 +99,7 @@ class Cloud(BaseHTTPRequestHandler):
             assert (user, password, path) == (ACCOUNT, SECRET, f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json")
             cloud, action, what = "twilio", "Messages", dict(urllib.parse.parse_qsl(body.decode()))
             number = what["To"]
-        print(json.dumps({"cloud": cloud, "action": action, "number": number, "what": what}), flush=True)
+        tell({"cloud": cloud, "action": action, "number": number, "what": what})
         if action == "QuerySmsTemplate":
             return self.answer(200, {"Code": "OK", "TemplateStatus": 1})
         if action == "DescribeSmsTemplateList":
@@ -133,8 +140,12 @@ def call_back(order):
     text = order["signed"] + "".join(name + form[name] for name in sorted(form))
     signature = base64.b64encode(hmac.new(SECRET.encode(), text.encode(), hashlib.sha1).digest()).decode()
     request = urllib.request.Request(order["url"], urllib.parse.urlencode(form).encode(), {"X-Twilio-Signature": signature})
-    with urllib.request.urlopen(request) as answer:
-        print(json.dumps({"called_back": answer.status}), flush=True)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            status, said = answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        status, said = error.code, ""
+    tell({"called_back": status, "said": said})
 
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Cloud)

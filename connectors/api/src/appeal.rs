@@ -228,6 +228,12 @@ pub fn mask_phone(phone: &str) -> String {
     head.iter().chain(&['*'; 4]).chain(tail).collect()
 }
 
+/// `wang@example.com` as `w***@example.com`.
+pub fn mask_email(email: &str) -> String {
+    let first: String = email.chars().take(1).collect();
+    email.rsplit_once('@').map_or_else(|| "***".to_owned(), |(_, domain)| format!("{first}***@{domain}"))
+}
+
 /// Where it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

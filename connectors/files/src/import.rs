@@ -8,11 +8,14 @@ use crate::{
 };
 use jiesu_connector::{Import, Imported, Importer, Incoming};
 use std::{
+    io,
+    os::unix::fs::MetadataExt,
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::SystemTime,
 };
 
 /// Rows, and bytes of them, that are stored together.
@@ -36,7 +39,8 @@ impl Reader {
     /// Opens `file`; what is rejected is told beside `away`, where the file will be when it is through.
     pub fn read(&self, file: &Path, away: &Path) -> Result<Reading, String> {
         let read = Arc::new(AtomicU64::new(0));
-        let size = file.metadata().map_err(|error| format!("the file cannot be opened: {error}"))?.len();
+        let stamp = Stamp::of(file).map_err(|error| format!("the file cannot be opened: {error}"))?;
+        let size = stamp.size;
         let mut rows = read::open(file, &read)?;
         let mut first = None;
         if self.meaning.0.is_none() {
@@ -65,6 +69,7 @@ impl Reader {
             rejects,
             name,
             read,
+            stamp,
             done: Imported { size, ..Imported::default() },
         })
     }
@@ -78,10 +83,31 @@ pub(crate) struct Reading {
     rejects: Rejects,
     name: String,
     read: Arc<AtomicU64>,
+    stamp: Stamp,
     done: Imported,
 }
 
+/// Which file this is, and what it looked like.
+#[derive(PartialEq)]
+struct Stamp {
+    file: (u64, u64),
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = path.metadata()?;
+        Ok(Self { file: (found.dev(), found.ino()), size: found.len(), modified: found.modified().ok() })
+    }
+}
+
 impl Reading {
+    /// Whether there is another file under its name now, or more in it. One that is gone is no other.
+    pub fn is_outdated(&self, path: &Path) -> bool {
+        Stamp::of(path).is_ok_and(|now| now != self.stamp)
+    }
+
     fn row(&mut self, row: Row) -> Result<Vec<Incoming>, String> {
         self.done.rows += 1;
         let Row { line, cells, fields } = row;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use jiesu_connector::{Batch, Import, Imported, Importer, Incoming, Lost, Receipt, Refusal, Session, Source};
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -165,14 +165,29 @@ impl Watching {
 
     /// Every row of `file` is on disk.
     async fn end(&mut self, file: PathBuf, reading: Box<Reading>, fault: Option<String>) -> Result<(), Lost> {
-        let done = blocking(move || reading.finish()).await.map_err(lost)?;
+        let path = file.clone();
+        let done = blocking(move || match reading.is_outdated(&path) {
+            true => Ok(None),
+            false => reading.finish().map(Some),
+        });
+        let Some(done) = done.await.map_err(lost)? else {
+            // What was taken of it is known; what is new in it is not.
+            tracing::info!(channel = self.channel, file = %file.display(), "a file has changed while it was read; it is read again");
+            self.under_way.remove(&file);
+            return Ok(());
+        };
         self.count(&done);
         if let Some(fault) = fault {
             return self.fail(file, &fault, done.rows - done.rejected - done.skipped).await;
         }
         let Some(folder) = &self.folder else { return Ok(()) };
         let (from, to) = (file.clone(), folder.done.clone());
-        let moved = blocking(move || put_away(&from, &to).map_err(|error| error.to_string())).await;
+        let moved = blocking(move || match put_away(&from, &to) {
+            // Whoever dropped it took it back.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.to_string()),
+            _ => Ok(()),
+        })
+        .await;
         moved.map_err(|why| lost(format!("a file that was read cannot be moved away: {why}")))?;
         self.under_way.remove(&file);
         let Imported { rows, rejected, skipped, .. } = done;

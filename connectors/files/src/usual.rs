@@ -77,9 +77,12 @@ pub fn read(row: &Map<String, Value>) -> (Submission, Vec<FieldFault>) {
         }
         at
     });
+    let phone = field("phone").and_then(|text| {
+        let phone = said::phone(&text);
+        phone.map_err(|error| fault("appellant.phone", &error.to_string())).ok()
+    });
     let location = Location { text: field("place"), lat, lon, region: field("region"), datum: None };
-    let appellant =
-        Appellant { name: field("name"), phone: field("phone"), email: field("email"), ..Appellant::default() };
+    let appellant = Appellant { name: field("name"), phone, email: field("email"), ..Appellant::default() };
     let submission = Submission {
         id: field("id"),
         kind: field("kind").and_then(|word| said::kind(&word)),

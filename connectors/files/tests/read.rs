@@ -78,6 +78,27 @@ fn csv_is_read_in_every_chinese_encoding_and_separator() {
 }
 
 #[test]
+fn a_header_may_have_two_rows_and_stand_there_again() {
+    let text = "诉求人,,诉求内容,登记\n姓名,电话,诉求内容,工单编号\n张三,13800138000,路灯不亮,1\n\
+                姓名,电话,诉求内容,工单编号\n李四,08332435678,井盖丢失,2\n";
+    let (appeals, rejects) = read(json!({}), "a.csv", text.as_bytes()).unwrap();
+    let found: Vec<_> = appeals.iter().map(|appeal| appeal.appellant.phone.as_deref().unwrap()).collect();
+    assert_eq!(found, ["13800138000", "08332435678"]);
+    assert!(rejects.len() == 1 && rejects[0].starts_with("4,the row is the header again"), "{rejects:?}");
+    // A row that happens to say a column's name is a row.
+    assert_eq!(contents("b.csv", "id,content\n1,content\n2,b\n".as_bytes()), ["content", "b"]);
+}
+
+#[test]
+fn telephones_that_a_spreadsheet_has_shortened_are_told() {
+    let text = "id,content,phone\n1,a,1.38E+10\n2,b,1.3800138E10\n3,c,0086 138 0013 8000\n";
+    let (appeals, rejects) = read(json!({}), "a.csv", text.as_bytes()).unwrap();
+    let found: Vec<_> = appeals.iter().map(|appeal| appeal.appellant.phone.as_deref().unwrap()).collect();
+    assert_eq!(found, ["13800138000", "0086 138 0013 8000"]);
+    assert!(rejects.len() == 1 && rejects[0].contains("has lost its digits"), "{rejects:?}");
+}
+
+#[test]
 fn quotes_hold_what_they_hold_and_broken_ones_cost_one_line() {
     let text = "id,content,phone\n\
                 1,\"多行\n内容，\"\"引\"\"号,逗号\",1\n\
@@ -150,6 +171,9 @@ fn files_that_are_none_are_refused_as_a_whole() {
         ("a.xls", &[0xd0, 0xcf, 0x11, 0xe0, 0, 0], "save it as .xlsx"),
         ("a.xlsx", b"PK\x03\x04xxxx", "no whole XLSX"),
         ("a.pdf", b"%PDF-1.7", "neither CSV"),
+        ("a.xls", b"\xef\xbb\xbf\n<HTML xmlns:x=\"urn\"><table><tr><td>1</td></tr></table>", "a web page"),
+        ("a.xls", b"<?xml version=\"1.0\"?><Workbook/>", "a web page"),
+        ("locked.xlsx", &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1], "a password"),
     ] {
         let error = read(json!({}), name, bytes).map(|_| ()).unwrap_err();
         assert!(error.contains(reason), "{name}: {error}");

@@ -122,11 +122,13 @@ impl Line {
     }
 }
 
-/// The hotline of an extension: the longest prefix of `extensions` that `code` has after `service_code` (or has itself).
+/// The hotline of an extension: the longest prefix of `extensions` that `code` has after `service_code`, with the country's
+/// code before it or without; or has itself, where a carrier names the extension alone.
 pub(crate) fn route<'a>(code: &str, service_code: &str, extensions: &'a [(String, String)]) -> Option<&'a str> {
-    let below = code.strip_prefix(service_code).filter(|_| !service_code.is_empty());
-    let fits = |prefix: &str| below.is_some_and(|below| below.starts_with(prefix)) || code.starts_with(prefix);
-    let found = extensions.iter().filter(|(prefix, _)| !prefix.is_empty() && fits(prefix));
+    let spellings = ["", "86", "+86", "0086"].iter().filter_map(|country| code.strip_prefix(country));
+    let below = spellings.filter_map(|code| code.strip_prefix(service_code)).next();
+    let below = below.filter(|_| !service_code.is_empty()).unwrap_or(code);
+    let found = extensions.iter().filter(|(prefix, _)| !prefix.is_empty() && below.starts_with(prefix.as_str()));
     found.max_by_key(|(prefix, _)| prefix.len()).map(|(_, hotline)| hotline.as_str())
 }
 
@@ -183,5 +185,13 @@ mod tests {
         assert_eq!((to("106571234501"), to("10657123450124")), (Some("12319"), Some("12319")));
         assert_eq!((to("106571234501239"), to("10657123450"), to("1065712345")), (Some("12315"), Some("12345"), None));
         assert_eq!((to("1065712345"), to("19")), (None, None));
+        assert_eq!(
+            (to("86106571234501"), to("+86106571234501"), to("0123")),
+            (Some("12319"), Some("12319"), Some("12315"))
+        );
+        // An extension that the code itself begins with.
+        let extensions = [("1".to_owned(), "12319".to_owned()), ("106".to_owned(), "12315".to_owned())];
+        let to = |code: &str| route(code, "1065712345", &extensions);
+        assert_eq!((to("1065712345"), to("10657123451"), to("106571234599")), (None, Some("12319"), None));
     }
 }

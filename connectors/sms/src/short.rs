@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use jiesu_connector::{
     Appeal, Appellant, Ask, Attachment, DeliveryKey, Incoming, Intent, Note, OnOtherContent, Part, PartType, Payload,
-    Piece, Raw, Words, digest, rating, recognise,
+    Piece, Raw, Words, digest, is_end, rating, recognise,
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
@@ -20,10 +20,11 @@ pub(crate) const ABOUT: &str = "about";
 /// How long the same message can come again under the same name: names repeat with the year, and some centres begin
 /// anew with each restart.
 const NAMED: Duration = Duration::from_secs(3 * 86_400);
-/// The same for a callback without a name, which only its content tells: clouds try again for so long.
+/// The same for what only its content tells: whoever had no answer, or was told "later", tries again for so long. After
+/// that the same words are a citizen who says them again.
 const NAMELESS: Duration = Duration::from_secs(600);
-/// The same over a session, whatever the link: a centre that had no answer delivers again as soon as there is a session.
-/// Later the same words are a citizen who says them again.
+/// The same for words to the gateway over a session: a centre that had no answer delivers again as soon as there is a
+/// session.
 const AT_ONCE: Duration = Duration::from_secs(30);
 
 /// One message, or a part of one, or what became of one of ours.
@@ -129,36 +130,38 @@ impl Short {
         }
     }
 
-    /// Notes on `incoming` what this message asks of the gateway itself, if anything: such a word is no piece of what the
-    /// citizen tells.
-    pub(crate) fn ask(&self, incoming: &mut Incoming, words: &Words) -> Option<Ask> {
-        let text = self.said()?;
+    /// What this message asks of the gateway itself, if anything, and the same for [`Raw::meta`]: such a word is no piece of
+    /// what the citizen tells.
+    fn ask(&self, words: &Words) -> (Option<Ask>, BTreeMap<String, String>) {
+        let mut meta = BTreeMap::new();
+        let Some(text) = self.said() else { return (None, meta) };
         let ask = recognise(&text, words);
-        let meta = &mut incoming.raw.meta;
         let intent = match &ask {
             Some(Ask::Act { intent: Intent::Withdraw, .. }) => "withdraw",
             Some(Ask::Act { .. }) => "urge",
             Some(Ask::Progress { .. }) => "progress",
             None if rating(&text).is_some() => "rate",
-            None => return None,
+            None => return (None, meta),
         };
         meta.insert(INTENT.into(), intent.into());
         if let Some(Ask::Act { number: Some(number), .. }) = &ask {
             meta.insert(ABOUT.into(), number.clone());
         }
-        incoming.joins = false;
-        ask
+        (ask, meta)
     }
 
     /// On its way through the door, with the bytes that it was read from; over a session with that session's name for it.
+    /// Beside it what it asks of the gateway itself.
     pub(crate) fn incoming(
         &self,
         rules: &Rules,
+        words: &Words,
         media_type: &str,
         raw: Bytes,
         session: Option<&str>,
         now: Timestamp,
-    ) -> Incoming {
+    ) -> (Incoming, Option<Ask>) {
+        let (ask, meta) = self.ask(words);
         let segment = self.segment.map(|part| [part.reference.to_be_bytes(), [part.total, part.place]].concat());
         let status = self.report.as_ref().map(|report| format!("{} {}", report.id, report.status));
         let digest = digest([
@@ -169,14 +172,18 @@ impl Short {
             &self.text,
         ]);
         let hotline = route(&self.line.code, &rules.service_code, &rules.extensions).map(str::to_owned);
-        Incoming {
-            raw: Raw { media_type: media_type.to_owned(), meta: BTreeMap::new(), body: raw },
+        // The same word again is soon meant again: 进度, a score for another ticket.
+        let is_word = !meta.is_empty() || self.said().is_some_and(|text| is_end(&text, words));
+        let life = if is_word { AT_ONCE } else { NAMELESS };
+        let incoming = Incoming {
+            joins: self.report.is_none() && meta.is_empty(),
+            raw: Raw { media_type: media_type.to_owned(), meta, body: raw },
             keys: match (&self.id, session) {
                 (Some(id), _) => keys("id", NAMED, &format!("{id}/{}", self.line.name("")), now),
                 (None, None) => keys("content", NAMELESS, &hex(&digest), now),
                 (None, Some(session)) => {
                     let mut names = keys("sequence", NAMELESS, &format!("{session}/{}", hex(&digest)), now);
-                    names.extend(keys("content", AT_ONCE, &hex(&digest), now));
+                    names.extend(keys("content", life, &hex(&digest), now));
                     names
                 }
             },
@@ -186,9 +193,9 @@ impl Short {
                 _ => Some(self.line.name(&rules.service_code)),
             },
             hotline,
-            joins: self.report.is_none(),
             receipt: false,
-        }
+        };
+        (incoming, ask)
     }
 }
 
@@ -214,26 +221,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_words_without_a_name_are_a_redelivery_by_their_sequence_or_within_seconds() {
-        let short = Short {
+    fn the_same_words_without_a_name_are_a_redelivery_for_minutes_and_a_word_to_the_gateway_for_seconds() {
+        let words = Words::default();
+        let short = |text: &'static str| Short {
             line: Line { citizen: Number::of("13800138000", false), code: "12345".into() },
             id: None,
-            coding: Coding::Ascii,
+            coding: Coding::Utf8,
             segment: None,
-            text: Bytes::from_static(b"lamp"),
+            text: Bytes::from_static(text.as_bytes()),
             report: None,
             link_id: None,
         };
         let begin = Timestamp::from_second(1_763_800_000).unwrap();
-        let heard = |session: &str, after: i64| {
+        let heard = |text, session: &str, after: i64| {
             let now = begin.saturating_add(jiff::SignedDuration::from_secs(after)).unwrap();
-            short.incoming(&Rules::default(), "x", Bytes::new(), Some(session), now).keys
+            short(text).incoming(&Rules::default(), &words, "x", Bytes::new(), Some(session), now).0.keys
         };
-        let first = heard("a/1", 0);
-        let known = |again: Vec<DeliveryKey>| again.iter().any(|key| first.contains(key));
-        assert!(known(heard("a/1", 500)), "the centre tries again in the same session");
-        assert!(known(heard("b/1", 20)), "or as soon as there is another");
-        assert!(!known(heard("a/2", 61)) && !known(heard("b/1", 61)), "a minute later the citizen says it again");
+        let known = |text, session: &str, after: i64| {
+            let first = heard(text, "a/1", 0);
+            heard(text, session, after).iter().any(|key| first.contains(key))
+        };
+        assert!(known("lamp", "a/2", 500) && known("lamp", "b/1", 600), "the centre had no answer, or tries later");
+        assert!(!known("lamp", "a/2", 1_201), "the citizen says it again");
+        for word in ["5", "进度", "完毕"] {
+            assert!(known(word, "a/1", 500), "the centre tries again in the same session");
+            assert!(known(word, "b/1", 20), "or as soon as there is another");
+            assert!(!known(word, "a/2", 61) && !known(word, "b/1", 61), "a minute later it is meant again");
+        }
     }
 
     #[test]

@@ -137,6 +137,9 @@ fn body(raw: &Raw, charset: Option<&str>) -> Result<(Value, String), json::Unrea
         _ if kind == "application/x-www-form-urlencoded" => {
             (form::to_json(&raw.body, charset)?, text::decode(&raw.body, charset))
         }
+        _ if kind == "multipart/form-data" => {
+            (form::parts_to_json(&raw.media_type, &raw.body, charset)?, text::decode(&raw.body, charset))
+        }
         _ => text(text::decode(&raw.body, charset)),
     })
 }

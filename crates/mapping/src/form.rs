@@ -1,8 +1,13 @@
-//! Forms and queries (`application/x-www-form-urlencoded`, WHATWG URL Standard) as JSON.
+//! Forms and queries (`application/x-www-form-urlencoded`, WHATWG URL Standard; `multipart/form-data`, RFC 7578) as JSON.
 
-use crate::{json::Unreadable, text};
+use crate::{
+    json::Unreadable,
+    multipart::{Event, Splitter},
+    text,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::percent_decode;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Fields, at most.
 const MAX_FIELDS: usize = 2_000;
@@ -31,6 +36,41 @@ pub fn to_json(form: &[u8], declared: Option<&str>) -> Result<Value, Unreadable>
     Ok(Value::Object(object))
 }
 
+/// The same of a form in parts, by its whole content type. A file is `{ "filename", "base64" }`.
+///
+/// # Errors
+/// No whole form, or too many fields.
+pub fn parts_to_json(content_type: &str, form: &[u8], declared: Option<&str>) -> Result<Value, Unreadable> {
+    let broken = |why: String| Unreadable::new(format!("the body is no form that can be taken: {why}"));
+    let mut splitter = Splitter::of(content_type).ok_or_else(|| broken("its content type has no boundary".into()))?;
+    splitter.feed(form);
+    let (mut object, mut part, mut count) = (Map::new(), None, 0);
+    loop {
+        match splitter.event().map_err(|error| broken(error.to_string()))? {
+            None => return Err(broken("it ends too early".into())),
+            Some(Event::End) => return Ok(Value::Object(object)),
+            Some(Event::Part(head)) => part = Some((head, Vec::new())),
+            Some(Event::Data(data)) => {
+                if let Some((_, content)) = &mut part {
+                    content.extend_from_slice(&data);
+                }
+            }
+            Some(Event::PartEnd) => {
+                let Some((head, content)) = part.take() else { continue };
+                count += 1;
+                if count > MAX_FIELDS {
+                    return Err(broken(format!("it has more than {MAX_FIELDS} fields")));
+                }
+                let value = match head.file {
+                    Some(name) => json!({ "filename": name, "base64": STANDARD.encode(&content) }),
+                    None => Value::String(text::decode(&content, declared)),
+                };
+                add(&mut object, head.name, value);
+            }
+        }
+    }
+}
+
 /// Adds a field; of a name that is there already an array is made.
 pub(crate) fn add(object: &mut Map<String, Value>, name: String, value: Value) {
     match object.get_mut(&name) {
@@ -54,5 +94,28 @@ mod tests {
         assert_eq!(to_json(b"t=%C2%B7%B5%C6", Some("gbk")), Ok(json!({ "t": "路灯" })));
         assert_eq!(to_json(b"t=%C2%B7%B5%C6%BB%B5%C1%CB", None), Ok(json!({ "t": "路灯坏了" })));
         assert!(to_json("a=1&".repeat(MAX_FIELDS + 1).as_bytes(), None).is_err());
+    }
+
+    #[test]
+    fn a_form_in_parts_is_the_same_object_and_its_files_are_base64() {
+        let kind = "multipart/form-data; boundary=b";
+        let part = |head: &str, content: &[u8]| {
+            [b"--b\r\nContent-Disposition: form-data; ", head.as_bytes(), b"\r\n\r\n", content, b"\r\n"].concat()
+        };
+        let body = [
+            part("name=t", "路灯".as_bytes()),
+            part("name=t", b"\xc2\xb7\xb5\xc6\xbb\xb5\xc1\xcb"),
+            part("name=p; filename=\"a.jpg\"", b"\xff\xd8"),
+            b"--b--\r\n".to_vec(),
+        ]
+        .concat();
+        assert_eq!(
+            parts_to_json(kind, &body, None),
+            Ok(json!({ "t": ["路灯", "路灯坏了"], "p": { "filename": "a.jpg", "base64": "/9g=" } }))
+        );
+        assert!(parts_to_json(kind, &body[..body.len() - 8], None).is_err());
+        assert!(parts_to_json("multipart/form-data", &body, None).is_err());
+        let many = [part("name=a", b"").repeat(MAX_FIELDS + 1), b"--b--".to_vec()].concat();
+        assert!(parts_to_json(kind, &many, None).is_err());
     }
 }

@@ -10,6 +10,7 @@ mod filter;
 pub mod form;
 pub mod json;
 mod map;
+pub mod multipart;
 pub mod said;
 pub mod text;
 pub mod xml;

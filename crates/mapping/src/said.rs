@@ -20,7 +20,6 @@ pub fn time(text: &str) -> Option<String> {
     let text = text.trim();
     if let Ok(at) = text.parse::<Timestamp>() {
         // As given: the offset says where the sender is.
-        // As given: the offset says where the sender is.
         let offset = Pieces::parse(text).ok().and_then(|pieces| pieces.to_numeric_offset());
         return Some(shown(at, offset.unwrap_or(BEIJING)));
     }
@@ -88,6 +87,34 @@ fn shown(at: Timestamp, offset: Offset) -> String {
     at.display_with_offset(offset).to_string()
 }
 
+/// A telephone's digits where a program has written them as a number: `1.3800138E10` (the shortest that is exact, as Java does)
+/// is 13800138000. Whatever is no such number is as it was.
+///
+/// # Errors
+/// The digits are gone: `1.38E+10`, as a spreadsheet shows them in a narrow column.
+pub fn phone(text: &str) -> Result<String, LostDigits> {
+    let scientific = || {
+        let (number, power) = text.trim().split_once(['e', 'E'])?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let count: usize = power.trim_start_matches('+').parse().ok()?;
+        let all = whole.len() == 1 && digits(whole) && digits(fraction) && (5..20).contains(&count);
+        all.then(|| (format!("{whole}{fraction:0<count$}"), fraction.len(), power.starts_with('+'), count))
+    };
+    match scientific() {
+        None => Ok(text.to_owned()),
+        // Rounded for the eye, unless there are more digits than anybody shows.
+        Some((_, shown, true, all)) if shown < 6.min(all) => Err(LostDigits),
+        Some((.., shown, _, all)) if shown > all => Ok(text.to_owned()),
+        Some((number, ..)) => Ok(number),
+    }
+}
+
+/// A telephone number was shortened to what a spreadsheet shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("has lost its digits in a spreadsheet: make the column one of text, and export it again")]
+pub struct LostDigits;
+
 /// The kind (诉求类型) that a word means.
 pub fn kind(word: &str) -> Option<Kind> {
     let word = word.trim().trim_end_matches('类');
@@ -132,6 +159,26 @@ mod tests {
         }
         assert_eq!(serial_day(46_348.0, false).as_deref(), Some("2026-11-22T00:00:00+08:00"));
         assert_eq!(serial_day(46_348.333_333_333, false).as_deref(), Some("2026-11-22T08:00:00+08:00"));
+    }
+
+    #[test]
+    fn telephones_are_digits_again_or_told_to_be_lost() {
+        for (text, expected) in [
+            ("13800138000", "13800138000"),
+            ("0833-2435678", "0833-2435678"),
+            ("008613800138000", "008613800138000"),
+            ("1.3800138E10", "13800138000"),
+            ("1.3800138E+10", "13800138000"),
+            ("1.3912345678e10", "13912345678"),
+            ("1.38E10", "13800000000"),
+            ("2435678 ext 3", "2435678 ext 3"),
+            ("E10", "E10"),
+        ] {
+            assert_eq!(phone(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in ["1.38E+10", "1.39123E+10", "1E+10", "8.3E+10"] {
+            assert_eq!(phone(text), Err(LostDigits), "{text}");
+        }
     }
 
     #[test]

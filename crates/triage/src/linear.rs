@@ -1,6 +1,7 @@
 //! The category model: linear, over hashed character n-grams.
 
 use jiesu_linking::{Gram, Table, fold, is_han};
+use std::borrow::Cow;
 
 /// Of a text, so many characters are read.
 const MOST: usize = 1_500;
@@ -14,10 +15,11 @@ pub struct Linear {
     pub(crate) labels: Vec<String>,
     /// How many buckets: a power of two.
     pub(crate) buckets: usize,
-    /// How telling each bucket is, in steps of 1/20; 0 for one never met in training.
-    pub(crate) rarity: Vec<u8>,
-    /// Bucket after bucket, of each label.
-    pub(crate) weights: Vec<i8>,
+    /// How telling each bucket is, in steps of 1/20; 0 for one never met in training. What is built into the program stays
+    /// where it is, here and below.
+    pub(crate) rarity: Cow<'static, [u8]>,
+    /// Bucket after bucket, of each label; signed.
+    pub(crate) weights: Cow<'static, [u8]>,
     /// What a step of a weight is, of each label.
     pub(crate) scale: Vec<f32>,
     pub(crate) bias: Vec<f32>,
@@ -89,7 +91,7 @@ impl Linear {
             let value = f32::from(rarity) / 20.0 * often;
             norm += value * value;
             let weights = self.weights.get(bucket * width..(bucket + 1) * width).unwrap_or_default();
-            sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * f32::from(*weight));
+            sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * f32::from(weight.cast_signed()));
         }
         let norm = norm.sqrt().max(1e-6);
         let scaled = sums.iter().zip(&self.scale).zip(&self.bias);
@@ -101,8 +103,8 @@ impl Linear {
         Self {
             labels: Vec::new(),
             buckets: 1,
-            rarity: vec![0],
-            weights: Vec::new(),
+            rarity: Cow::Borrowed(&[0]),
+            weights: Cow::Borrowed(&[]),
             scale: Vec::new(),
             bias: Vec::new(),
         }
@@ -123,8 +125,8 @@ impl Linear {
             bytes.extend(scale.to_le_bytes());
             bytes.extend(bias.to_le_bytes());
         }
-        bytes.extend(&self.rarity);
-        bytes.extend(self.weights.iter().map(|weight| *weight as u8));
+        bytes.extend(&*self.rarity);
+        bytes.extend(&*self.weights);
         bytes
     }
 
@@ -133,10 +135,18 @@ impl Linear {
     /// # Errors
     /// [`BadModel`]
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadModel> {
-        Self::read(bytes).ok_or(BadModel)
+        Self::read(bytes, |part| Cow::Owned(part.to_vec())).ok_or(BadModel)
     }
 
-    fn read(bytes: &[u8]) -> Option<Self> {
+    /// Reads bytes that are part of the program, and copies none of them.
+    ///
+    /// # Errors
+    /// [`BadModel`]
+    pub fn built_in(bytes: &'static [u8]) -> Result<Self, BadModel> {
+        Self::read(bytes, Cow::Borrowed).ok_or(BadModel)
+    }
+
+    fn read<'a>(bytes: &'a [u8], keep: impl Fn(&'a [u8]) -> Cow<'static, [u8]>) -> Option<Self> {
         let rest = bytes.strip_prefix(MAGIC)?;
         let ([bits, count], mut rest) = rest.split_first_chunk::<2>()?;
         let (buckets, count) = (1usize.checked_shl(u32::from(*bits)).filter(|_| *bits <= 22)?, usize::from(*count));
@@ -155,12 +165,11 @@ impl Linear {
             rest = after;
         }
         let (rarity, weights) = rest.split_at_checked(buckets)?;
-        let weights: Vec<i8> = weights.iter().map(|weight| *weight as i8).collect();
         (weights.len() == buckets * count).then(|| Self {
             labels,
             buckets,
-            rarity: rarity.to_vec(),
-            weights,
+            rarity: keep(rarity),
+            weights: keep(weights),
             scale,
             bias,
         })

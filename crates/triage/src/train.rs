@@ -39,18 +39,18 @@ pub fn train(samples: &[Sample], mut done: impl FnMut(usize)) -> Linear {
         .collect();
     let rows: Vec<Row> = counts.iter().map(|counts| row(counts, &rarity)).collect();
     let width = labels.len();
-    let (mut weights, mut scale, mut bias) = (vec![0i8; BUCKETS * width], vec![0.0; width], vec![0.0; width]);
+    let (mut weights, mut scale, mut bias) = (vec![0u8; BUCKETS * width], vec![0.0; width], vec![0.0; width]);
     for (place, label) in labels.iter().enumerate() {
         let is: Vec<bool> = samples.iter().map(|sample| sample.label == *label).collect();
         let (found, offset) = machine(&rows, &is);
         let most = found.iter().fold(1e-6f32, |most, weight| most.max(weight.abs()));
         (scale[place], bias[place]) = (most / 127.0, offset);
         for (bucket, weight) in found.iter().enumerate() {
-            weights[bucket * width + place] = (weight / most * 127.0).round() as i8;
+            weights[bucket * width + place] = ((weight / most * 127.0).round() as i8).cast_unsigned();
         }
         done(place);
     }
-    Linear { labels, buckets: BUCKETS, rarity, weights, scale, bias }
+    Linear { labels, buckets: BUCKETS, rarity: rarity.into(), weights: weights.into(), scale, bias }
 }
 
 fn row(counts: &[(u32, f32)], rarity: &[u8]) -> Row {

@@ -13,7 +13,13 @@ use super::{Day, typed::typed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// The register that is built in.
 pub(super) const BUILT_IN: &str = include_str!("../../../config/hotlines.toml");
@@ -100,7 +106,24 @@ pub struct Hotline {
     pub absorbed_reason: Option<String>,
     /// It is not absorbed yet, whatever the entry says: its parity is below the threshold, and nobody said why.
     #[serde(skip)]
-    pub held: bool,
+    pub held: Held,
+}
+
+/// Whether a line is kept from being absorbed. Copies of an entry hold together: a comparison changes it while all run.
+#[derive(Debug, Clone, Default)]
+pub struct Held(Arc<AtomicBool>);
+
+impl Held {
+    /// Whether it is.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
 }
 
 /// The register, by code.
@@ -176,10 +199,10 @@ impl Hotlines {
         theirs.map(|hotline| hotline.code.clone()).collect()
     }
 
-    /// Keeps a line from being absorbed, because its parity is too low and nobody said why.
-    pub fn hold(&mut self, code: &str) {
-        if let Some(hotline) = self.0.get_mut(code) {
-            hotline.held = true;
+    /// Keeps a line from being absorbed if a comparison found too little and nobody said why, and lets it go if not.
+    pub fn hold(&self, code: &str, parity: f64) {
+        if let Some(hotline) = self.get(code) {
+            hotline.held.0.store(hotline.falls_short(parity), Ordering::Relaxed);
         }
     }
 }

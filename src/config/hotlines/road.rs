@@ -22,8 +22,8 @@ impl Hotline {
             None => self.mode == Mode::Absorbed,
         };
         match (absorbed, self.mode) {
-            (true, Mode::Subcentre) if self.held => Mode::Subcentre,
-            (true, _) if self.held => Mode::Parallel,
+            (true, Mode::Subcentre) if self.held.get() => Mode::Subcentre,
+            (true, _) if self.held.get() => Mode::Parallel,
             (true, _) => Mode::Absorbed,
             (false, Mode::Subcentre) => Mode::Subcentre,
             (false, _) => Mode::Parallel,
@@ -54,7 +54,7 @@ impl Hotline {
     /// What is wrong with declaring it absorbed on a local day, where the last comparison found `parity`.
     pub fn refusal(&self, day: Date, parity: f64) -> Option<String> {
         let threshold = self.parity_threshold.filter(|_| self.falls_short(parity))?;
-        let free = Self { held: false, ..self.clone() };
+        let free = Self { held: super::Held::default(), ..self.clone() };
         (free.mode_on(day) == Mode::Absorbed).then(|| {
             format!(
                 "{} {} is declared absorbed, but the last `jiesu parity {}` found {:.2} % here and parity_threshold is \

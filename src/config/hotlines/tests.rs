@@ -117,13 +117,15 @@ fn a_line_below_its_threshold_is_not_absorbed_without_a_reason() {
         Hotlines::parse(&text).unwrap()
     };
     let day = date(2026, 11, 22);
-    let mut register = line("mode = \"absorbed\"");
+    let register = line("mode = \"absorbed\"");
     let refusal = register.get("12319").unwrap().refusal(day, 0.9).unwrap();
     assert!(refusal.contains("90.00 %") && refusal.contains("98.00 %") && refusal.contains("absorbed_reason"));
-    register.hold("12319");
+    register.hold("12319", 0.9);
     let held = register.get("12319").unwrap();
     assert_eq!((held.mode_on(day), held.refusal(day, 0.9).is_some()), (Mode::Parallel, true));
     assert_eq!(held.refusal(day, 0.98), None);
+    register.clone().hold("12319", 0.98);
+    assert_eq!(held.mode_on(day), Mode::Absorbed, "as soon as a comparison finds enough");
     for free in [
         "mode = \"parallel\"",
         "mode = \"absorbed\"\nabsorbed_reason = \"旧系统已停用\"",

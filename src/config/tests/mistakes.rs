@@ -61,7 +61,7 @@ fn each_mistake_is_told_with_its_key_and_what_would_be_right() {
         ("[channels.App]\ntype = \"api\"", "channels.App: no channel id; it must be 1 to 64 of a-z, 0-9, `_` and `-`, and begin with a letter or digit".into()),
         ("[channels.app]", "channels.app.type: missing; it must be one of the known types: api, web".into()),
         ("[channels.app]\ntype = \"fax\"", "channels.app.type: unknown type `fax`; the known ones are: api, web".into()),
-        (&format!("{APP}key = 1"), "channels.app.key: unknown key `key`; did you mean `keys`? the known ones are: type, hotline, assembly, unsubscribe, keys, listen, challenge".into()),
+        (&format!("{APP}key = 1"), "channels.app.key: unknown key `key`; did you mean `keys`? the known ones are: type, hotline, assembly, unsubscribe, repeats, keys, listen, challenge".into()),
         (&format!("{APP}keys = [{{ name = \"n\" }}]"), "channels.app.keys[0].token: missing; it must be a string".into()),
         (&format!("{APP}keys = [{{ name = \"\", token = \"hidden\" }}]"), "channels.app.keys[0].name: empty; it must be the partner's name".into()),
         (&format!("{APP}keys = [{{ name = \"n\", token = 7 }}]"), "channels.app.keys[0].token: an integer; it must be a string".into()),

@@ -73,6 +73,7 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
             received_at: message.received_at,
             receipt: None,
             document: "{}".into(),
+            repeats: None,
             joins: None,
             unchecked: false,
         };

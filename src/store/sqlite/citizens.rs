@@ -10,6 +10,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 /// Names of one citizen that are shown, and that a citizen may have.
 const MOST: i64 = 200;
 
+/// The names of a citizen: their key is one, as a rule the only one; the others have an index.
+const NAMES: &str = "(SELECT name FROM identity WHERE name = ?1 AND citizen = ?1
+                      UNION ALL SELECT name FROM identity WHERE citizen = ?1 AND citizen <> name)";
+
 fn kind(text: &str) -> &'static str {
     match text {
         "phone" => "phone",
@@ -39,9 +43,9 @@ pub(super) fn named(connection: &Connection, names: &[String]) -> rusqlite::Resu
 }
 
 pub(super) fn of(connection: &Connection, citizen: &str) -> rusqlite::Result<(Vec<Identity>, Vec<Contested>)> {
-    let sql = "SELECT * FROM identity WHERE citizen = ?1 ORDER BY at, name LIMIT ?2";
+    let sql = format!("SELECT * FROM identity WHERE name IN {NAMES} ORDER BY at, name LIMIT ?2");
     let known: Vec<Identity> =
-        connection.prepare_cached(sql)?.query_map(params![citizen, MOST], read)?.collect::<rusqlite::Result<_>>()?;
+        connection.prepare_cached(&sql)?.query_map(params![citizen, MOST], read)?.collect::<rusqlite::Result<_>>()?;
     let mut contested = Vec::new();
     let sql = "SELECT * FROM contested WHERE name = ?1 ORDER BY at LIMIT ?2";
     for identity in &known {
@@ -93,10 +97,9 @@ pub(super) fn split(
     name: &str,
     to: &str,
 ) -> rusqlite::Result<Option<Option<Number>>> {
-    let sql = "SELECT number, (SELECT count(*) FROM identity WHERE citizen = ?1) FROM identity
-               WHERE name = ?2 AND citizen = ?1";
+    let sql = format!("SELECT number, (SELECT count(*) FROM {NAMES}) FROM identity WHERE name = ?2 AND citizen = ?1");
     let found: Option<(i64, i64)> = connection
-        .prepare_cached(sql)?
+        .prepare_cached(&sql)?
         .query_row(params![from, name], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((number, names)) = found else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Contacts that the channel itself delimits (calls): every message of one has its number, and waits in the line until the
 //! contact is complete or its time is over; what comes later is late.
 
-use super::{handle::Handle, inbox};
+use super::{handle::Handle, inbox, pieces};
 use crate::{
     number::Number,
     store::{Message, MessageId, NewMessage},
@@ -61,8 +61,7 @@ pub(super) fn add(handle: &Handle, message: &NewMessage, id: MessageId, number: 
     let (idle, longest) =
         message.window.map_or((i64::MAX, LONGEST), |window| (milliseconds(window.idle), milliseconds(window.max)));
     let due = last_at.saturating_add(wait.min(idle.max(settle))).min(opened_at.saturating_add(longest));
-    let sql = "UPDATE pending SET due = ?2 WHERE number = ?1 AND due > 0";
-    handle.prepare_cached(sql)?.execute(params![key, due.max(1)]).map(drop)
+    handle.prepare_cached(pieces::SET_DUE)?.execute(params![key, due.max(1)]).map(drop)
 }
 
 /// All messages of the contact of this number.

@@ -64,15 +64,12 @@ pub(super) fn join(connection: &Connection, message: &NewMessage) -> rusqlite::R
     if !talk.waits {
         return Ok(Some((number, pieces::LATE)));
     }
-    let mut due = if urgent { now } else { last_at.saturating_add(idle).min(closes) };
+    let mut due = if urgent { pieces::FIRST } else { last_at.saturating_add(idle).min(closes) };
     if pieces::missing(connection, talk.number)? {
-        let sql = "SELECT max(due) FROM pending WHERE number = ?1 AND due > 0";
-        due = due.max(connection.prepare_cached(sql)?.query_row([talk.number], |row| row.get(0))?);
+        due = due.max(connection.prepare_cached(pieces::DUE)?.query_row([talk.number], |row| row.get(0))?);
     }
-    let due = due.max(1);
-    connection
-        .prepare_cached("UPDATE pending SET due = ?2 WHERE number = ?1 AND due > 0")?
-        .execute(params![talk.number, due])?;
+    let due = due.max(pieces::FIRST);
+    connection.prepare_cached(pieces::SET_DUE)?.execute(params![talk.number, due])?;
     Ok(Some((number, due)))
 }
 
@@ -82,14 +79,14 @@ pub(super) fn open(connection: &Connection, message: &NewMessage, number: Number
     let now = message.received_at.as_millisecond();
     let (idle, max) = (milliseconds(window.idle), milliseconds(window.max));
     let (last_at, messages, due) = match message.pace {
-        Pace::Urgent => (now, -1, now),
+        Pace::Urgent => (now, -1, pieces::FIRST),
         Pace::Wordless => (now.saturating_add(max.saturating_sub(idle).max(0)), 1, now.saturating_add(max)),
         Pace::Usual | Pace::End => (now, 1, now.saturating_add(idle.min(max))),
     };
     connection
         .prepare_cached("INSERT OR REPLACE INTO conversation VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![&*message.channel, sender, number.to_key(), now, last_at, messages])?;
-    Ok(due.max(1))
+    Ok(due.max(pieces::FIRST))
 }
 
 /// When the conversation of this number was opened, and whether it must not wait; `message` may be what tells so.
@@ -137,6 +134,7 @@ pub(super) fn talking(connection: &Connection, channel: &str, sender: &str) -> r
 
 #[cfg(test)]
 mod tests {
+    use super::pieces;
     use crate::{
         number::Number,
         store::{Accepted, Message, NewMessage, NewTicket, Outcome, Pace, Pass, Store, Window, sqlite::SqliteStore},
@@ -189,6 +187,7 @@ mod tests {
             received_at: Timestamp::UNIX_EPOCH,
             receipt: None,
             document: "{}".into(),
+            repeats: None,
             joins: None,
             unchecked: false,
         };
@@ -277,11 +276,12 @@ mod tests {
         assert_ne!(next, told);
         issue(told).await;
         issue(next).await;
-        // What is urgent does not wait; what follows is added, with its ticket and before.
+        // What is urgent goes before all that has waited; what follows is added, with its ticket and before.
         let urgent = say("c", 0, Pace::Urgent).await;
-        assert_eq!(due().await, 0);
+        let first = || async { store.next_due(Timestamp::UNIX_EPOCH).await.unwrap().unwrap().as_millisecond() };
+        assert_eq!(first().await, pieces::FIRST);
         assert_eq!(say("c", 1, Pace::Usual).await, urgent);
-        assert_eq!(due().await, 1);
+        assert_eq!(first().await, pieces::FIRST);
         issue(urgent).await;
         assert_eq!(say("c", 30, Pace::Wordless).await, urgent);
         let late = store.pending(Pass::default(), Timestamp::MAX, 10).await.unwrap();

@@ -254,11 +254,14 @@ pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
                WHERE due <= 0 ORDER BY pending.message LIMIT 1";
     let ready = connection.query_row(sql, [], |row| time(row, "since")).optional()?;
     // A conversation that is still open waits for its citizen, not for us.
-    let sql = "SELECT due AS since FROM pending INDEXED BY pending_waiting WHERE (due > 0) = 1 AND due <= ?1
-               ORDER BY due LIMIT 1";
-    let now = Timestamp::now().as_millisecond();
-    let ripe = connection.query_row(sql, [now], |row| time(row, "since")).optional()?;
-    Ok(Backlog { messages: messages as u64, oldest: ready.into_iter().chain(ripe).min() })
+    let sql = "SELECT max(due, received_at) AS since FROM pending INDEXED BY pending_waiting
+               JOIN message ON id = pending.message
+               WHERE (due > 0) = 1 AND due > ?1 AND due <= ?2 ORDER BY due, pending.message LIMIT 1";
+    let since = |after: i64, until: i64| {
+        connection.prepare_cached(sql)?.query_row([after, until], |row| time(row, "since")).optional()
+    };
+    let (first, ripe) = (since(0, pieces::FIRST)?, since(pieces::FIRST, Timestamp::now().as_millisecond())?);
+    Ok(Backlog { messages: messages as u64, oldest: ready.into_iter().chain(first).chain(ripe).min() })
 }
 
 pub(super) fn quarantined(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Quarantined>> {

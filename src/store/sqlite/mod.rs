@@ -10,6 +10,7 @@ mod handle;
 mod inbox;
 mod keeper;
 mod keys;
+mod line;
 mod links;
 mod lock;
 mod log;
@@ -41,6 +42,7 @@ use super::{
 use crate::number::Number;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
     sync::{
@@ -88,13 +90,20 @@ impl Sqlite {
 
 /// The store in one SQLite file.
 pub struct SqliteStore {
+    home: Arc<Home>,
+    /// Reads in place, instead of on the readers' threads.
+    line: Option<line::LineReader>,
+}
+
+/// What all ways to one file share.
+struct Home {
     shared: Arc<Sqlite>,
     writer: Mutex<Option<Arc<writer::Writer>>>,
     readers: reader::Readers,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-impl Drop for SqliteStore {
+impl Drop for Home {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
     }
@@ -121,12 +130,33 @@ impl SqliteStore {
         let (writer, thread) = writer::Writer::start(shared.clone(), handle)?;
         let writer = Arc::new(writer);
         let keeper = keeper::start(shared.clone(), Arc::downgrade(&writer))?;
-        Ok(Self {
+        let home = Home {
             readers: reader::Readers::new(path.to_owned()),
             shared,
             writer: Mutex::new(Some(writer)),
             threads: Mutex::new(vec![keeper, thread]),
-        })
+        };
+        Ok(Self { home: Arc::new(home), line: None })
+    }
+
+    /// The same store for one thread that may wait for its disk: what it reads, it reads itself, and from
+    /// [`Store::pending`] to its next write it has one look at the store, however many questions it asks.
+    pub fn in_place(&self) -> Self {
+        let line = line::LineReader::new(self.home.shared.path.clone());
+        Self { home: self.home.clone(), line: Some(line) }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match &self.line {
+            Some(_) if self.home.readers.are_closed() => {
+                Err(super::StoreError::Unavailable("the store is closed".into()))
+            }
+            Some(line) => line.read(work),
+            None => self.home.readers.read(work).await,
+        }
     }
 
     async fn write<T: Send + 'static>(
@@ -137,7 +167,11 @@ impl SqliteStore {
     }
 
     fn writer(&self) -> Result<Arc<writer::Writer>> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // What is read after a write has to show it.
+        if let Some(line) = &self.line {
+            line.look_away();
+        }
+        let writer = self.home.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         writer.ok_or_else(|| super::StoreError::Unavailable("the store is closed".into()))
     }
 }
@@ -145,16 +179,16 @@ impl SqliteStore {
 #[async_trait]
 impl EventLog for SqliteStore {
     async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
-        self.readers.read(move |connection| log::events(connection, cursor, limit)).await
+        self.read(move |connection| log::events(connection, cursor, limit)).await
     }
 
     async fn last_event(&self) -> Result<Sequence> {
-        self.readers.read(log::last).await
+        self.read(log::last).await
     }
 
     async fn progress(&self, destination: &str) -> Result<Progress> {
         let name = destination.to_owned();
-        self.readers.read(move |connection| log::progress(connection, &name)).await
+        self.read(move |connection| log::progress(connection, &name)).await
     }
 
     async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()> {
@@ -177,7 +211,7 @@ impl EventLog for SqliteStore {
     }
 
     async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>> {
-        self.readers.read(move |connection| log::dead_letters(connection, &query)).await
+        self.read(move |connection| log::dead_letters(connection, &query)).await
     }
 
     async fn requeue(&self, which: Requeue) -> Result<usize> {
@@ -186,14 +220,14 @@ impl EventLog for SqliteStore {
 
     async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>> {
         let name = destination.to_owned();
-        self.readers.read(move |connection| log::requeued(connection, &name, limit)).await
+        self.read(move |connection| log::requeued(connection, &name, limit)).await
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, messages: Vec<NewMessage>) -> Result<Vec<Accepted>> {
-        if self.shared.low_space.load(Ordering::Relaxed) {
+        if self.home.shared.low_space.load(Ordering::Relaxed) {
             return Err(super::StoreError::Unavailable("the disk is nearly full".into()));
         }
         self.write(move |connection| inbox::accept(connection, &messages)).await
@@ -204,24 +238,31 @@ impl Store for SqliteStore {
     }
 
     async fn pending(&self, after: Pass, now: Timestamp, limit: usize) -> Result<Vec<Message>> {
-        self.readers.read(move |connection| inbox::pending(connection, after, now, limit)).await
+        if let Some(line) = &self.line {
+            line.look();
+        }
+        let pending = self.read(move |connection| inbox::pending(connection, after, now, limit)).await?;
+        if let (Some(line), true) = (&self.line, pending.is_empty()) {
+            line.look_away();
+        }
+        Ok(pending)
     }
 
     async fn conversation(&self, number: Number) -> Result<Vec<Message>> {
-        self.readers.read(move |connection| conversation::messages(connection, number)).await
+        self.read(move |connection| conversation::messages(connection, number)).await
     }
 
     async fn contact(&self, number: Number) -> Result<Vec<Message>> {
-        self.readers.read(move |connection| contacts::messages(connection, number)).await
+        self.read(move |connection| contacts::messages(connection, number)).await
     }
 
     async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>> {
-        self.readers.read(move |connection| conversation::next_due(connection, now)).await
+        self.read(move |connection| conversation::next_due(connection, now)).await
     }
 
     async fn talking(&self, channel: &str, sender: &str) -> Result<Option<Number>> {
         let (channel, sender) = (channel.to_owned(), sender.to_owned());
-        self.readers.read(move |connection| conversation::talking(connection, &channel, &sender)).await
+        self.read(move |connection| conversation::talking(connection, &channel, &sender)).await
     }
 
     async fn named(&self, channel: &str, scope: &str, value: &str) -> Result<Option<Number>> {
@@ -230,7 +271,7 @@ impl Store for SqliteStore {
     }
 
     async fn backlog(&self) -> Result<Backlog> {
-        self.readers.read(inbox::backlog).await
+        self.read(inbox::backlog).await
     }
 
     async fn issue(&self, mut outcomes: Vec<Outcome>) -> Result<usize> {
@@ -238,12 +279,12 @@ impl Store for SqliteStore {
     }
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>> {
-        self.readers.read(move |connection| inbox::quarantined(connection, limit)).await
+        self.read(move |connection| inbox::quarantined(connection, limit)).await
     }
 
     async fn is_awaited(&self, sha256: &str) -> Result<bool> {
         let sha256 = sha256.to_owned();
-        self.readers.read(move |connection| inbox::is_awaited(connection, &sha256)).await
+        self.read(move |connection| inbox::is_awaited(connection, &sha256)).await
     }
 
     async fn release(&self, message: Option<MessageId>) -> Result<usize> {
@@ -251,24 +292,24 @@ impl Store for SqliteStore {
     }
 
     async fn ticket(&self, number: Number) -> Result<Option<TicketRow>> {
-        self.readers.read(move |connection| tickets::ticket(connection, number)).await
+        self.read(move |connection| tickets::ticket(connection, number)).await
     }
 
     async fn tickets(&self, query: TicketQuery) -> Result<Vec<TicketRow>> {
-        self.readers.read(move |connection| tickets::search(connection, &query)).await
+        self.read(move |connection| tickets::search(connection, &query)).await
     }
 
     async fn published(&self, query: PublishedQuery) -> Result<Vec<TicketRow>> {
-        self.readers.read(move |connection| tickets::published(connection, &query)).await
+        self.read(move |connection| tickets::published(connection, &query)).await
     }
 
     async fn known(&self, number: Number) -> Result<Known> {
-        self.readers.read(move |connection| tickets::known(connection, number)).await
+        self.read(move |connection| tickets::known(connection, number)).await
     }
 
     async fn tickets_of(&self, channel: &str, sender: &str, limit: usize) -> Result<Vec<TicketRow>> {
         let (channel, sender) = (channel.to_owned(), sender.to_owned());
-        self.readers.read(move |connection| tickets::of_sender(connection, &channel, &sender, limit)).await
+        self.read(move |connection| tickets::of_sender(connection, &channel, &sender, limit)).await
     }
 
     async fn change_ticket(&self, mut change: TicketChange) -> Result<Changed> {
@@ -276,11 +317,11 @@ impl Store for SqliteStore {
     }
 
     async fn tickets_from(&self, number: Number, limit: usize) -> Result<Vec<TicketRow>> {
-        self.readers.read(move |connection| links::tickets_from(connection, number, limit)).await
+        self.read(move |connection| links::tickets_from(connection, number, limit)).await
     }
 
     async fn members(&self, root: Number, limit: usize) -> Result<Vec<Member>> {
-        self.readers.read(move |connection| links::members(connection, root, limit)).await
+        self.read(move |connection| links::members(connection, root, limit)).await
     }
 
     async fn set_member(&self, number: Number, root: Option<Number>) -> Result<()> {
@@ -288,7 +329,7 @@ impl Store for SqliteStore {
     }
 
     async fn unchecked(&self, limit: usize) -> Result<Vec<TicketRow>> {
-        self.readers.read(move |connection| links::unchecked(connection, limit)).await
+        self.read(move |connection| links::unchecked(connection, limit)).await
     }
 
     async fn checked(&self, number: Number) -> Result<()> {
@@ -296,7 +337,7 @@ impl Store for SqliteStore {
     }
 
     async fn repeat_of(&self, number: Number) -> Result<Option<Option<Number>>> {
-        let found = self.readers.read(move |connection| links::repeat(connection, number)).await?;
+        let found = self.read(move |connection| links::repeat(connection, number)).await?;
         Ok(found.map(|(ticket, _)| ticket))
     }
 
@@ -305,12 +346,12 @@ impl Store for SqliteStore {
     }
 
     async fn identities(&self, names: Vec<String>) -> Result<Vec<Identity>> {
-        self.readers.read(move |connection| citizens::named(connection, &names)).await
+        self.read(move |connection| citizens::named(connection, &names)).await
     }
 
     async fn citizen(&self, key: &str) -> Result<(Vec<Identity>, Vec<Contested>)> {
         let key = key.to_owned();
-        self.readers.read(move |connection| citizens::of(connection, &key)).await
+        self.read(move |connection| citizens::of(connection, &key)).await
     }
 
     async fn split_citizen(&self, from: &str, name: &str, to: &str, at: Timestamp, who: &str) -> Result<Option<bool>> {
@@ -326,7 +367,7 @@ impl Store for SqliteStore {
     }
 
     async fn due_replies(&self, now: Timestamp, limit: usize) -> Result<Vec<DueReply>> {
-        self.readers.read(move |connection| outbox::due_replies(connection, now, limit)).await
+        self.read(move |connection| outbox::due_replies(connection, now, limit)).await
     }
 
     async fn postpone_reply(&self, id: i64, next_at: Timestamp) -> Result<()> {
@@ -348,12 +389,12 @@ impl Store for SqliteStore {
     }
 
     async fn interrupted_replies(&self) -> Result<Vec<DueReply>> {
-        self.readers.read(outbox::interrupted_replies).await
+        self.read(outbox::interrupted_replies).await
     }
 
     async fn sent_reply(&self, channel: &str, sent_as: &str) -> Result<Option<DueReply>> {
         let (channel, sent_as) = (channel.to_owned(), sent_as.to_owned());
-        self.readers.read(move |connection| outbox::sent_reply(connection, &channel, &sent_as)).await
+        self.read(move |connection| outbox::sent_reply(connection, &channel, &sent_as)).await
     }
 
     async fn report(&self, channel: &str, sent_as: &str, failed: Option<&str>) -> Result<Option<Reported>> {
@@ -362,15 +403,15 @@ impl Store for SqliteStore {
     }
 
     async fn unreported(&self, now: Timestamp, limit: usize) -> Result<Vec<Reported>> {
-        self.readers.read(move |connection| reports::unreported(connection, now, limit)).await
+        self.read(move |connection| reports::unreported(connection, now, limit)).await
     }
 
     async fn reach(&self, number: Number) -> Result<Reach> {
-        self.readers.read(move |connection| outbox::reach(connection, number)).await
+        self.read(move |connection| outbox::reach(connection, number)).await
     }
 
     async fn due_media(&self, now: Timestamp, limit: usize) -> Result<Vec<DueMedia>> {
-        self.readers.read(move |connection| outbox::due_media(connection, now, limit)).await
+        self.read(move |connection| outbox::due_media(connection, now, limit)).await
     }
 
     async fn postpone_media(&self, number: Number, file: &str, next_at: Timestamp) -> Result<()> {
@@ -379,15 +420,15 @@ impl Store for SqliteStore {
     }
 
     async fn tallies(&self, day: u32) -> Result<Vec<Tally>> {
-        self.readers.read(move |connection| inbox::tallies(connection, day)).await
+        self.read(move |connection| inbox::tallies(connection, day)).await
     }
 
     async fn events_of(&self, number: Number, cursor: Sequence) -> Result<Vec<Sequence>> {
-        self.readers.read(move |connection| log::events_of(connection, number, cursor)).await
+        self.read(move |connection| log::events_of(connection, number, cursor)).await
     }
 
     async fn glance(&self, since: Timestamp, limit: usize) -> Result<Glance> {
-        self.readers.read(move |connection| desk::glance(connection, since, limit)).await
+        self.read(move |connection| desk::glance(connection, since, limit)).await
     }
 
     async fn audit(&self, at: Timestamp, who: &str, action: &str, numbers: Vec<Number>) -> Result<()> {
@@ -396,7 +437,7 @@ impl Store for SqliteStore {
     }
 
     async fn audit_trail(&self, limit: usize) -> Result<Vec<AuditEntry>> {
-        self.readers.read(move |connection| desk::audit_trail(connection, limit)).await
+        self.read(move |connection| desk::audit_trail(connection, limit)).await
     }
 
     async fn pause_channel(&self, channel: &str, paused: bool) -> Result<()> {
@@ -405,16 +446,16 @@ impl Store for SqliteStore {
     }
 
     async fn paused_channels(&self) -> Result<Vec<String>> {
-        self.readers.read(desk::paused).await
+        self.read(desk::paused).await
     }
 
     fn health(&self) -> Health {
-        let mut trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if trouble.is_none() && self.shared.low_space.load(Ordering::Relaxed) {
+        let mut trouble = self.home.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if trouble.is_none() && self.home.shared.low_space.load(Ordering::Relaxed) {
             trouble = Some("the disk is nearly full".into());
         }
         let bytes = |suffix: &str| {
-            std::fs::metadata(open::beside(&self.shared.path, suffix)).map_or(0, |metadata| metadata.len())
+            std::fs::metadata(open::beside(&self.home.shared.path, suffix)).map_or(0, |metadata| metadata.len())
         };
         Health { trouble, bytes: bytes("") + bytes("-wal") }
     }
@@ -425,12 +466,12 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) -> Result<()> {
-        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.home.shared.stopping.store(true, Ordering::Relaxed);
         // The queue closes with its last sender; the writer then finishes what is in it.
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.readers.close();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let shared = self.shared.clone();
+        self.home.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.home.readers.close();
+        let threads = std::mem::take(&mut *self.home.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let shared = self.home.shared.clone();
         let joined = tokio::task::spawn_blocking(move || {
             threads.into_iter().try_for_each(JoinHandle::join)?;
             // Before the log goes away.

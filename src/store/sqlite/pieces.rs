@@ -18,6 +18,23 @@ const FORGET: i64 = 16;
 /// What [`super::inbox::COLUMNS`] takes for "it may have a ticket already".
 pub(super) const LATE: i64 = -1;
 
+/// `due` of what need not wait any more: before all others that have waited, however many they are.
+pub(super) const FIRST: i64 = 1;
+
+/// Whether a number has a message that is not whole. The index is named, because the planner takes the one by age, in
+/// which all messages that are not whole would be read.
+pub(super) const MISSING: &str =
+    "SELECT EXISTS (SELECT 1 FROM piece INDEXED BY piece_number WHERE number = ?1 AND complete = 0)";
+/// When the first piece of such a message came.
+pub(super) const OPENED: &str =
+    "SELECT min(opened_at) FROM piece INDEXED BY piece_number WHERE number = ?1 AND complete = 0";
+/// When the conversation of a number closes.
+pub(super) const DUE: &str =
+    "SELECT max(due) FROM pending INDEXED BY pending_conversation WHERE number = ?1 AND due > 0";
+/// It closes at another time.
+pub(super) const SET_DUE: &str =
+    "UPDATE pending INDEXED BY pending_conversation SET due = ?2 WHERE number = ?1 AND due > 0";
+
 /// Where a piece belongs.
 pub(super) enum Place {
     /// It is there already.
@@ -62,8 +79,7 @@ pub(super) fn place(connection: &Connection, message: &NewMessage) -> rusqlite::
             return Ok(Place::First);
         }
     }
-    let sql = "SELECT max(due) FROM pending WHERE number = ?1 AND due > 0";
-    let due: Option<i64> = connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))?;
+    let due: Option<i64> = connection.prepare_cached(DUE)?.query_row([number], |row| row.get(0))?;
     // Without others in the line its message has its ticket, and this one is an addition.
     Ok(Place::With(Number::from_key(number), due.unwrap_or(LATE)))
 }
@@ -86,8 +102,7 @@ pub(super) fn add(handle: &Handle, message: &NewMessage, id: MessageId, number: 
 
 /// Whether the conversation of this number still waits for pieces.
 pub(super) fn missing(connection: &Connection, number: i64) -> rusqlite::Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM piece WHERE number = ?1 AND complete = 0)";
-    connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))
+    connection.prepare_cached(MISSING)?.query_row([number], |row| row.get(0))
 }
 
 /// When the conversation of `number` closes: with a piece missing as late as it may, otherwise as others do; a message
@@ -99,20 +114,19 @@ fn settle(connection: &Connection, message: &NewMessage, number: Number) -> rusq
     let missing = missing(connection, key)?;
     let open = conversation::opened(connection, message, number)?;
     let due = match (message.window, open) {
+        (Some(_), Some((_, true))) if !missing => FIRST,
         (Some(window), Some((opened_at, urgent))) => {
             let closes = opened_at.saturating_add(milliseconds(window.max));
             let idle = if urgent { 0 } else { milliseconds(window.idle) };
             now.saturating_add(if missing { idle.max(wait) } else { idle }).min(closes)
         }
         _ if missing => {
-            let sql = "SELECT min(opened_at) FROM piece WHERE number = ?1 AND complete = 0";
-            let first: Option<i64> = connection.prepare_cached(sql)?.query_row([key], |row| row.get(0))?;
+            let first: Option<i64> = connection.prepare_cached(OPENED)?.query_row([key], |row| row.get(0))?;
             now.saturating_add(wait).min(first.unwrap_or(now).saturating_add(REMEMBERED))
         }
-        _ => now,
+        _ => FIRST,
     };
-    let sql = "UPDATE pending SET due = ?2 WHERE number = ?1 AND due > 0";
-    connection.prepare_cached(sql)?.execute(params![key, due.max(1)]).map(drop)
+    connection.prepare_cached(SET_DUE)?.execute(params![key, due.max(FIRST)]).map(drop)
 }
 
 fn forget(connection: &Connection, now: i64) -> rusqlite::Result<()> {

@@ -4,7 +4,7 @@ use super::open;
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::Semaphore;
@@ -42,6 +42,11 @@ impl Readers {
         task.await.map_err(|error| StoreError::Failed(error.to_string()))?
     }
 
+    /// Whether there are no more reads.
+    pub(super) fn are_closed(&self) -> bool {
+        self.turns.is_closed()
+    }
+
     /// No more reads; handles are closed as they come back.
     pub(super) fn close(&self) {
         self.turns.close();
@@ -52,26 +57,35 @@ impl Readers {
 impl Inner {
     fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let outcome = match idle {
-            Some(connection) => Ok(connection),
-            None => open::connect_reader(&self.path),
-        };
-        let outcome = outcome.and_then(|connection| {
+        let outcome = idle.map_or_else(|| open::connect_reader(&self.path), Ok).and_then(|connection| {
             // One look, however many questions: between two of them a message may have become a ticket.
-            let snapshot = connection.unchecked_transaction()?;
+            begin(&connection)?;
             let value = work(&connection)?;
-            drop(snapshot);
+            end(&connection)?;
             // A handle that failed is not used again.
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             Ok(value)
         });
-        outcome.map_err(|error| {
-            let damaged = open::is_damage(&error);
-            tracing::error!(alarm = damaged, %error, "reading the store failed");
-            if damaged {
-                open::mark_suspect(&self.path);
-            }
-            StoreError::Failed(error.to_string())
-        })
+        outcome.map_err(|error| failed(&self.path, &error))
     }
+}
+
+/// Begins a look at the store as it is now.
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("BEGIN")?.execute([]).map(drop)
+}
+
+/// Ends it.
+pub(super) fn end(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+}
+
+/// Tells of a read that failed, and remembers damage.
+pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> StoreError {
+    let damaged = open::is_damage(error);
+    tracing::error!(alarm = damaged, %error, "reading the store failed");
+    if damaged {
+        open::mark_suspect(path);
+    }
+    StoreError::Failed(error.to_string())
 }

@@ -34,7 +34,7 @@ impl Records for SqliteStore {
 
     async fn paused_destinations(&self) -> Result<Vec<String>> {
         let sql = "SELECT name FROM paused_destination ORDER BY name";
-        self.readers.read(|connection| connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()).await
+        self.read(|connection| connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()).await
     }
 
     async fn record_parity(&self, run: ParityRun) -> Result<()> {
@@ -52,12 +52,12 @@ impl Records for SqliteStore {
     }
 
     async fn parity(&self) -> Result<Vec<ParityRun>> {
-        self.readers.read(last_runs).await
+        self.read(last_runs).await
     }
 
     async fn received_for(&self, line: &str, days: (u32, u32), after: MessageId, limit: usize) -> Result<Vec<Message>> {
         let line = line.to_owned();
-        self.readers.read(move |connection| received_for(connection, &line, days, after, limit)).await
+        self.read(move |connection| received_for(connection, &line, days, after, limit)).await
     }
 
     async fn close_day(&self, day: ClosedDay) -> Result<bool> {
@@ -81,12 +81,12 @@ impl Records for SqliteStore {
         let read = move |connection: &Connection| {
             connection.prepare_cached(sql)?.query_map(params![day, limit as i64], closed)?.collect()
         };
-        self.readers.read(read).await
+        self.read(read).await
     }
 
     async fn closed_before(&self, day: u32) -> Result<Option<ClosedDay>> {
         let sql = "SELECT day, previous, hash, record FROM closed_day WHERE day < ?1 ORDER BY day DESC LIMIT 1";
-        self.readers.read(move |connection| connection.prepare_cached(sql)?.query_row([day], closed).optional()).await
+        self.read(move |connection| connection.prepare_cached(sql)?.query_row([day], closed).optional()).await
     }
 
     async fn waiting(&self, day: u32, until: Timestamp) -> Result<Vec<Waiting>> {
@@ -103,16 +103,16 @@ impl Records for SqliteStore {
             })?;
             rows.collect()
         };
-        self.readers.read(read).await
+        self.read(read).await
     }
 
     async fn last_closed(&self) -> Result<Option<ClosedDay>> {
-        self.readers.read(last_closed).await
+        self.read(last_closed).await
     }
 
     async fn first_day(&self) -> Result<Option<u32>> {
         let sql = "SELECT min(day) FROM (SELECT min(day) AS day FROM counter UNION ALL SELECT min(day) FROM tally)";
-        self.readers.read(|connection| connection.query_row(sql, [], |row| row.get(0))).await
+        self.read(|connection| connection.query_row(sql, [], |row| row.get(0))).await
     }
 }
 

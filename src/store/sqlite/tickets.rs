@@ -21,7 +21,12 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
     for outcome in outcomes {
         match outcome {
             Outcome::Ticket { messages, ticket, events, media } => {
-                if !take_all(connection, ticket.number, messages)? {
+                // First of all: with the messages taken, there would be no way back.
+                let stale = match ticket.first() {
+                    Some(first) => version(connection, first.number)? != Some(first.version),
+                    None => false,
+                };
+                if stale || !take_all(connection, ticket.number, messages)? {
                     left += 1;
                     continue;
                 }
@@ -31,12 +36,16 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                     left += 1;
                     continue;
                 }
+                if let Some(first) = ticket.first_mut() {
+                    self::change(connection, first)?;
+                }
                 log::append(connection, events)?;
                 outbox::add_media(connection, ticket.number, &ticket.channel, media)?;
                 if let Some(receipt) = &ticket.receipt {
                     receipts::add(connection, ticket.number, receipt)?;
                 }
-                links::note(connection, ticket.number, ticket.joins, ticket.unchecked)?;
+                let root = ticket.joins.as_ref().map(|joins| joins.root);
+                links::note(connection, ticket.number, root, ticket.unchecked)?;
                 if messages.len() == 1 {
                     let row = (ticket.number.day, ticket.channel.clone(), ticket.hotline.clone());
                     counted.entry(row).or_default().0 += 1;

@@ -77,6 +77,8 @@ type Script = Arc<dyn Fn(&Delivery) -> Answer + Send + Sync>;
 struct State {
     script: Script,
     log: Vec<Delivery>,
+    /// Nothing is remembered but numbers: there is too much of it.
+    forgets: bool,
     /// The tickets that an event was taken of.
     numbers: HashSet<String>,
 }
@@ -98,6 +100,7 @@ impl Core {
         let state = Arc::new(Mutex::new(State {
             script: Arc::new(|_| Answer::Status(200)),
             log: Vec::new(),
+            forgets: false,
             numbers: HashSet::new(),
         }));
         let (shared, key) = (Arc::clone(&state), secret.clone());
@@ -117,6 +120,15 @@ impl Core {
     /// From now on answers as `script` says.
     pub fn script(&self, script: impl Fn(&Delivery) -> Answer + Send + Sync + 'static) {
         self.state.lock().unwrap().script = Arc::new(script);
+    }
+
+    /// From now on takes everything, shows it to `witness`, and remembers nothing but the tickets' numbers.
+    pub fn witness(&self, witness: impl Fn(&Delivery) + Send + Sync + 'static) {
+        self.script(move |delivery| {
+            witness(delivery);
+            Answer::Status(200)
+        });
+        self.state.lock().unwrap().forgets = true;
     }
 
     /// From now on always answers so.
@@ -150,6 +162,11 @@ impl Core {
     /// The tickets it has taken an event of.
     pub fn numbers(&self) -> HashSet<String> {
         self.state.lock().unwrap().numbers.clone()
+    }
+
+    /// Of how many tickets it has taken an event.
+    pub fn count(&self) -> usize {
+        self.state.lock().unwrap().numbers.len()
     }
 
     /// How many of `numbers` it has.
@@ -214,7 +231,9 @@ async fn serve(mut stream: TcpStream, state: &Mutex<State>, secret: &str) {
             if delivery.taken() {
                 state.numbers.insert(delivery.subject().to_owned());
             }
-            state.log.push(delivery);
+            if !state.forgets {
+                state.log.push(delivery);
+            }
         }
         match answer {
             Answer::Status(status) => respond(&mut stream, status, "", "").await,

@@ -18,7 +18,7 @@ pub use self::{
     http::read as read_message,
     load::{Load, Tally, post_all},
     peer::{Peer, python},
-    site::{Site, TOKEN},
+    site::{Site, TOKEN, today},
     wait::{eventually, until},
 };
 

@@ -1,16 +1,30 @@
 //! One installation: a directory, a configuration, a store, and the core it delivers to.
 
 use super::{Core, Faults, Gateway, Reply, copy_directory, post};
+use jiff::{Timestamp, civil::Date};
 use serde_json::{Value, json};
 use std::{
     path::PathBuf,
     process::{Command, Output},
+    sync::LazyLock,
 };
 use tempfile::TempDir;
 use toml::{Table, toml};
 
 /// The bearer token of the `app` channel.
 pub const TOKEN: &str = "token-of-the-city-app-0123456789";
+
+/// The time zone of every site: China's, but while midnight is near there, one where it is evening: the day of a test does
+/// not end while it runs.
+static ZONE: LazyLock<&str> = LazyLock::new(|| match Timestamp::now().in_tz("Asia/Shanghai").unwrap().hour() {
+    23 | 0 => "Asia/Dubai",
+    _ => "Asia/Shanghai",
+});
+
+/// The local day of a site.
+pub fn today() -> Date {
+    Timestamp::now().in_tz(&ZONE).unwrap().date()
+}
 
 /// One installation in a temporary directory.
 pub struct Site {
@@ -54,6 +68,7 @@ impl Site {
         let mut site = Self { core, faults: None, data, config, directory, power_cuts: 0 };
         let url = site.core.url();
         site.set("core.url", url);
+        site.set("server.timezone", *ZONE);
         site
     }
 

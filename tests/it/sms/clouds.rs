@@ -1,7 +1,7 @@
 //! The clouds' callbacks, over HTTP into the real gateway.
 
-use super::tickets;
-use crate::harness::{Gateway, Site, eventually, get, request, seconds};
+use super::{sending, tickets};
+use crate::harness::{Gateway, Peer, Site, eventually, get, request, seconds};
 use serde_json::json;
 use std::time::Instant;
 
@@ -12,10 +12,16 @@ const BATCH: &str = r#"[
 ]"#;
 
 async fn with(transport: &str) -> (Site, Gateway) {
-    let mut site = Site::new().await;
+    started(Site::new().await, transport).await
+}
+
+async fn started(mut site: Site, transport: &str) -> (Site, Gateway) {
     site.set("channels.sms.type", "sms");
     site.set("channels.sms.transport", transport);
-    site.set("channels.sms.query_secret", "a-long-query-secret");
+    match transport {
+        "twilio" => site.set("channels.sms.auth_token", sending::SECRET),
+        _ => site.set("channels.sms.query_secret", "a-long-query-secret"),
+    }
     site.set("channels.sms.assembly", "immediate");
     // A cloud speaks for all citizens from few addresses.
     site.set("limits.per_address", "1/m");
@@ -65,6 +71,66 @@ async fn two_equal_messages_of_different_seconds_are_two() {
         assert_eq!((status, body.as_str()), (200, r#"{"result":0,"errmsg":"OK"}"#));
     }
     assert_eq!(tickets(&gateway, 2).await.len(), 2);
+}
+
+/// What a cloud sends again as it was, until it is taken; each round of other citizens.
+async fn call(cloud: &str, gateway: &Gateway, peer: &mut Peer, round: u64) -> (u16, String) {
+    let body = match cloud {
+        "aliyun" => {
+            BATCH.replace("1380013800", &format!("138001380{round}")).replace("谁说的", &format!("谁说的{round}"))
+        }
+        "tencent" => {
+            let mobile = format!("1380013800{round}");
+            json!({ "extend": "", "mobile": mobile, "nationcode": "86", "sign": "x", "text": "路灯坏了", "time": 1 })
+                .to_string()
+        }
+        _ => {
+            let (name, from) = (format!("SM{round:032}"), format!("+861380013800{round}"));
+            let form = json!({ "MessageSid": name, "From": from, "To": "+15005550006", "Body": "路灯坏了" });
+            let (status, body) = sending::signed(gateway, peer, &form).await;
+            return (status as u16, body);
+        }
+    };
+    post(gateway, "a-long-query-secret", &body).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_store_could_not_take_or_took_too_late_comes_again_and_counts_once() {
+    let each = ["aliyun", "tencent", "twilio"].map(async |cloud| {
+        let mut peer = Peer::start("sms_clouds.py", &[]);
+        let (site, gateway) = started(Site::with_faults().await, cloud).await;
+        let faults = site.faults.as_ref().unwrap();
+        faults.fail_fsyncs(-1);
+        for _ in 0..2 {
+            assert_eq!(call(cloud, &gateway, &mut peer, 1).await.0, 503, "{cloud}: nothing is on the disk");
+        }
+        faults.fail_fsyncs(0);
+        let mut again = async |round| {
+            eventually("taken", seconds(20), async || {
+                let (status, body) = call(cloud, &gateway, &mut peer, round).await;
+                (status == 200).then_some(body)
+            })
+            .await
+        };
+        let first = again(1).await;
+        assert_eq!(again(1).await, first, "{cloud}: the same answer each time");
+        // On the disk, but too late for whoever waited.
+        faults.delay_fsync(5_000);
+        let late = call(cloud, &gateway, &mut Peer::start("sms_clouds.py", &[]), 2).await;
+        faults.delay_fsync(0);
+        assert_eq!(late.0, 503, "{cloud}");
+        again(2).await;
+        // The bad elements stand in quarantine, each once, until somebody looks at them.
+        let (messages, bad) = if cloud == "aliyun" { (4, 2) } else { (2, 0) };
+        let settled = eventually("an end of the line", seconds(20), async || {
+            let total = get(gateway.admin, "/api/v1/reconciliation").await.json()["total"].clone();
+            (total["pending"] == bad).then_some(total)
+        })
+        .await;
+        assert_eq!(settled["ticketed"], messages, "{cloud}: {settled}");
+        (site, gateway)
+    });
+    futures_util::future::join_all(each).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@ use crate::harness::{Gateway, Peer, Site, eventually, request, seconds, until};
 use serde_json::{Value, json};
 
 const CLOUDS: [&str; 3] = ["aliyun", "tencent", "twilio"];
-const SECRET: &str = "test-secret-of-the-cloud";
+pub const SECRET: &str = "test-secret-of-the-cloud";
 
 /// A site with one cloud, whose interface is `peer`.
 async fn with(cloud: &str, peer: &Peer) -> Site {
@@ -55,6 +55,15 @@ async fn stands(gateway: &Gateway, number: &Value, state: &str) -> Value {
     .await
 }
 
+/// Posts a form as Twilio does; what it is answered.
+pub async fn signed(gateway: &Gateway, peer: &mut Peer, form: &Value) -> (u64, String) {
+    let before = peer.seen().len();
+    let url = format!("http://{}/channels/sms", gateway.public);
+    peer.order(&json!({ "url": url, "signed": "https://12345.example/channels/sms", "form": form }));
+    let called = |line: &Value| Some((line["called_back"].as_u64()?, line["said"].as_str()?.to_owned()));
+    until("the callback", seconds(20), || peer.seen()[before..].iter().find_map(called)).await
+}
+
 /// The cloud tells what became of the message that it called so.
 async fn report(cloud: &str, gateway: &Gateway, peer: &mut Peer, number: &str, arrived: bool) {
     let name = format!("name-of-{number}");
@@ -68,16 +77,12 @@ async fn report(cloud: &str, gateway: &Gateway, peer: &mut Peer, number: &str, a
             json!([{ "mobile": number, "nationcode": "86", "report_status": status, "errmsg": code, "sid": name }])
         }
         _ => {
-            let before = peer.seen().len();
             let mut form = json!({ "MessageSid": name, "To": number, "From": "+15005550006" });
             form["MessageStatus"] = if arrived { "delivered" } else { "undelivered" }.into();
             if !arrived {
                 form["ErrorCode"] = "30008".into();
             }
-            let url = format!("http://{}/channels/sms", gateway.public);
-            peer.order(&json!({ "url": url, "signed": "https://12345.example/channels/sms", "form": form }));
-            let called = |line: &Value| line["called_back"] == 200;
-            until("the callback", seconds(10), || peer.seen()[before..].iter().any(called).then_some(())).await;
+            assert_eq!(signed(gateway, peer, &form).await.0, 200);
             return;
         }
     };

@@ -78,10 +78,15 @@ pub fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Box<dyn Rows>, String>
         return Ok(Box::new(table::Table::new(xlsx::Xlsx::open(path, read.clone())?)?));
     }
     if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
-        return Err("this is an old Excel file (.xls): save it as .xlsx or CSV".into());
+        return Err(
+            "this is an old Excel file (.xls), or one with a password: save it as .xlsx without one, or as CSV".into(),
+        );
     }
     if head.starts_with(b"%PDF") || head.starts_with(b"\x1f\x8b") {
         return Err("this is neither CSV nor XLSX nor NDJSON".into());
+    }
+    if is_page(&head) {
+        return Err("this is a web page or XML under a spreadsheet's name: open it and save it as .xlsx or CSV".into());
     }
     file.rewind().map_err(|error| unreadable(&error))?;
     let lines = lines::Lines::new(Counted { file, read: read.clone() }, &head);
@@ -91,6 +96,15 @@ pub fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Box<dyn Rows>, String>
         return Ok(Box::new(ndjson::NdJson::new(lines)));
     }
     Ok(Box::new(table::Table::new(csv::Csv::new(lines)?)?))
+}
+
+/// Many systems export HTML, or the XML of Excel 2003, and call it `.xls`.
+fn is_page(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let begin = text[..text.len().min(16)].to_ascii_lowercase();
+    ["<html", "<table", "<!doctype", "<?xml", "<head", "<meta", "<!--"]
+        .iter()
+        .any(|tag| begin.starts_with(tag.as_bytes()))
 }
 
 fn unreadable(error: &io::Error) -> String {

@@ -54,6 +54,18 @@ impl<R: Records> Table<R> {
         let found = found.or_else(|| begun.iter().position(|record| record.fault.is_none() && filled(record) > 0));
         let header = found.and_then(|place| begun.drain(..=place).next_back());
         let header = header.ok_or("the file has no header: its first row must name the columns")?;
+        let mut cells = header.cells;
+        // A header of two rows: what is merged over both is in both.
+        let next = match begun.pop_front() {
+            Some(next) => Some(next),
+            None => records.next()?,
+        };
+        match next {
+            Some(next) if next.fault.is_none() && goes_on(&cells, &next.cells) => below(&mut cells, next.cells),
+            Some(next) => begun.push_front(next),
+            None => {}
+        }
+        let header = Record { cells, ..header };
         let columns = names(&header.cells);
         if columns.len() > MAX_COLUMNS {
             return Err(format!("the file has more than {MAX_COLUMNS} columns"));
@@ -61,6 +73,23 @@ impl<R: Records> Table<R> {
         let named = header.cells.iter().rposition(|name| !name.trim().is_empty()).map_or(0, |last| last + 1);
         let padded = records.expect(columns.len());
         Ok(Self { records, columns, named, padded, begun })
+    }
+}
+
+/// Whether `next` is the second row of a header. The first then has a name over several columns, and some of the second's
+/// cells, but not all, say what is above them.
+fn goes_on(header: &[String], next: &[String]) -> bool {
+    let pairs = || header.iter().zip(next).filter(|(_, below)| !below.trim().is_empty());
+    let over_several =
+        header.windows(2).any(|pair| !pair[0].trim().is_empty() && (pair[1].trim().is_empty() || pair[0] == pair[1]));
+    over_several && pairs().any(|(above, below)| above == below) && pairs().any(|(above, below)| above != below)
+}
+
+/// The names in the lower row of a header; where it has none, those above.
+fn below(header: &mut Vec<String>, lower: Vec<String>) {
+    header.resize(header.len().max(lower.len()), String::new());
+    for (name, lower) in header.iter_mut().zip(lower).filter(|(_, lower)| !lower.trim().is_empty()) {
+        *name = lower;
     }
 }
 
@@ -115,6 +144,11 @@ impl<R> Table<R> {
         let beyond = cells.iter().skip(expected).any(|cell| !cell.trim().is_empty());
         if !self.padded && (beyond || found < self.named) {
             return Err(format!("the row has {found} columns, the header {expected}"));
+        }
+        // Exports that were put behind one another.
+        let again = |(cell, name): (&String, &String)| cell.trim().is_empty() || cell.trim() == name;
+        if expected > 1 && cells.iter().zip(&self.columns).all(again) {
+            return Err("the row is the header again".into());
         }
         if cells.iter().any(|cell| cell.contains('\0')) {
             return Err("the row has U+0000 in it, which is no text".into());

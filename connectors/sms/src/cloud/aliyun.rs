@@ -1,7 +1,7 @@
 //! Alibaba Cloud, SmsUp (上行短信): <https://help.aliyun.com/document_detail/101847.html>, and SmsReport (状态报告):
 //! <https://help.aliyun.com/document_detail/101867.html>.
 
-use super::body::{fields, text};
+use super::body::{fields, text, words};
 use crate::{
     number::{Line, Number},
     short::Short,
@@ -16,8 +16,7 @@ pub(super) fn read(body: &[u8]) -> Result<Short, String> {
         let why = || text(&fields, "err_code").unwrap_or_default();
         return Ok(super::told(&phone, name, Some(if success { Ok(()) } else { Err(why()) })));
     }
-    // As it stands: what is around a citizen's words is theirs.
-    let content = fields.get("content").and_then(Value::as_str).ok_or("content is missing")?;
+    let content = words(&fields, "content").ok_or("content is missing")?;
     let (code, time) = (text(&fields, "dest_code").unwrap_or_default(), text(&fields, "send_time").unwrap_or_default());
     let id = text(&fields, "sequence_id").filter(|id| !id.is_empty());
     Ok(Short {
@@ -26,7 +25,7 @@ pub(super) fn read(body: &[u8]) -> Result<Short, String> {
         id: id.map(|id| format!("{id}/{time}")),
         coding: Coding::Utf8,
         segment: None,
-        text: content.to_owned().into(),
+        text: content.into(),
         report: None,
         link_id: None,
     })

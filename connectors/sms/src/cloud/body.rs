@@ -41,6 +41,15 @@ pub(super) fn fields(body: &[u8]) -> Result<Map<String, Value>, String> {
     }
 }
 
+/// What a citizen wrote, as it stands: what is around their words is theirs. A score may be a bare number.
+pub(super) fn words(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    match fields.get(name)? {
+        Value::String(words) => Some(words.clone()),
+        Value::Number(_) => text(fields, name),
+        _ => None,
+    }
+}
+
 /// A field as text: clouds write the same number as a number, as a text, and as a fraction.
 pub(super) fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
     match fields.get(name)? {

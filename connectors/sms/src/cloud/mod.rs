@@ -202,8 +202,7 @@ impl Callback {
             let keys = keys("element", Duration::from_secs(86_400), &hex(&digest), now);
             return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false, receipt: false }, false);
         };
-        let mut incoming = short.incoming(&self.rules, media_type, element, None, now);
-        short.ask(&mut incoming, &self.words);
+        let (mut incoming, _) = short.incoming(&self.rules, &self.words, media_type, element, None, now);
         let may = short.line.may_be_answered() && short.report.is_none();
         incoming.receipt = self.receipts == Receipts::Sent
             && may

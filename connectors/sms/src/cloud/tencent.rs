@@ -1,14 +1,13 @@
 //! Tencent Cloud, replies to short messages (短信回复): <https://cloud.tencent.com/document/product/382/59179>, and what
 //! became of ours (下发状态通知): <https://cloud.tencent.com/document/product/382/5807>.
 
-use super::body::{fields, text};
+use super::body::{fields, text, words};
 use crate::{
     number::{Line, Number},
     short::Short,
     text::Coding,
 };
 use jiesu_connector::digest;
-use serde_json::Value;
 
 pub(super) fn read(body: &[u8]) -> Result<Short, String> {
     let fields = fields(body)?;
@@ -17,7 +16,7 @@ pub(super) fn read(body: &[u8]) -> Result<Short, String> {
         let why = || text(&fields, "errmsg").unwrap_or_default();
         return Ok(super::told(&mobile, name, Some(if status == "SUCCESS" { Ok(()) } else { Err(why()) })));
     }
-    let content = fields.get("text").and_then(Value::as_str).ok_or("text is missing")?;
+    let content = words(&fields, "text").ok_or("text is missing")?;
     let nation = text(&fields, "nationcode").unwrap_or_default();
     let nation = nation.trim_start_matches('+');
     let (code, time) = (text(&fields, "extend").unwrap_or_default(), text(&fields, "time").unwrap_or_default());
@@ -26,14 +25,14 @@ pub(super) fn read(body: &[u8]) -> Result<Short, String> {
         nation => Number::of(&format!("{nation}{}", mobile.trim_start_matches('+').trim_start_matches(nation)), true),
     };
     // It has no id: the time of its sending tells two equal messages apart.
-    let parts = [nation, &mobile, &code, &time, content];
+    let parts = [nation, &mobile, &code, &time, &content];
     let id = (!time.is_empty()).then(|| crate::short::hex(&digest(parts.map(str::as_bytes))));
     Ok(Short {
         line: Line { citizen, code },
         id,
         coding: Coding::Utf8,
         segment: None,
-        text: content.to_owned().into(),
+        text: content.into(),
         report: None,
         link_id: None,
     })

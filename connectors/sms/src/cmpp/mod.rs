@@ -6,7 +6,7 @@ mod fields;
 mod submit;
 
 use crate::{
-    session::{Dialect, Garbage, Heard, Submission, Taken},
+    session::{Dialect, Garbage, Heard, Limits, Submission, Taken},
     short::Short,
 };
 use bytes::{BufMut, Bytes, BytesMut};
@@ -17,13 +17,14 @@ use std::time::Duration;
 
 /// Bytes of a header.
 const HEADER: usize = 12;
-/// The longest PDU that makes sense: a SUBMIT to 99 numbers.
-const LONGEST: usize = 4_096;
-/// Unanswered PDUs in one direction (section 5.2.4, W).
-const WINDOW: usize = 16;
-/// An idle link is tried after this (C); an answer is waited for as long as T.
-const IDLE: Duration = Duration::from_secs(180);
-const ANSWER: Duration = Duration::from_secs(60);
+/// W, C and T of section 5.2.4; the longest PDU is a SUBMIT to 99 numbers.
+const LIMITS: Limits = Limits {
+    header: HEADER,
+    longest: 4_096,
+    window: 16,
+    idle: Duration::from_secs(180),
+    answer: Duration::from_secs(60),
+};
 
 const CONNECT: u32 = 0x01;
 const TERMINATE: u32 = 0x02;
@@ -76,20 +77,8 @@ impl Dialect for Cmpp {
         "CMPP"
     }
 
-    fn frames(&self) -> (usize, usize) {
-        (HEADER, LONGEST)
-    }
-
-    fn window(&self) -> usize {
-        WINDOW
-    }
-
-    fn idle(&self) -> Duration {
-        IDLE
-    }
-
-    fn answer(&self) -> Duration {
-        ANSWER
+    fn limits(&self) -> &'static Limits {
+        &LIMITS
     }
 
     fn login(&self, sequence: u32, now: Timestamp) -> Bytes {

@@ -5,18 +5,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// A protocol: its PDUs, and the times that it prescribes. Everything here is a pure function.
+/// A protocol: its PDUs, and what it prescribes. Everything here is a pure function.
 pub(crate) trait Dialect: Send + Sync + 'static {
     /// Its name, for operators.
     fn name(&self) -> &'static str;
-    /// The bytes of a header, which begins with the length of the whole, and of the longest PDU.
-    fn frames(&self) -> (usize, usize);
-    /// PDUs that may be unanswered in one direction.
-    fn window(&self) -> usize;
-    /// A link on which nothing came for so long is tried.
-    fn idle(&self) -> Duration;
-    /// An answer is waited for so long.
-    fn answer(&self) -> Duration;
+    /// Its sizes and times.
+    fn limits(&self) -> &'static Limits;
 
     /// The first PDU of a link.
     fn login(&self, sequence: u32, now: Timestamp) -> Bytes;
@@ -50,6 +44,21 @@ pub(crate) trait Dialect: Send + Sync + 'static {
 
     /// Of a stored delivery.
     fn media_type(&self) -> &'static str;
+}
+
+/// The sizes and times that a protocol prescribes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Bytes of a header, which begins with the length of the whole; its last four are the sequence.
+    pub header: usize,
+    /// Bytes of the longest PDU that makes sense.
+    pub longest: usize,
+    /// PDUs that may be unanswered in one direction.
+    pub window: usize,
+    /// A link on which nothing came for so long is tried.
+    pub idle: Duration,
+    /// An answer is waited for so long.
+    pub answer: Duration,
 }
 
 /// What came over a link.

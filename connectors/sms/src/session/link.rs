@@ -1,7 +1,7 @@
 //! One link: it is kept alive, its window is kept, and nothing on it waits for the store.
 
 use super::{
-    Dialect, Heard, Submission, Taken,
+    Dialect, Heard, Limits, Submission, Taken,
     frames::{Broken, Frames},
 };
 use bytes::Bytes;
@@ -74,8 +74,8 @@ impl Link {
         dialect: Arc<dyn Dialect>,
         orders: mpsc::Receiver<Order>,
     ) -> Result<Self, String> {
-        let (header, longest) = dialect.frames();
-        let mut wire = Framed::new(stream, Frames { header, longest });
+        let limits = dialect.limits();
+        let mut wire = Framed::new(stream, Frames { header: limits.header, longest: limits.longest });
         let login = dialect.login(1, Timestamp::now());
         let answer = async {
             wire.send(login.clone()).await.map_err(|broken| broken.to_string())?;
@@ -91,7 +91,7 @@ impl Link {
         let why = Arc::new(OnceLock::new());
         let worker = Worker {
             wire,
-            window: dialect.window(),
+            limits,
             dialect,
             inbox,
             said,
@@ -135,7 +135,7 @@ impl Drop for Link {
 struct Worker {
     wire: Framed<Box<dyn Stream>, Frames>,
     dialect: Arc<dyn Dialect>,
-    window: usize,
+    limits: &'static Limits,
     inbox: mpsc::Sender<Bytes>,
     said: mpsc::Receiver<Say>,
     orders: mpsc::Receiver<Order>,
@@ -173,7 +173,7 @@ impl Worker {
                     Step::Room
                 }
                 frame = self.wire.next(), if self.held.is_none() => Step::Heard(frame),
-                Some(order) = self.orders.recv(), if self.waiting.len() < self.window && self.leaving.is_none() => Step::Order(order),
+                Some(order) = self.orders.recv(), if self.waiting.len() < self.limits.window && self.leaving.is_none() => Step::Order(order),
             };
             let done = match step {
                 Step::Say(say) => self.say(say).await,
@@ -212,7 +212,7 @@ impl Worker {
         let sequence = self.next_sequence();
         let pdu = self.dialect.submit(sequence, &order.submission);
         // Before a byte of it leaves: from now on nobody knows.
-        self.waiting.insert(sequence, (Instant::now() + self.dialect.answer(), order.outcome));
+        self.waiting.insert(sequence, (Instant::now() + self.limits.answer, order.outcome));
         self.feed(pdu).await?;
         self.flush().await
     }
@@ -262,7 +262,7 @@ impl Worker {
                 let _ = outcome.send(Outcome::Unknown("the far side gave no answer in time".into()));
             }
         }
-        let due = self.heard_at + self.dialect.idle() + self.dialect.answer() * self.tried;
+        let due = self.heard_at + self.limits.idle + self.limits.answer * self.tried;
         if now < due {
             return Ok(());
         }

@@ -7,7 +7,7 @@ mod link;
 mod source;
 mod tls;
 
-pub(crate) use dialect::{Dialect, Garbage, Heard, Submission, Taken};
+pub(crate) use dialect::{Dialect, Garbage, Heard, Limits, Submission, Taken};
 pub(crate) use exchange::Exchange;
 pub(crate) use link::Outcome;
 pub(crate) use source::{Account, Centre, LogIn};

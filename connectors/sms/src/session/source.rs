@@ -92,11 +92,10 @@ impl Centre {
             let keys = keys("pdu", Duration::from_secs(600), &short::hex(&digest), now);
             return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false, receipt: false }, None);
         };
-        let header = self.dialect.frames().0;
+        let header = self.dialect.limits().header;
         let sequence = frame.get(header - 4..header).unwrap_or_default();
         let name = format!("{session:x}/{}", short::hex(sequence));
-        let mut incoming = short.incoming(&self.rules, media_type, frame.clone(), Some(&name), now);
-        let ask = short.ask(&mut incoming, &self.words);
+        let (mut incoming, ask) = short.incoming(&self.rules, &self.words, media_type, frame.clone(), Some(&name), now);
         self.courier.heard(&short, &mut incoming);
         (incoming, Some((short, ask)))
     }

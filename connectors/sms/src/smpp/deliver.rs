@@ -10,7 +10,7 @@ use rusmpp::{
     pdus::DeliverSm,
     tlvs::{Tlv, TlvValue},
     types::COctetString,
-    values::Ton,
+    values::{MessageState, Ton},
 };
 
 /// Bits of esm_class (5.2.12): the message is a receipt; it begins with a header.
@@ -37,11 +37,18 @@ pub(super) fn read(deliver: &DeliverSm, default: Coding) -> Short {
         TlvValue::ReceiptedMessageId(id) => Some(name(id.as_str().trim_end_matches('\0'))),
         _ => None,
     });
-    if matches!(class & TYPE, RECEIPT | INTERMEDIATE) {
+    let state =
+        find(deliver.tlvs(), |value| if let TlvValue::MessageState(state) = value { Some(*state) } else { None });
+    // Some centres tell of a receipt by its parameters alone.
+    let told = state.filter(|_| named.is_some());
+    if matches!(class & TYPE, RECEIPT | INTERMEDIATE) || told.is_some() {
         let said = String::from_utf8_lossy(udh.text).into_owned();
         let report = Report {
             id: named.or_else(|| word(&said, "id:").map(|id| name(&id))).unwrap_or_default(),
-            status: word(&said, "stat:").unwrap_or_default().to_ascii_uppercase(),
+            status: word(&said, "stat:")
+                .map(|word| word.to_ascii_uppercase())
+                .or(state.map(status))
+                .unwrap_or_default(),
         };
         let report = Some(report);
         return Short { line, id: None, coding, segment: None, text: Bytes::new(), report, link_id: None };
@@ -63,17 +70,34 @@ pub(super) fn name(id: &str) -> String {
     id.split_whitespace().collect::<String>().to_ascii_lowercase()
 }
 
-/// The short message, or the payload of those that are too long for it.
+/// The word of a receipt's text for a message_state (5.2.28).
+fn status(state: MessageState) -> String {
+    let word = match state {
+        MessageState::Delivered => "DELIVRD",
+        MessageState::Enroute => "ENROUTE",
+        MessageState::Accepted => "ACCEPTD",
+        MessageState::Expired => "EXPIRED",
+        MessageState::Deleted => "DELETED",
+        MessageState::Undeliverable => "UNDELIV",
+        MessageState::Rejected => "REJECTD",
+        _ => "UNKNOWN",
+    };
+    word.to_owned()
+}
+
+/// The short message, or the payload of those that are too long for it. Only one of them should be there; where both are,
+/// the payload is the whole of which the short message is the beginning, or else its continuation.
 fn payload(deliver: &DeliverSm) -> Bytes {
     let short = deliver.short_message().clone().into_bytes();
-    if !short.is_empty() {
-        return short;
-    }
     let payload = find(deliver.tlvs(), |value| match value {
         TlvValue::MessagePayload(payload) => Some(payload.value.clone().into_bytes()),
         _ => None,
     });
-    payload.unwrap_or(short)
+    match payload {
+        Some(payload) if payload.starts_with(&short) => payload,
+        Some(payload) => [short, payload].concat().into(),
+        None => short,
+    }
 }
 
 fn of_tlvs(tlvs: &[Tlv]) -> Option<Segment> {

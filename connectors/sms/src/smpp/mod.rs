@@ -1,10 +1,11 @@
 //! SMPP 3.4, with `rusmpp` for the PDUs. What it cannot read is kept as it came.
 
 mod deliver;
+mod mend;
 mod submit;
 
 use crate::{
-    session::{Dialect, Garbage, Heard, Submission, Taken},
+    session::{Dialect, Garbage, Heard, Limits, Submission, Taken},
     short::Short,
     text::Coding,
 };
@@ -25,10 +26,14 @@ use tokio_util::codec::{Decoder, Encoder};
 const HEADER: usize = 16;
 /// A message_payload of 64 KiB, and the rest.
 const LONGEST: usize = 70_000;
-/// The specification leaves it open (section 2.9); ten is what it names.
-const WINDOW: usize = 10;
-const IDLE: Duration = Duration::from_secs(30);
-const ANSWER: Duration = Duration::from_secs(30);
+/// The specification leaves the window open (section 2.9); ten is what it names.
+const LIMITS: Limits = Limits {
+    header: HEADER,
+    longest: LONGEST,
+    window: 10,
+    idle: Duration::from_secs(30),
+    answer: Duration::from_secs(30),
+};
 /// Beyond it a message_id is none.
 const LONGEST_ID: usize = 65;
 
@@ -84,20 +89,8 @@ impl Dialect for Smpp {
         "SMPP"
     }
 
-    fn frames(&self) -> (usize, usize) {
-        (HEADER, LONGEST)
-    }
-
-    fn window(&self) -> usize {
-        WINDOW
-    }
-
-    fn idle(&self) -> Duration {
-        IDLE
-    }
-
-    fn answer(&self) -> Duration {
-        ANSWER
+    fn limits(&self) -> &'static Limits {
+        &LIMITS
     }
 
     fn login(&self, sequence: u32, _: Timestamp) -> Bytes {
@@ -133,6 +126,8 @@ impl Dialect for Smpp {
             CommandId::EnquireLink => Heard::Request(ok(Pdu::EnquireLinkResp)),
             CommandId::Unbind => Heard::Bye(ok(Pdu::UnbindResp)),
             CommandId::SubmitSmResp => Heard::Submitted(sequence, taken(status, frame)),
+            // Neither has an answer (SMPP 3.4, 4.1.7 and 4.12).
+            CommandId::AlertNotification | CommandId::Outbind => Heard::Nothing,
             CommandId::GenericNack => {
                 Heard::Submitted(sequence, Taken::No(format!("generic_nack, status {status:#04x}")))
             }
@@ -142,7 +137,11 @@ impl Dialect for Smpp {
     }
 
     fn read(&self, frame: &Bytes) -> Result<Short, String> {
-        match decoded(frame)?.pdu() {
+        let command = decoded(frame).or_else(|why| match mend::mended(frame) {
+            Some(mended) => decoded(&mended),
+            None => Err(why),
+        })?;
+        match command.pdu() {
             Some(Pdu::DeliverSm(deliver)) => Ok(deliver::read(deliver, self.default_coding)),
             _ => Err("the PDU is no deliver_sm".into()),
         }

@@ -1,6 +1,9 @@
 //! Alphabets: which one a message is in, by what its protocol says, and its text.
 
-use super::gsm7;
+use super::{
+    gsm7,
+    guess::{self, UnlessStrange},
+};
 use encoding_rs::{EUC_KR, Encoding, GB18030, ISO_8859_5, ISO_8859_8, WINDOWS_1252};
 
 /// How the bytes of a message are to be read.
@@ -73,19 +76,22 @@ impl Coding {
     }
 
     /// The text in `bytes`. Whatever cannot be read is U+FFFD; padding at the end goes. `None` for bytes that are no text.
+    /// Bytes that make no sense as what they are said to be, and do as something else, are that.
     pub(crate) fn decode(self, bytes: &[u8]) -> Option<String> {
         Some(match self {
-            Self::Ucs2 => utf16(bytes),
+            Self::Ucs2 => utf16(bytes).unless_strange(|| guess::in_place_of_ucs2(bytes)),
             // A NUL is an @ here, and no padding.
-            Self::Gsm7 => gsm7::decode(bytes),
+            Self::Gsm7 if bytes.is_ascii() => gsm7::decode(bytes),
+            Self::Gsm7 => guess::beyond_septets(bytes).unwrap_or_else(|| gsm7::decode(bytes)),
             Self::Ascii if bytes.is_ascii() => String::from_utf8_lossy(without_padding(bytes)).into_owned(),
-            Self::Ascii | Self::Gb18030 => whole(GB18030, bytes),
+            Self::Ascii | Self::Gb18030 => guess::utf8_for_certain(without_padding(bytes))
+                .unwrap_or_else(|| whole(GB18030, bytes).unless_strange(|| guess::in_place_of_gb(bytes))),
             Self::Latin1 => whole(WINDOWS_1252, bytes),
             Self::Cyrillic => whole(ISO_8859_5, bytes),
             Self::Hebrew => whole(ISO_8859_8, bytes),
             Self::Korean => whole(EUC_KR, bytes),
             Self::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
-            Self::Binary => return guess(without_padding(bytes)),
+            Self::Binary => return guess::of_bytes(without_padding(bytes)),
         })
     }
 }
@@ -101,7 +107,7 @@ fn without_padding(bytes: &[u8]) -> &[u8] {
 }
 
 /// UTF-16 in pairs of bytes: half a surrogate pair and half a character become U+FFFD.
-fn utf16(bytes: &[u8]) -> String {
+pub(super) fn utf16(bytes: &[u8]) -> String {
     let (little, bytes) = match bytes {
         [0xFE, 0xFF, rest @ ..] => (false, rest),
         [0xFF, 0xFE, rest @ ..] => (true, rest),
@@ -122,16 +128,6 @@ fn utf16(bytes: &[u8]) -> String {
     text
 }
 
-/// Text that is sent as bytes: UTF-8 or GB18030, if it is all of it one of the two.
-fn guess(bytes: &[u8]) -> Option<String> {
-    let plausible = |text: &str| !text.is_empty() && !text.chars().any(|c| c.is_control() && !"\r\n\t".contains(c));
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return plausible(text).then(|| text.to_owned());
-    }
-    let (text, faulty) = GB18030.decode_without_bom_handling(bytes);
-    (!faulty && plausible(&text)).then(|| text.into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +145,7 @@ mod tests {
         }
         assert_eq!(read(15, &[0x94, 0x39, 0xDA, 0x33]).as_deref(), Some("\u{1F4A9}"), "four bytes of GB18030");
         assert_eq!(read(4, "路灯".as_bytes()).as_deref(), Some("路灯"));
+        assert_eq!(read(4, &[0x8D, 0xEF, 0x70, 0x6F, 0x57, 0x4F, 0x4E, 0x86]).as_deref(), Some("路灯坏了"));
         assert_eq!(read(4, &[0, 1, 2, 0xFF]), None);
     }
 

@@ -2,6 +2,7 @@
 
 mod charset;
 mod gsm7;
+mod guess;
 mod join;
 mod split;
 mod udh;

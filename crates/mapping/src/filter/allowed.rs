@@ -60,7 +60,7 @@ const FUELLED: &[&str] = &[
     "isinfinite", "isnan", "isnormal", "iterables", "keys_unsorted", "limit", "ltrim", "map_values", "match",
     "max_by", "min_by", "mktime", "nan", "normals", "nth", "nulls", "path", "paths", "pick", "pow", "range", "recurse",
     "reverse", "rindex", "rtrim", "scalars", "scan", "skip", "sort", "sort_by", "splits", "sqrt", "strftime",
-    "strptime", "sub", "gsub", "toboolean", "todate", "todateiso8601", "tojson", "tonumber", "transpose", "unique_by",
+    "strptime", "sub", "gsub", "toarray", "toboolean", "todate", "todateiso8601", "tojson", "tonumber", "transpose", "unique_by",
     "with_entries", "walk",
     "as_kind", "as_time",
 ];

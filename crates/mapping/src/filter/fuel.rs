@@ -216,6 +216,7 @@ pub(super) fn natives() -> impl Iterator<Item = Fun<Data>> {
             let at = text_of(&cv.1).and_then(|text| said::time(&text));
             bome(at.map(Val::utf8_str).ok_or_else(|| jaq_json::Error::str("cannot parse the text as a time")))
         })),
+        run(("toarray", v(0), |cv| bome(Ok(if let Val::Arr(_) = cv.1 { cv.1 } else { [cv.1].into_iter().collect() })))),
         run(("as_kind", v(0), |cv| {
             let kind = text_of(&cv.1).and_then(|text| said::kind(&text));
             let word = kind.and_then(|kind| serde_json::to_value(kind).ok()).unwrap_or_default();

@@ -49,6 +49,7 @@ fn a_map_is_jq() {
         ("\"12\" | tonumber + 1", vec![json!(13)]),
         ("[.a.b | index(2), (contains([3])), (2 | IN(1, 2))?] | length", vec![json!(2)]),
         ("\"2026/11/22 8:00\" | as_time", vec![json!("2026-11-22T08:00:00+08:00")]),
+        ("[1, [2], null] | map(toarray)", vec![json!([[1], [2], [null]])]),
         ("[\"投诉\", \"噪声\"] | map(as_kind)", vec![json!(["complaint", null])]),
         ("empty", vec![]),
         ("null", vec![json!(null)]),

@@ -3,6 +3,7 @@
 mod accept;
 mod contacts;
 mod damage;
+mod in_place;
 mod line;
 mod opening;
 mod pieces;
@@ -118,6 +119,7 @@ pub(super) fn ticket(message: MessageId, number: Number, text: &str) -> Outcome 
         received_at: now(),
         receipt: None,
         document: document(number, text),
+        repeats: None,
         joins: None,
         unchecked: false,
     };

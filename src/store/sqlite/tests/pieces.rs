@@ -121,3 +121,25 @@ async fn in_a_conversation_pieces_keep_it_open_and_others_join_it() {
     assert_eq!(store.tallies(DAY).await.unwrap()[0].pending, 4);
     store.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_whole_goes_before_those_whose_time_is_over_however_many_they_are() {
+    let home = Place::new();
+    let store = home.open();
+    let of = |citizen: &str, mut message: NewMessage| {
+        message.piece.as_mut().unwrap().whole = citizen.to_owned();
+        message
+    };
+    for citizen in 0..20 {
+        accept(&store, of(&citizen.to_string(), piece(1, 2, "o", 0))).await;
+    }
+    let (number, _) = accept(&store, of("whole", piece(1, 2, "a", 700))).await;
+    accept(&store, of("whole", piece(2, 2, "b", 701))).await;
+    let next = store.pending(Pass::default(), at(702), 2).await.unwrap();
+    assert!(next.len() == 2 && next.iter().all(|message| message.number == number), "{next:?}");
+    assert_eq!(due(&store, 702).await.len(), 22);
+    // It is no older for that.
+    let oldest = store.backlog().await.unwrap().oldest;
+    assert!(oldest.is_some_and(|oldest| oldest >= at(0)), "{oldest:?}");
+    store.close().await.unwrap();
+}

@@ -26,6 +26,10 @@ impl Xlsx {
     pub fn open(path: &Path, read: Arc<AtomicU64>) -> Result<Self, String> {
         let mut package = Package::open(path, read)?;
         let book = package.book()?;
+        if !book.others.is_empty() {
+            let (file, others) = (path.display(), book.others.join(", "));
+            tracing::warn!(%file, others, "only the first visible sheet is read; save others as files of their own");
+        }
         let dates = match package.part("xl/styles.xml", false)? {
             Some(part) => styles::date_styles(part)?,
             None => Vec::new(),

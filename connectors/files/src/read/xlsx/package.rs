@@ -27,9 +27,11 @@ pub(super) struct Package {
     read: Arc<AtomicU64>,
 }
 
-/// Which sheet, and what its dates count from.
+/// Which sheet, which others, and what its dates count from.
 pub(super) struct Book {
     pub sheet: String,
+    /// The names of further sheets that are not hidden.
+    pub others: Vec<String>,
     pub epoch_1904: bool,
 }
 
@@ -74,7 +76,7 @@ impl Package {
 
     /// The first sheet that is not hidden.
     pub fn book(&mut self) -> Result<Book, String> {
-        let (mut id, mut epoch_1904) = (None, false);
+        let (mut id, mut others, mut epoch_1904) = (None, Vec::new(), false);
         let book = self.part("xl/workbook.xml", false)?.ok_or("the file is no XLSX: it has no workbook")?;
         let mut xml = Xml::new(book);
         xml.each(|event| {
@@ -83,9 +85,10 @@ impl Package {
                     "workbookPr" => {
                         epoch_1904 = attribute(element, "date1904").is_some_and(|value| value == "1" || value == "true")
                     }
-                    "sheet" if id.is_none() && attribute(element, "state").is_none_or(|state| state == "visible") => {
-                        id = attribute(element, "id");
-                    }
+                    "sheet" if attribute(element, "state").is_none_or(|state| state == "visible") => match id {
+                        None => id = attribute(element, "id"),
+                        Some(_) => others.extend(attribute(element, "name")),
+                    },
                     _ => {}
                 }
             }
@@ -107,7 +110,7 @@ impl Package {
             Some(absolute) => absolute.to_owned(),
             None => format!("xl/{}", target.trim_start_matches("./")),
         };
-        Ok(Book { sheet, epoch_1904 })
+        Ok(Book { sheet, others, epoch_1904 })
     }
 }
 
