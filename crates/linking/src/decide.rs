@@ -18,9 +18,6 @@ const MOST_CANDIDATES: usize = 32;
 const MOST_COMPARED: usize = 8;
 /// Numbers of houses in a street that are further apart are not next door.
 const NEIGHBOURS: u16 = 20;
-/// Where one appeal alone leaves a doubt, a second one of the same incident takes it away from this part of the limit of
-/// asking on.
-const SECOND: f32 = 0.8;
 /// The citizen's own last ones.
 const OWN_CANDIDATES: usize = 12;
 
@@ -201,7 +198,8 @@ impl Linker {
             of.sort_by(|a, b| beyond(b).total_cmp(&beyond(a)).then(b.record.number.cmp(&a.record.number)));
             let support: f32 = of.iter().take(3).map(|candidate| beyond(candidate)).sum();
             let Some(first) = of.first() else { continue };
-            let seconded = of.get(1).is_some_and(|second| beyond(second) >= SECOND);
+            // Where one appeal alone leaves a doubt, a second one of the same incident takes it away.
+            let seconded = of.get(1).is_some_and(|second| beyond(second) >= 1.0);
             if beyond(first) >= 1.0 && best.is_none_or(|(most, ..)| support > most) {
                 best = Some((support, first, seconded));
             }

@@ -64,7 +64,7 @@ impl Model {
             trained_on,
             features: FEATURES.iter().map(|(name, _)| (*name).to_owned()).collect(),
             same_citizen: Limits { auto: 0.22, ask: 0.15 },
-            others: Limits { auto: 0.68, ask: 0.54 },
+            others: Limits { auto: 0.67, ask: 0.53 },
             near_copy: 0.2,
             topics,
             matter,

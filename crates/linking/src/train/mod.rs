@@ -25,7 +25,7 @@ const SWAPPED: [f32; 2] = [0.01, 0.3];
 /// At most so many pairs of one message count as if there were but these, so that one big incident does not rule.
 const MOST_OF_ONE: f32 = 2.0;
 /// From this overlap on, see [`Model::near_copy`].
-const NEAR_COPY: f32 = 0.15;
+const NEAR_COPY: f32 = 0.12;
 
 /// Learns a model from those pairs that `takes` names.
 fn learn(pairs: &Pairs, trained_on: String, takes: impl Fn(&Pair) -> bool) -> Model {
