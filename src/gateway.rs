@@ -201,7 +201,8 @@ async fn serve(
     let arrived = Arc::new(Notify::new());
     let (issued, news) = watch::channel(store.last_event().await?);
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
-    let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok()).map(Arc::new);
+    let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
+    let limits = limits.map(|redis| (Arc::new(redis), key.clone()));
     let reply_due = Arc::new(Notify::new());
     let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
         .with_outbox(reply_due.clone())
@@ -266,7 +267,7 @@ async fn serve(
         line.spawn(background.alone("issue", issuer.run(line_stop.clone())).map_err(RunError::Threads)?);
         line.spawn(fetcher.run(line_stop.clone()));
         line.spawn(replies.run(line_stop.clone()));
-        line.spawn(advise(limits.clone(), line_stop.clone()));
+        line.spawn(advise(limits.as_ref().map(|(redis, _)| redis.clone()), line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
         line.spawn(days.run(line_stop.clone()));
         line.spawn(spool.clone().run(store.clone(), line_stop.clone()));

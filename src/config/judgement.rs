@@ -38,7 +38,7 @@ impl Judgement {
             categories: built_in(categories(include_str!("../../config/categories.toml")), Categories::default),
             category_model: built_in(model, Linear::empty),
             repeat_model: built_in(Model::parse(include_str!("../../config/repeats.model.json")), || {
-                Model::new(String::new(), Default::default(), Default::default())
+                Model::new(String::new(), Default::default(), Default::default(), Default::default())
             }),
             repeat_words: include_bytes!("../../config/repeats.words").into(),
         }

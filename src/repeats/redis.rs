@@ -1,12 +1,13 @@
 //! The index in Redis: two round trips an appeal.
 //!
-//! The keys share a hash tag, so that a script may touch them all and a cluster keeps them together:
-//! `{PREFIX}:n` counts the appeals, `{PREFIX}:b:N` is a bucket of postings, `{PREFIX}:r:N` an appeal's record. All expire with
-//! the window. What is noted of an appeal after it was put in travels with the next one.
+//! The keys share a hash tag, so that a script may touch them all and a cluster keeps them together: `{PREFIX}:n` counts the
+//! appeals, `{PREFIX}:p:N` and `{PREFIX}:l:N` are small and large buckets of postings, `{PREFIX}:e:N` records, many to a
+//! hash: a key costs Redis more than what most of them hold. All expire with the window. What is noted of an appeal after it was put in travels with the next
+//! one.
 
 use super::{Away, held};
 use crate::shared;
-use jiesu_linking::{Gathered, Placed, Record, postings};
+use jiesu_linking::{Gathered, PLACED_AT, Placed, Record, postings};
 use redis::cmd;
 use std::{
     sync::{
@@ -20,6 +21,10 @@ use std::{
 const MOST_NOTES: usize = 1_000;
 /// Keys that are removed at once.
 const AT_ONCE: usize = 1_000;
+/// Buckets in one hash: no more than Redis keeps in one piece of memory (`hash-max-listpack-entries`).
+const BUCKETS_OF_A_HASH: u16 = 64;
+/// Records in one hash.
+const RECORDS_OF_A_HASH: u32 = 64;
 
 /// Removes some of what there is, and answers where to go on, 0 at the end. A script, so that in a cluster the node that has
 /// the keys is asked. KEYS: one of them. ARGV: where to begin, how many, what they are like.
@@ -28,44 +33,70 @@ local scanned = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[3], 'COUNT', ARGV[2])
 for _, key in ipairs(scanned[2]) do redis.call('UNLINK', key) end
 return tonumber(scanned[1])";
 
-/// Puts an appeal in, and answers its place and what the buckets held before. Cuts a bucket as
-/// `jiesu_linking`'s own do.
-/// KEYS: the counter, then the buckets. ARGV: life in ms, the record, the prefix of records, the longest bucket, postings
-/// kept of a tag, where the place stands in a record, how many notes, the notes (id, bytes), then a tag for each bucket.
+/// Puts an appeal in, and answers its place and what the buckets held before. Cuts a bucket as `jiesu_linking`'s own do.
+/// Small buckets lie together in one hash that Redis keeps in one piece of memory (`hash-max-listpack-value`); one that
+/// grows moves to a hash of large ones, and leaves nothing but its name.
+/// KEYS: the counter. ARGV: the prefix, life in ms, the record, records of a hash, buckets of a hash, the longest bucket,
+/// postings kept of a tag, where the place stands in a record, how many notes, the notes (id, bytes), then the buckets and
+/// their tags.
 const GATHER: &str = r"
-local life, record, prefix = ARGV[1], ARGV[2], ARGV[3]
-local most, newest, at, notes = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-for n = 0, notes - 1 do
-  local key = prefix .. ARGV[8 + 2 * n]
-  if redis.call('EXISTS', key) == 1 then redis.call('SETRANGE', key, at, ARGV[9 + 2 * n]) end
+local call, sub, floor = redis.call, string.sub, math.floor
+local prefix, life, block, group = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local most, newest, at, notes = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+for n = 10, 8 + 2 * notes, 2 do
+  local id, place = tonumber(ARGV[n]), ARGV[n + 1]
+  local key = prefix .. ':e:' .. floor(id / block)
+  local record = call('HGET', key, id % block)
+  if record then call('HSET', key, id % block, sub(record, 1, at) .. place .. sub(record, at + #place + 1)) end
 end
-local id = redis.call('INCR', KEYS[1])
-local le = string.char(id % 256, math.floor(id / 256) % 256, math.floor(id / 65536) % 256, math.floor(id / 16777216) % 256)
+local id = call('INCR', KEYS[1])
+local le = string.char(id % 256, floor(id / 256) % 256, floor(id / 65536) % 256, floor(id / 16777216) % 256)
 local buckets = {}
-for k = 2, #KEYS do
-  local before = redis.call('GET', KEYS[k]) or ''
-  buckets[k - 1] = before
-  local tag = ARGV[8 + 2 * notes + k - 2]
-  if #before + 6 > most then
-    local bucket, counts, kept, count = before .. tag .. le, {}, {}, 0
+for a = 10 + 2 * notes, #ARGV, 2 do
+  local number = tonumber(ARGV[a])
+  local field, small = number % group, prefix .. ':p:' .. floor(number / group)
+  local key, bucket = small, call('HGET', small, field)
+  if bucket == '' then
+    key = prefix .. ':l:' .. floor(number / group)
+    bucket = call('HGET', key, field)
+  end
+  bucket = bucket or ''
+  buckets[#buckets + 1] = bucket
+  bucket = bucket .. ARGV[a + 1] .. le
+  if #bucket > most then
+    local counts, kept, count = {}, {}, 0
     for from = #bucket - 5, 1, -6 do
-      local posting = string.sub(bucket, from, from + 5)
-      local of = string.sub(posting, 1, 2)
+      local of = sub(bucket, from, from + 1)
       counts[of] = (counts[of] or 0) + 1
       if counts[of] <= newest and count < most / 12 then
         count = count + 1
-        kept[count] = posting
+        kept[count] = sub(bucket, from, from + 5)
       end
     end
-    for i = 1, math.floor(count / 2) do kept[i], kept[count - i + 1] = kept[count - i + 1], kept[i] end
-    redis.call('SET', KEYS[k], table.concat(kept), 'PX', life)
-  else
-    redis.call('APPEND', KEYS[k], tag .. le)
-    if before == '' or id % 16 == 0 then redis.call('PEXPIRE', KEYS[k], life) end
+    for i = 1, floor(count / 2) do kept[i], kept[count - i + 1] = kept[count - i + 1], kept[i] end
+    bucket = table.concat(kept)
   end
+  if key == small and #bucket > 60 then
+    call('HSET', small, field, '')
+    call('PEXPIRE', small, life)
+    key = prefix .. ':l:' .. floor(number / group)
+  end
+  if call('HSET', key, field, bucket) == 1 or id % 16 == 0 then call('PEXPIRE', key, life) end
+  if key ~= small and id % 16 == 0 then call('PEXPIRE', small, life) end
 end
-redis.call('SET', prefix .. id, record, 'PX', life)
+local key = prefix .. ':e:' .. floor(id / block)
+call('HSET', key, id % block, ARGV[3])
+call('PEXPIRE', key, life)
 return { id, buckets }";
+
+/// The records at some places. KEYS: the counter, so that the right node of a cluster is asked. ARGV: the prefix, records of
+/// a hash, the places.
+const RECORDS: &str = r"
+local found, block = {}, tonumber(ARGV[2])
+for n = 3, #ARGV do
+  found[n - 2] = redis.call('HGET', ARGV[1] .. ':e:' .. math.floor(ARGV[n] / block), ARGV[n] % block)
+end
+return found";
 
 /// The index in Redis.
 pub(super) struct RedisHome {
@@ -94,14 +125,15 @@ impl RedisHome {
     pub(super) async fn gather(&self, keys: &[(u16, u16)], record: &[u8]) -> Result<Gathered, Away> {
         let notes = std::mem::take(&mut *held(&self.notes));
         let mut eval = cmd("EVAL");
-        eval.arg(GATHER).arg(keys.len() + 1).arg(format!("{}:n", self.prefix));
-        keys.iter().for_each(|(bucket, _)| _ = eval.arg(format!("{}:b:{bucket}", self.prefix)));
-        eval.arg(self.life).arg(record).arg(format!("{}:r:", self.prefix));
-        eval.arg(postings::MOST).arg(postings::NEWEST).arg(jiesu_linking::PLACED_AT).arg(notes.len());
+        eval.arg(GATHER).arg(1).arg(format!("{}:n", self.prefix));
+        eval.arg(&self.prefix).arg(self.life).arg(record).arg(RECORDS_OF_A_HASH).arg(BUCKETS_OF_A_HASH);
+        eval.arg(postings::MOST).arg(postings::NEWEST).arg(PLACED_AT).arg(notes.len());
         for note in &notes {
             eval.arg(note.id).arg(&Record::placed(note.ticket, note.root)[..]);
         }
-        keys.iter().for_each(|(_, tag)| _ = eval.arg(&tag.to_le_bytes()[..]));
+        for (bucket, tag) in keys {
+            eval.arg(bucket).arg(&tag.to_le_bytes()[..]);
+        }
         match self.redis.command::<(u32, Vec<Vec<u8>>)>(&eval).await {
             Ok((id, buckets)) => {
                 if id < self.last.swap(id, Ordering::Relaxed) {
@@ -132,14 +164,15 @@ impl RedisHome {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let mut get = cmd("MGET");
-        ids.iter().for_each(|id| _ = get.arg(format!("{}:r:{id}", self.prefix)));
+        let mut get = cmd("EVAL");
+        get.arg(RECORDS).arg(1).arg(format!("{}:n", self.prefix));
+        get.arg(&self.prefix).arg(RECORDS_OF_A_HASH).arg(ids);
         let mut records: Vec<Option<Vec<u8>>> = self.redis.command(&get).await?;
         // What is noted and has not travelled yet counts all the same.
         for note in held(&self.notes).iter() {
             let Some(place) = ids.iter().position(|id| *id == note.id) else { continue };
             let bytes = records.get_mut(place).and_then(Option::as_mut);
-            let at = jiesu_linking::PLACED_AT..jiesu_linking::PLACED_AT + 16;
+            let at = PLACED_AT..PLACED_AT + 16;
             if let Some(bytes) = bytes.and_then(|bytes| bytes.get_mut(at)) {
                 bytes.copy_from_slice(&Record::placed(note.ticket, note.root));
             }

@@ -255,7 +255,13 @@ fn a_url_that_is_none_is_told_without_its_words() {
 async fn nodes_share_a_limit_and_each_counts_for_itself_while_redis_is_away() {
     let mut server = Server::start(&[]).await;
     let rate = crate::server::limits::RateSpec { count: 10.try_into().unwrap(), per: MINUTE };
-    let node = || SharedLimiter::new(Some(rate), "citizen", Some(Arc::new(server.node())));
+    let node = || {
+        SharedLimiter::new(
+            Some(rate),
+            "citizen",
+            Some((Arc::new(server.node()), crate::number::ReceiptKey::new([7; 32]))),
+        )
+    };
     let nodes = [node(), node()];
     let mut taken = 0;
     for turn in 0..30 {

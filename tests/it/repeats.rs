@@ -1,10 +1,12 @@
 //! Repeats, incidents and triage from end to end: the real gateway, a real Redis.
 
 mod citizens;
+mod city;
 mod history;
 mod line;
 mod operator;
 mod outage;
+mod scale;
 mod server;
 mod triage;
 

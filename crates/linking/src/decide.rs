@@ -96,9 +96,14 @@ pub struct Linker {
 impl Linker {
     /// Takes an appeal apart, and learns its n-grams.
     pub fn digest(&mut self, appeal: &Appeal<'_>) -> Digest {
-        let digest = Digest::new(appeal, &self.vocabulary);
+        let digest = self.apart(appeal);
         self.vocabulary.learn(digest.all());
         digest
+    }
+
+    /// As [`Self::digest`], but nothing is learned.
+    pub fn apart(&self, appeal: &Appeal<'_>) -> Digest {
+        Digest::new(appeal, &self.vocabulary, &self.model.topics)
     }
 
     /// Where to look for candidates: buckets and tags.

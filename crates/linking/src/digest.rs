@@ -8,6 +8,7 @@ use crate::{
     quick::Quick,
     record::Glance,
     table::Table,
+    topics::{Topic, Topics},
     vocabulary::{Vocabulary, logarithm},
 };
 
@@ -106,6 +107,8 @@ pub struct Digest {
     pub(crate) mass: f32,
     pub(crate) plain_mass: f32,
     pub(crate) subject_mass: f32,
+    /// What it is about.
+    pub(crate) topic: Topic,
     /// The grams with all bits of their hashes; then areas and numbers.
     all: Vec<Gram>,
 }
@@ -116,8 +119,8 @@ pub(crate) fn short(gram: Gram) -> u32 {
 }
 
 impl Digest {
-    /// Takes `appeal` apart, weighed by `vocabulary`.
-    pub fn new(appeal: &Appeal<'_>, vocabulary: &Vocabulary) -> Self {
+    /// Takes `appeal` apart, weighed by `vocabulary`, and tells by `topics` what it is about.
+    pub fn new(appeal: &Appeal<'_>, vocabulary: &Vocabulary, topics: &Topics) -> Self {
         // Without a title the first sentence stands for it.
         let title = if appeal.title.trim().is_empty() { first_sentence(appeal.text) } else { appeal.title };
         let (title, title_names) = part(title);
@@ -134,6 +137,7 @@ impl Digest {
         digest.mark(&title, &title_names);
         digest.mark(&text, &text_names);
         digest.weigh(vocabulary);
+        digest.topic = topics.of(&digest.grams);
         digest.name(&title_names, &text_names, title.len(), vocabulary);
         digest.numbers = numbers(title.iter().chain(&[' ']).chain(&text));
         digest.door = door(&title).or_else(|| door(&text)).unwrap_or(0);

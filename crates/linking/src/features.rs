@@ -5,11 +5,12 @@ use crate::{
     digest::{Digest, Weighty},
     places::Class,
     record::Record,
+    topics::nearness,
     train::Direction::{self, Down, Free, Up},
 };
 
 /// How many.
-pub const COUNT: usize = 25;
+pub const COUNT: usize = 26;
 
 /// The numbers, in the order of the model, and how each may act on the score.
 pub const FEATURES: [(&str, Direction); COUNT] = [
@@ -38,6 +39,7 @@ pub const FEATURES: [(&str, Direction); COUNT] = [
     ("other_head_name", Down),
     ("title_beyond_names", Up),
     ("text_beyond_names", Up),
+    ("topic", Up),
 ];
 
 /// Further numbers, for the question whether near copies speak of the same place.
@@ -223,6 +225,7 @@ impl Features {
             other_head_name,
             titles.beyond_names,
             plain_part,
+            nearness(&new.topic, &old.topic),
         ];
         let place = [
             overlap,

@@ -42,7 +42,7 @@ pub struct Placed {
     pub root: i64,
 }
 
-/// The index in memory: some 700 bytes an appeal.
+/// The index in memory: some 700 bytes an appeal, once there are many.
 #[derive(Debug, Default)]
 pub struct MemoryHome {
     /// Made for the first appeal.
@@ -116,5 +116,25 @@ impl MemoryHome {
     fn index(&self, id: u32) -> Option<usize> {
         let index = id.wrapping_sub(self.first()) as usize;
         (index < self.records.len()).then_some(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_appeal_takes_less_than_a_kilobyte() {
+        let (mut home, mut dice) = (MemoryHome::default(), 7u64);
+        for at in 0..12_000 {
+            let keys: Vec<(u16, u16)> = (0..25)
+                .map(|_| {
+                    dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    ((dice >> 48) as u16, (dice >> 32) as u16)
+                })
+                .collect();
+            home.gather(&keys, at, &[0; 450]);
+        }
+        assert!(home.bytes() / home.len() < 1_000, "{}", home.bytes() / home.len());
     }
 }

@@ -3,11 +3,12 @@
 use crate::{
     features::{FEATURES, Features, at},
     forest::Forest,
+    topics::Topics,
 };
 use serde::{Deserialize, Serialize};
 
 /// The version of the file's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// From which score on what is done.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub struct Model {
     pub others: Limits,
     /// From this overlap on, two texts of different citizens are near copies, and the place must be the same too.
     pub near_copy: f32,
+    /// What texts are about.
+    #[serde(default)]
+    pub topics: Topics,
     /// Do they speak of the same matter?
     pub matter: Forest,
     /// Do near copies speak of the same place?
@@ -54,14 +58,15 @@ pub enum BadModel {
 
 impl Model {
     /// An empty model of this version.
-    pub fn new(trained_on: String, matter: Forest, place: Forest) -> Self {
+    pub fn new(trained_on: String, topics: Topics, matter: Forest, place: Forest) -> Self {
         Self {
             version: VERSION,
             trained_on,
             features: FEATURES.iter().map(|(name, _)| (*name).to_owned()).collect(),
             same_citizen: Limits { auto: 0.22, ask: 0.15 },
-            others: Limits { auto: 0.68, ask: 0.53 },
+            others: Limits { auto: 0.67, ask: 0.53 },
             near_copy: 0.2,
+            topics,
             matter,
             place,
         }

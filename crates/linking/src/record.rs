@@ -1,8 +1,9 @@
-//! What the index keeps of an appeal: some 400 bytes.
+//! What the index keeps of an appeal: some 450 bytes.
 
 use crate::{
     digest::{Digest, Weighed, Weighty},
     places::Class,
+    topics::{TOPIC, Topic},
 };
 
 /// Kept grams of two and of three characters.
@@ -13,8 +14,8 @@ const MOST_NAMES: usize = 12;
 const STEP: f32 = 1.0 / 20.0;
 
 /// The form of the bytes; another form is not read.
-const FORM: u8 = 3;
-const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 2 + 3;
+const FORM: u8 = 4;
+const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 2 + TOPIC + 3;
 /// Bytes of a gram.
 const GRAM: usize = 5;
 
@@ -35,6 +36,7 @@ pub struct Record {
     pub(crate) numbers: u32,
     pub(crate) door: u16,
     pub(crate) length: u32,
+    pub(crate) topic: Topic,
     pub(crate) grams: Vec<Weighed>,
     pub(crate) subject: Vec<(u32, f32)>,
     pub(crate) names: Vec<Weighty>,
@@ -68,6 +70,7 @@ impl Record {
             numbers: digest.numbers,
             door: digest.door,
             length: digest.length,
+            topic: digest.topic,
             grams,
             subject,
             names: digest.names.iter().copied().take(MOST_NAMES).collect(),
@@ -86,6 +89,7 @@ impl Record {
         bytes.extend(self.numbers.to_le_bytes());
         bytes.extend(self.door.to_le_bytes());
         bytes.extend((self.length.min(65_535) as u16).to_le_bytes());
+        bytes.extend(self.topic.map(|value| value as u8));
         bytes.extend([self.grams.len() as u8, self.subject.len() as u8, self.names.len() as u8]);
         for gram in &self.grams {
             put_short(&mut bytes, gram.gram);
@@ -115,6 +119,7 @@ impl Record {
         let of_numbers = u32::from_le_bytes(take(&mut rest)?);
         let door = u16::from_le_bytes(take(&mut rest)?);
         let length = u32::from(u16::from_le_bytes(take(&mut rest)?));
+        let topic: [u8; TOPIC] = take(&mut rest)?;
         let counts: [u8; 3] = take(&mut rest)?;
         let mut record = Self {
             number,
@@ -126,6 +131,7 @@ impl Record {
             numbers: of_numbers,
             door,
             length,
+            topic: topic.map(|value| value as i8),
             grams: Vec::with_capacity(counts[0].into()),
             subject: Vec::with_capacity(counts[1].into()),
             names: Vec::with_capacity(counts[2].into()),
@@ -154,7 +160,7 @@ impl Record {
         let mut rest = bytes.strip_prefix(&[FORM])?;
         let [number, _, _, at]: [i64; 4] = take_numbers(&mut rest)?;
         let citizen = u64::from_le_bytes(take(&mut rest)?);
-        let (grams, _) = rest.get(HEAD - 1 - 8 * 5..)?.split_at_checked(usize::from(*rest.get(12)?) * GRAM)?;
+        let (grams, _) = rest.get(HEAD - 1 - 8 * 5..)?.split_at_checked(usize::from(*rest.get(12 + TOPIC)?) * GRAM)?;
         Some(Glance { number, at, citizen, grams })
     }
 

@@ -25,10 +25,12 @@ pub struct Entry {
     pub label: Option<String>,
 }
 
+/// In order of time: what is not is told once and put where it belongs.
 pub fn read(path: &Path, zone: &TimeZone) -> anyhow::Result<Vec<Entry>> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("{name} cannot be read"))?;
-    let mut entries = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
+    let (mut lines, mut late) = (HashMap::new(), 0);
     for (index, line) in BufReader::new(file).lines().enumerate() {
         let line = line.with_context(|| format!("{name} cannot be read beyond line {index}"))?;
         if line.trim().is_empty() {
@@ -41,10 +43,17 @@ pub fn read(path: &Path, zone: &TimeZone) -> anyhow::Result<Vec<Entry>> {
             _ => None,
         };
         let Some(id) = text("id") else { bail!("{name}:{}: \"id\" is missing", index + 1) };
+        if let Some(first) = lines.insert(id.clone(), index + 1) {
+            bail!(
+                "{name}:{}: \"id\" {id:?} stands in line {first} already; each message needs one of its own",
+                index + 1
+            );
+        }
         let time = text("time").unwrap_or_default();
         let Some(at) = at(&time, zone) else {
             bail!("{name}:{}: \"time\" is {time:?}; it must be as 2026-11-22T08:00:00 or with an offset", index + 1);
         };
+        late += usize::from(entries.last().is_some_and(|before| at < before.at));
         entries.push(Entry {
             id,
             raw_id: value["id"].clone(),
@@ -55,6 +64,10 @@ pub fn read(path: &Path, zone: &TimeZone) -> anyhow::Result<Vec<Entry>> {
             event: text("event_id"),
             label: text("label"),
         });
+    }
+    if late > 0 {
+        eprintln!("{name}: {late} messages are older than the one before them; they are taken in order of time");
+        entries.sort_by_key(|entry| entry.at);
     }
     Ok(entries)
 }

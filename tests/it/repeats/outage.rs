@@ -1,6 +1,7 @@
 //! Redis in trouble: nothing is lost, nothing waits, and it is made up for.
 
 use super::{server::Redis, *};
+use crate::harness::Load;
 
 fn flagged(ticket: &Value) -> bool {
     ticket["flags"].as_array().is_some_and(|flags| flags.contains(&json!("unchecked")))
@@ -211,4 +212,44 @@ async fn a_cluster_holds_the_index_and_a_node_that_comes_back_empty_is_filled_ag
     let output = site.run_beside(&gateway, "reindex", &[]).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     gateway.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_neither_a_hanging_nor_a_killed_nor_an_emptied_redis_slows_the_door_or_loses_anything() {
+    let mut redis = Redis::start().await;
+    let mut site = Site::new().await;
+    site.set("repeats.url", redis.url());
+    let gateway = site.start().await;
+    let load = Load::start("redis", 8);
+    load.aim(Some(gateway.public));
+    load.advance(40, seconds(30)).await;
+    redis.signal("-STOP");
+    load.advance(80, seconds(30)).await;
+    redis.signal("-CONT");
+    load.advance(40, seconds(30)).await;
+    redis.kill();
+    load.advance(80, seconds(30)).await;
+    redis.again().await;
+    load.advance(40, seconds(30)).await;
+    redis.ask(&["FLUSHALL"]);
+    load.advance(40, seconds(30)).await;
+    let tally = load.finish().await;
+    let mut took = tally.took.clone();
+    took.sort_unstable();
+    assert!(took[took.len() * 99 / 100] < std::time::Duration::from_millis(1_500), "{took:?}");
+    assert!(tally.cut.is_empty() && tally.statuses.keys().all(|status| *status == 201), "{:?}", tally.statuses);
+    let numbers: std::collections::HashSet<&String> = tally.numbers.values().collect();
+    assert_eq!(numbers.len(), tally.numbers.len(), "a number each");
+    eventually("everything has its outcome, and all was looked at", seconds(60), async || {
+        let account = get(gateway.admin, "/api/v1/reconciliation").await.json();
+        let mut left = usize::from(account["total"]["pending"] != 0);
+        assert_eq!(account["balanced"], true, "{account}");
+        for number in &numbers {
+            left += usize::from(flagged(&ticket(&gateway, number).await));
+        }
+        (left == 0).then_some(())
+    })
+    .await;
+    let account = get(gateway.admin, "/api/v1/reconciliation").await.json();
+    assert_eq!(account["total"]["received"], numbers.len(), "{account}");
 }

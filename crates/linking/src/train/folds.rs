@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Band, Candidate, Linker, Record, Vocabulary,
-    digest::{Appeal, Digest},
+    digest::Appeal,
     model::Limits,
     quality::{Ambiguous, Judged, Quality},
 };
@@ -97,13 +97,13 @@ fn judge(
     others: Limits,
     same: f32,
 ) -> (Vec<Judged>, Vec<(usize, usize)>) {
-    let mut model = crate::Model::new(String::new(), Default::default(), Default::default());
+    let mut model = crate::Model::new(String::new(), Default::default(), Default::default(), Default::default());
     (model.others, model.same_citizen) = (others, Limits { auto: same, ask: ASK * same });
     let linker = Linker { model, vocabulary: Vocabulary::default(), window: i64::MAX };
     let mut judged: Vec<Judged> = Vec::with_capacity(stream.len());
     let mut auto = Vec::new();
     let mut roots: Vec<i64> = Vec::with_capacity(stream.len());
-    let nothing = Digest::new(&Appeal::default(), &linker.vocabulary);
+    let nothing = linker.apart(&Appeal::default());
     for (place, sample) in stream.iter().enumerate() {
         let mut digest = nothing.clone();
         (digest.length, digest.number, digest.citizen) = (u32::MAX, place as i64, sample.citizen);

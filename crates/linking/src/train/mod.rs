@@ -7,10 +7,12 @@ mod boost;
 mod folds;
 mod pairs;
 mod swap;
+mod topics;
 
 pub use boost::{Direction, Settings, boost};
 pub use folds::{Line, cross_validated};
 pub use pairs::{Pair, Pairs, Sample};
+pub use topics::topics;
 
 use crate::{
     features::{FEATURES, PLACE_DIRECTIONS},
@@ -23,7 +25,7 @@ const SWAPPED: [f32; 2] = [0.01, 0.3];
 /// At most so many pairs of one message count as if there were but these, so that one big incident does not rule.
 const MOST_OF_ONE: f32 = 2.0;
 /// From this overlap on, see [`Model::near_copy`].
-const NEAR_COPY: f32 = 0.15;
+const NEAR_COPY: f32 = 0.12;
 
 /// Learns a model from those pairs that `takes` names.
 fn learn(pairs: &Pairs, trained_on: String, takes: impl Fn(&Pair) -> bool) -> Model {
@@ -57,7 +59,7 @@ fn learn(pairs: &Pairs, trained_on: String, takes: impl Fn(&Pair) -> bool) -> Mo
         let settings = Settings { trees: 80, depth: 3, ..Settings::default() };
         if rows.is_empty() { Forest::default() } else { boost(&rows, &labels, &weights, &PLACE_DIRECTIONS, settings) }
     };
-    Model { near_copy: NEAR_COPY, ..Model::new(trained_on, matter, place) }
+    Model { near_copy: NEAR_COPY, ..Model::new(trained_on, pairs.topics.clone(), matter, place) }
 }
 
 /// Learns a model from all pairs.

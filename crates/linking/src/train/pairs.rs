@@ -2,7 +2,7 @@
 
 use super::swap::Swapper;
 use crate::{
-    Appeal, Digest, Features, Linker, MemoryHome, Model, Record, Vocabulary, forest::Forest, quality::Ambiguous,
+    Appeal, Features, Linker, MemoryHome, Model, Record, Topics, Vocabulary, forest::Forest, quality::Ambiguous,
 };
 
 /// A message of a labelled stream.
@@ -44,12 +44,20 @@ pub struct Pairs {
     pub real: Vec<Pair>,
     /// With places exchanged.
     pub swapped: Vec<Pair>,
+    /// What texts are about, by which they were compared.
+    pub topics: Topics,
 }
 
 impl Pairs {
     /// Runs a stream, in time order, through the index; tells of each message done. Nothing is learned from ambiguous pairs.
-    pub fn of(stream: &[Sample], ambiguous: &Ambiguous, vocabulary: Vocabulary, mut done: impl FnMut(usize)) -> Self {
-        let model = Model::new(String::new(), Forest::default(), Forest::default());
+    pub fn of(
+        stream: &[Sample],
+        ambiguous: &Ambiguous,
+        vocabulary: Vocabulary,
+        topics: Topics,
+        mut done: impl FnMut(usize),
+    ) -> Self {
+        let model = Model::new(String::new(), topics, Forest::default(), Forest::default());
         let mut linker = Linker { model, vocabulary, window: i64::MAX };
         let mut home = MemoryHome::default();
         let mut pairs = Self::default();
@@ -76,15 +84,15 @@ impl Pairs {
         }
         let mut swapper = Swapper::new(stream);
         for (old, sample) in stream.iter().enumerate() {
-            let record = Record::of(&Digest::new(&appeal(old, sample), &linker.vocabulary)).to_bytes();
+            let record = Record::of(&linker.apart(&appeal(old, sample))).to_bytes();
             let Some(record) = Record::from_bytes(&record) else { continue };
             for (title, text) in swapper.swap(sample) {
                 let appeal = Appeal { citizen: 0, title: &title, text: &text, ..appeal(old, sample) };
-                let features = Features::of(&Digest::new(&appeal, &linker.vocabulary), &record);
+                let features = Features::of(&linker.apart(&appeal), &record);
                 pairs.swapped.push(Pair { new: old, old, features, same: false, swapped: true, siblings: 1 });
             }
         }
-        pairs
+        Self { topics: linker.model.topics, ..pairs }
     }
 }
 
