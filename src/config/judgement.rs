@@ -2,7 +2,10 @@
 
 use jiesu_linking::Model;
 use jiesu_triage::{Calendar, Categories, Linear, Policy};
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 type Faults = Vec<(String, String)>;
 
@@ -17,8 +20,8 @@ pub struct Judgement {
     pub categories: Categories,
     /// The model that names categories.
     pub category_model: Linear,
-    /// The model that finds repeats.
-    pub repeat_model: Model,
+    /// The model that finds repeats; the built-in one is read when it is first needed.
+    repeat_model: Arc<OnceLock<Model>>,
     /// How rare words are, as stored.
     pub repeat_words: Cow<'static, [u8]>,
 }
@@ -26,6 +29,12 @@ pub struct Judgement {
 /// A built-in file; a test reads them all. Were one broken all the same, `broken` stands for it and stops nothing.
 fn built_in<T, E>(read: Result<T, E>, broken: impl FnOnce() -> T) -> T {
     read.unwrap_or_else(|_| broken())
+}
+
+fn built_in_repeat_model() -> Model {
+    built_in(Model::parse(include_str!("../../config/repeats.model.json")), || {
+        Model::new(String::new(), Default::default(), Default::default(), Default::default())
+    })
 }
 
 impl Judgement {
@@ -37,11 +46,15 @@ impl Judgement {
             calendar: built_in(calendar(include_str!("../../config/calendar-cn.toml")), Calendar::default),
             categories: built_in(categories(include_str!("../../config/categories.toml")), Categories::default),
             category_model: built_in(model, Linear::empty),
-            repeat_model: built_in(Model::parse(include_str!("../../config/repeats.model.json")), || {
-                Model::new(String::new(), Default::default(), Default::default(), Default::default())
-            }),
+            repeat_model: Arc::default(),
             repeat_words: include_bytes!("../../config/repeats.words").into(),
         }
+    }
+
+    /// Gives the model that finds repeats, when it is called.
+    pub fn repeat_model(&self) -> impl FnOnce() -> Model + Send + 'static {
+        let model = self.repeat_model.clone();
+        move || model.get_or_init(built_in_repeat_model).clone()
     }
 
     /// Takes a model's bytes; else what is wrong with them.
@@ -52,7 +65,7 @@ impl Judgement {
             }
             "repeat_model" => {
                 let text = String::from_utf8(bytes).map_err(|_| "is no text in UTF-8")?;
-                self.repeat_model = Model::parse(&text).map_err(|error| format!("is {error}"))?;
+                self.repeat_model = Arc::new(Model::parse(&text).map_err(|error| format!("is {error}"))?.into());
             }
             _ => self.repeat_words = bytes.into(),
         }

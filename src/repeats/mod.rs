@@ -26,6 +26,10 @@ use std::{
 /// After the index did not answer, it is left alone for so long: appeals pass on unchecked instead of each waiting in turn.
 const REST_MS: i64 = 2_000;
 
+/// Of the keys in Redis. It changes with the layout, so that what an earlier version has left is not taken for an index; it
+/// expires with the window.
+const PREFIX: &str = "jiesu:repeats:2";
+
 /// Made when it is first used.
 type Lazy<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
 
@@ -80,7 +84,7 @@ impl Repeats {
         let window = loaded.config.repeats.window.get();
         let redis = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
         match redis {
-            Some(redis) => Self::in_redis(&loaded.judgement, window, Arc::new(redis), "jiesu:repeats"),
+            Some(redis) => Self::in_redis(&loaded.judgement, window, Arc::new(redis), PREFIX),
             None => Self::in_memory(&loaded.judgement, window),
         }
     }
@@ -260,9 +264,11 @@ impl Repeats {
 }
 
 fn linker(judgement: &Judgement, window: Duration) -> Lazy<Mutex<Linker>> {
-    let (model, words) = (judgement.repeat_model.clone(), judgement.repeat_words.clone());
+    let (model, words) = (judgement.repeat_model(), judgement.repeat_words.clone());
     let window = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
-    LazyLock::new(Box::new(move || Mutex::new(Linker { model, vocabulary: Vocabulary::from_bytes(&words), window })))
+    LazyLock::new(Box::new(move || {
+        Mutex::new(Linker { model: model(), vocabulary: Vocabulary::from_bytes(&words), window })
+    }))
 }
 
 /// A citizen's key as the index has it; 0 for nobody.
