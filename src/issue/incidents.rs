@@ -140,7 +140,7 @@ impl Incidents {
         Ok(joined(root, grown, why, None))
     }
 
-    /// As [`Self::join`], for a ticket that is there already.
+    /// One more citizen in an incident, by a ticket that is there already.
     ///
     /// # Errors
     /// The store cannot read or write.
