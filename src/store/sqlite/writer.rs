@@ -19,6 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 2048;
 /// Jobs in one transaction at most, so that nobody waits for a giant.
 const BATCH: usize = 512;
+/// So many jobs that wait are a flood.
+const FLOOD: usize = 16;
 /// Work that gives way does so no longer than this.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// The writer waits so long for readers before the log begins anew.
@@ -63,8 +65,8 @@ impl<T: Send, F: FnMut(&Handle) -> rusqlite::Result<T> + Send> Job for Task<T, F
 pub(super) enum Turn {
     /// In the next transaction.
     Next,
-    /// When nobody waits whose turn is next, or after [`PATIENCE`]. Whoever asks for it has one or two such jobs in
-    /// the queue at a time.
+    /// When there is no [`FLOOD`] of those whose turn is next, or after [`PATIENCE`]. Whoever asks for it has one or two
+    /// such jobs in the queue at a time.
     GiveWay,
 }
 
@@ -119,8 +121,8 @@ impl Thread {
                     Turn::GiveWay => giving_way.push_back((Instant::now(), job)),
                 }
             }
-            if let Some((_, job)) = giving_way.pop_front_if(|(since, _)| batch.is_empty() || since.elapsed() > PATIENCE)
-            {
+            let flood = batch.len() >= FLOOD;
+            if let Some((_, job)) = giving_way.pop_front_if(|(since, _)| !flood || since.elapsed() > PATIENCE) {
                 batch.push(job);
             }
             match self.open() {
