@@ -45,14 +45,16 @@ impl Issuer {
                     Err(away) => Err(away.to_string()),
                 }
             };
-            tokio::select! {
-                () = stop.cancelled() => {}
-                filled = filled => if let Err(error) = filled {
-                    tracing::warn!(%error, "the repeat index could not be filled from the store; it is tried again");
-                }
-            }
+            let filled = tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                filled = filled => filled,
+            };
             index.filled().await;
-            issuer.arrived.notify_one();
+            match filled {
+                Ok(()) => issuer.arrived.notify_one(),
+                // The line comes back to it by itself, and not at once.
+                Err(error) => tracing::warn!(%error, "the repeat index could not be filled from the store"),
+            }
         })
     }
 
@@ -78,18 +80,22 @@ impl Issuer {
             }
             Err(Away(_)) => return Ok(false),
         }
-        let mut plain = Vec::new();
+        let (mut plain, mut more) = (Vec::new(), rows.len() == AT_ONCE);
         for row in &rows {
             match self.look_again(row).await {
                 Ok(true) => self.reviser.store.checked(row.number).await?,
                 Ok(false) => plain.push(row.number),
-                Err(NotNow::Later | NotNow::AfterOthers) => break,
+                // The index does not answer, or something has to happen first: not at once.
+                Err(NotNow::Later | NotNow::AfterOthers) => {
+                    more = false;
+                    break;
+                }
                 Err(NotNow::Store(error)) => return Err(error),
             }
         }
         // Nothing depends on these: they share the store's commits.
         try_join_all(plain.into_iter().map(|number| self.is_new(number))).await?;
-        Ok(rows.len() == AT_ONCE)
+        Ok(more)
     }
 
     /// It was looked at, and belongs to nothing.
