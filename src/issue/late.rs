@@ -12,10 +12,10 @@ use crate::{
     revise::Draft,
     store::{StoreError, TicketRow},
 };
-use futures_util::future::try_join_all;
+use futures_util::{FutureExt, future::try_join_all};
 use jiesu_linking::Decision;
 use serde_json::json;
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -45,9 +45,12 @@ impl Issuer {
                     Err(away) => Err(away.to_string()),
                 }
             };
+            // Whatever happens, it ends: while it lasts, nothing is looked at.
             let filled = tokio::select! {
                 () = stop.cancelled() => Ok(()),
-                filled = filled => filled,
+                filled = AssertUnwindSafe(filled).catch_unwind() => {
+                    filled.unwrap_or_else(|_panic| Err("filling panicked: a bug; see the log".to_owned()))
+                }
             };
             index.filled().await;
             match filled {
