@@ -9,6 +9,7 @@ mod fates;
 mod links;
 mod records;
 mod seen;
+mod signal;
 pub mod sqlite;
 mod types;
 
@@ -17,12 +18,14 @@ pub use fates::*;
 pub use links::*;
 pub use records::*;
 pub use seen::*;
+pub use signal::Signal;
 pub use types::*;
 
 use crate::number::Number;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::broadcast;
 
 /// Why the store did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -252,8 +255,23 @@ pub trait Store: EventLog + Records {
 
     // --- several nodes ---
 
-    /// Claims or renews `resource` for `holder`; `None` if another holds it. The fence grows with each new holder.
+    /// Claims or renews `resource` for `holder`; `None` if another holds it. The fence grows with each new holder. Where
+    /// several nodes share the store, its own clock counts instead of `now`, because theirs differ.
     async fn lease(&self, resource: &str, holder: &str, now: Timestamp, ttl: Duration) -> Result<Option<u64>>;
+
+    /// Gives `resource` back, if `holder` has it: the next who asks gets it at once.
+    async fn release_lease(&self, resource: &str, holder: &str) -> Result<()>;
+
+    /// The same store for whoever was given this `fence` of `resource`: once another holds that, [`Store::issue`] does
+    /// nothing and is [`StoreError::Unavailable`]. Where one process has the store for itself, nobody else can, and it is
+    /// this store.
+    fn fenced(self: Arc<Self>, resource: &str, fence: u64) -> Arc<dyn Store>;
+
+    /// What is done to this store, by this node and by others, as it happens; `None` where one process has the store for
+    /// itself. A receiver that lags behind should act as on every signal.
+    fn signals(&self) -> Option<broadcast::Receiver<Signal>> {
+        None
+    }
 
     /// Writes what is waiting, and closes.
     async fn close(&self) -> Result<()>;

@@ -194,3 +194,9 @@ pub(super) fn lease(
         .optional()
         .map(|fence| fence.map(|fence| fence as u64))
 }
+
+/// The row stays, so that the fence goes on from where it is.
+pub(super) fn release_lease(connection: &Connection, resource: &str, holder: &str) -> rusqlite::Result<()> {
+    let sql = "UPDATE lease SET until = 0 WHERE resource = ?1 AND holder = ?2";
+    connection.prepare_cached(sql)?.execute([resource, holder]).map(drop)
+}

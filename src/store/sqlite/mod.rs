@@ -472,6 +472,15 @@ impl Store for SqliteStore {
         self.write(move |connection| log::lease(connection, &resource, &holder, now, ttl)).await
     }
 
+    async fn release_lease(&self, resource: &str, holder: &str) -> Result<()> {
+        let (resource, holder) = (resource.to_owned(), holder.to_owned());
+        self.write(move |connection| log::release_lease(connection, &resource, &holder)).await
+    }
+
+    fn fenced(self: Arc<Self>, _resource: &str, _fence: u64) -> Arc<dyn Store> {
+        self
+    }
+
     async fn close(&self) -> Result<()> {
         self.home.shared.stopping.store(true, Ordering::Relaxed);
         // The queue closes with its last sender; the writer then finishes what is in it.

@@ -102,6 +102,10 @@ async fn one_holder_has_a_lease_and_each_new_one_a_higher_fence() {
     assert_eq!(store.lease("issue", "b", later(59), ttl).await.unwrap(), Some(2));
     assert_eq!(store.lease("issue", "a", later(60), ttl).await.unwrap(), None);
     assert_eq!(store.lease("other", "a", now(), ttl).await.unwrap(), Some(1));
+    store.release_lease("issue", "a").await.unwrap();
+    assert_eq!(store.lease("issue", "a", later(61), ttl).await.unwrap(), None, "only who has it gives it back");
+    store.release_lease("issue", "b").await.unwrap();
+    assert_eq!(store.lease("issue", "a", later(61), ttl).await.unwrap(), Some(3), "the fence goes on");
     store.close().await.unwrap();
 }
 
