@@ -7,6 +7,7 @@
 mod citizens;
 mod fates;
 mod links;
+pub mod postgres;
 mod records;
 mod seen;
 mod signal;
