@@ -12,6 +12,8 @@ mod records;
 mod seen;
 mod signal;
 pub mod sqlite;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use citizens::*;

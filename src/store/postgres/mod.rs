@@ -28,6 +28,8 @@ mod records;
 mod reports;
 mod schema;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod tx;
 mod writer;

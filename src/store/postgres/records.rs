@@ -124,11 +124,11 @@ async fn received_for(
 ) -> std::result::Result<Vec<Message>, Fail> {
     let sql = format!(
         "SELECT id, number, channel, hotline, received_at, sender, media_type, meta, body FROM (
-           SELECT some.*, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS before FROM (
+           SELECT part.*, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS before FROM (
              SELECT * FROM message
              WHERE id > $4 AND id >= (SELECT min(first) FROM counter WHERE day >= $2)
                AND number / 10000000000 BETWEEN $2 AND $3 AND hotline = $1
-             ORDER BY id LIMIT $5) AS some) AS some
+             ORDER BY id LIMIT $5) AS part) AS part
          WHERE before < {READ_BYTES} ORDER BY id"
     );
     let read = |row: &Row| {
