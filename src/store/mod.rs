@@ -6,6 +6,7 @@
 
 mod citizens;
 mod fates;
+mod home;
 mod links;
 pub mod postgres;
 mod records;
@@ -18,6 +19,7 @@ mod types;
 
 pub use citizens::*;
 pub use fates::*;
+pub use home::{Home, OpenError, Opened};
 pub use links::*;
 pub use records::*;
 pub use seen::*;

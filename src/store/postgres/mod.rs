@@ -35,6 +35,7 @@ mod tx;
 mod writer;
 
 pub use address::{Address, BadAddress};
+pub use records::parity_at_rest;
 
 use super::{
     DeadLetter, DeadQuery, EventLog, LatestProgress, Progress, Requeue, Result, Sequence, Signal, StoreError,

@@ -1,10 +1,11 @@
 //! Closed days, comparisons, and destinations that are stopped.
 
 use super::{
-    PostgresStore,
+    Address, PostgresStore,
     fail::Fail,
     inbox::{READ_BYTES, raw, time},
     link::{Link, Text},
+    schema,
     tx::Tx,
 };
 use crate::{
@@ -192,4 +193,19 @@ async fn read_days(link: &Link, sql: &str, day: i64, limit: i64) -> std::result:
 async fn last_closed(link: &Link) -> std::result::Result<Option<ClosedDay>, Fail> {
     let sql = "SELECT day, previous, hash, record FROM closed_day ORDER BY day DESC LIMIT 1";
     link.row(sql, &[]).await?.as_ref().map(closed).transpose()
+}
+
+/// The last comparison of each line, without opening the store. Writes nothing; where there is no store, there is none.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn parity_at_rest(address: &Address) -> std::result::Result<Vec<ParityRun>, String> {
+    let read = async {
+        let link = Link::open(address).await?;
+        match schema::found(&link).await? {
+            0 => Ok(Vec::new()),
+            _ => parity(&link).await,
+        }
+    };
+    read.await.map_err(|fail: Fail| fail.text().to_owned())
 }
