@@ -21,6 +21,7 @@ mod hotlines;
 mod house;
 mod ivr;
 mod parity;
+mod postgres;
 mod power_cut;
 mod receipts;
 mod refusals;
