@@ -52,7 +52,7 @@ use std::{
     },
     thread::JoinHandle,
 };
-use tokio::sync::broadcast;
+use tokio::{runtime::Handle, sync::broadcast};
 use tx::Tx;
 
 /// Signals that a slow receiver may be behind.
@@ -100,6 +100,7 @@ pub enum OpenError {
 /// What the store's parts share.
 struct Shared {
     address: Address,
+    runtime: Handle,
     trouble: Mutex<Option<String>>,
     troubled: AtomicBool,
     signals: broadcast::Sender<Signal>,
@@ -145,6 +146,8 @@ struct Home {
     shared: Arc<Shared>,
     writer: Mutex<Option<Arc<writer::Writer>>>,
     readers: pool::Readers,
+    /// For leases, which must not run out because much is read.
+    leases: pool::Readers,
     thread: Mutex<Option<JoinHandle<()>>>,
     ear: tokio::task::JoinHandle<()>,
 }
@@ -166,6 +169,7 @@ impl PostgresStore {
         let (signals, _) = broadcast::channel(SIGNALS);
         let shared = Arc::new(Shared {
             address,
+            runtime: Handle::current(),
             trouble: Mutex::default(),
             troubled: AtomicBool::new(false),
             signals,
@@ -177,6 +181,7 @@ impl PostgresStore {
         let ear = tokio::spawn(listen::run(shared.clone(), Arc::downgrade(&writer)));
         let home = Home {
             readers: pool::Readers::new(shared.clone()),
+            leases: pool::Readers::new(shared.clone()),
             shared,
             writer: Mutex::new(Some(writer)),
             thread: Mutex::new(Some(thread)),

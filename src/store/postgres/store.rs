@@ -250,15 +250,18 @@ impl Store for PostgresStore {
         Health { trouble, bytes: shared.bytes.load(Ordering::Relaxed) }
     }
 
-    /// By itself, not behind what the writer has to do: a lease must not run out while its holder is alive and busy.
+    /// By itself, behind nobody else: a lease must not run out while its holder is alive and busy.
     async fn lease(&self, resource: &str, holder: &str, _now: Timestamp, ttl: Duration) -> Result<Option<u64>> {
         let (resource, holder) = (resource.to_owned(), holder.to_owned());
-        self.read(move |link| async move { log::lease(link, &resource, &holder, ttl).await }.boxed()).await
+        self.home.leases.read(move |link| async move { log::lease(link, &resource, &holder, ttl).await }.boxed()).await
     }
 
     async fn release_lease(&self, resource: &str, holder: &str) -> Result<()> {
         let (resource, holder) = (resource.to_owned(), holder.to_owned());
-        self.read(move |link| async move { log::release_lease(link, &resource, &holder).await }.boxed()).await
+        self.home
+            .leases
+            .read(move |link| async move { log::release_lease(link, &resource, &holder).await }.boxed())
+            .await
     }
 
     fn fenced(self: Arc<Self>, resource: &str, fence: u64) -> Arc<dyn Store> {
@@ -280,6 +283,7 @@ impl Store for PostgresStore {
             None => Ok(true),
         };
         self.home.readers.close();
+        self.home.leases.close();
         match joined {
             Ok(true) => Ok(()),
             _ => Err(StoreError::Failed("a thread of the store panicked".into())),
