@@ -1,6 +1,7 @@
 //! Why the database did not do it, and what that means for the connection and for the others of a transaction.
 
 use crate::store::StoreError;
+use std::error::Error;
 use tokio_postgres::error::SqlState;
 
 /// Why it did not.
@@ -30,12 +31,13 @@ impl From<tokio_postgres::Error> for Fail {
     /// Says what the server says, but not its details: they may quote what a citizen wrote.
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(said) = error.as_db_error() else {
-            return match error.is_closed()
-                || std::error::Error::source(&error).is_some_and(|source| source.is::<std::io::Error>())
-            {
-                true => Self::Lost(format!("the connection to the database broke: {error}")),
+            let because = std::iter::successors(error.source(), |because| because.source());
+            let broken = error.is_closed() || because.clone().any(|because| because.is::<std::io::Error>());
+            let text = because.fold(error.to_string(), |text, because| format!("{text}: {because}"));
+            return match broken {
+                true => Self::Lost(format!("the connection to the database broke: {text}")),
                 // Such as a value of another type than the column: a mistake of ours.
-                false => Self::Statement(error.to_string()),
+                false => Self::Statement(text),
             };
         };
         let text = format!("{} ({})", said.message(), said.code().code());

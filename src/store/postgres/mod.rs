@@ -104,6 +104,8 @@ struct Shared {
     trouble: Mutex<Option<String>>,
     troubled: AtomicBool,
     signals: broadcast::Sender<Signal>,
+    /// Something was written since the tables were counted.
+    written: AtomicBool,
     /// The server's process behind the writer.
     writer: AtomicI32,
     /// The size of the database.
@@ -123,6 +125,7 @@ impl Shared {
 
     /// A transaction went through: whatever the trouble was, it is over.
     fn note_written(&self) {
+        self.written.store(true, Ordering::Relaxed);
         if self.troubled.swap(false, Ordering::Relaxed) {
             tracing::warn!("the store can write again");
             *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -173,6 +176,7 @@ impl PostgresStore {
             trouble: Mutex::default(),
             troubled: AtomicBool::new(false),
             signals,
+            written: AtomicBool::new(false),
             writer: AtomicI32::new(link.process),
             bytes: AtomicU64::new(0),
         });
