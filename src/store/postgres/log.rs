@@ -183,6 +183,6 @@ pub(super) async fn hold(tx: &Tx<'_>, resource: &str, fence: i64) -> Result<(), 
     let sql = "SELECT 1 FROM lease WHERE resource = $1 AND fence = $2 FOR SHARE";
     match tx.row(sql, &[&Text(resource), &fence]).await? {
         Some(_) => Ok(()),
-        None => Err(Fail::NotNow(format!("another node has the {resource} now"))),
+        None => Err(Fail::Refused(format!("another node has the {resource} now"))),
     }
 }
