@@ -278,6 +278,15 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_back_to_a_matter_says_so_and_that_counts() {
+        let (first, other) = ("东门菜场后面的化粪池满了，污水流到路上", "下水道的臭味熏人，请派人清理");
+        let (plain, again) = (last(&[first, other]), last(&[first, &format!("再次催问，至今还没有人来：{other}")]));
+        assert!(again.score > plain.score, "{again:?} {plain:?}");
+        let again = last(&[first, &format!("再次催问，至今还没有人来：{first}")]);
+        assert!(again.band == Band::Auto && again.reason.contains("提到此前反映"), "{again:?}");
+    }
+
+    #[test]
     fn down_the_street_is_another_place_and_next_door_is_not() {
         let noise = |door: &str| {
             format!(

@@ -1,6 +1,7 @@
 //! An appeal taken apart: what it is compared by.
 
 use crate::{
+    again::said_again,
     fold::{folded, without_courtesy},
     grams::{Gram, grams, letters},
     numbers::{door, numbers},
@@ -102,6 +103,8 @@ pub struct Digest {
     pub(crate) numbers: u32,
     /// The number of the first address in a street; 0 if there is none.
     pub(crate) door: u16,
+    /// Words by which it comes back to something said before.
+    pub(crate) again: u32,
     pub(crate) length: u32,
     pub(crate) norm: f32,
     pub(crate) mass: f32,
@@ -140,6 +143,7 @@ impl Digest {
         digest.topic = topics.of(&digest.grams);
         digest.name(&title_names, &text_names, title.len(), vocabulary);
         digest.numbers = numbers(title.iter().chain(&[' ']).chain(&text));
+        digest.again = (said_again(&title) | said_again(&text)).count_ones();
         digest.door = door(&title).or_else(|| door(&text)).unwrap_or(0);
         digest.exact =
             text_letters.iter().fold(0x811c_9dc5, |hash, letter| (hash ^ *letter as u32).wrapping_mul(0x0100_0193));

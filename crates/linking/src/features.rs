@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How many.
-pub const COUNT: usize = 26;
+pub const COUNT: usize = 27;
 
 /// The numbers, in the order of the model, and how each may act on the score.
 pub const FEATURES: [(&str, Direction); COUNT] = [
@@ -40,6 +40,7 @@ pub const FEATURES: [(&str, Direction); COUNT] = [
     ("title_beyond_names", Up),
     ("text_beyond_names", Up),
     ("topic", Up),
+    ("own_again", Up),
 ];
 
 /// Further numbers, for the question whether near copies speak of the same place.
@@ -69,6 +70,7 @@ pub(crate) mod at {
     pub const SHARED_NUMBERS: usize = 15;
     pub const SAME_CITIZEN: usize = 18;
     pub const SAME_LETTERS: usize = 20;
+    pub const OWN_AGAIN: usize = 26;
 }
 
 /// Names found in the other text, and missed there: their weights, and the heaviest of each.
@@ -226,6 +228,7 @@ impl Features {
             titles.beyond_names,
             plain_part,
             nearness(&new.topic, &old.topic),
+            same_citizen * new.again as f32,
         ];
         let place = [
             overlap,

@@ -5,6 +5,7 @@
 //! candidates in bounded time; a [`Model`] of boosted trees scores each, and [`Linker`] decides. [`MemoryHome`] is the
 //! index in this process; a home elsewhere keeps the same bytes and so gives the same decisions.
 
+mod again;
 mod common;
 mod decide;
 mod digest;

@@ -8,7 +8,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// The version of the file's form.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// From which score on what is done.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

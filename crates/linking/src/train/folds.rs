@@ -82,14 +82,7 @@ pub fn cross_validated(
     sums
 }
 
-fn one_way(
-    stream: &[Sample],
-    ambiguous: &Ambiguous,
-    pairs: &Pairs,
-    limits: &[f32],
-    same: f32,
-    way: u32,
-) -> Vec<Line> {
+fn one_way(stream: &[Sample], ambiguous: &Ambiguous, pairs: &Pairs, limits: &[f32], same: f32, way: u32) -> Vec<Line> {
     let folds: Vec<usize> = stream.iter().map(|sample| fold(&sample.event, way)).collect();
     let models: Vec<_> = std::thread::scope(|scope| {
         let train = |left_out: usize| {
