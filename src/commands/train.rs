@@ -4,7 +4,7 @@ use super::backtest::{Ambiguous, ambiguous, read};
 use anyhow::{Context, bail};
 use jiesu::repeats::citizen;
 use jiesu_linking::{
-    Appeal, Digest, Topics, Vocabulary,
+    Appeal, Digest, Gazetteer, Topics, Vocabulary,
     train::{Pairs, Sample, cross_validated, topics, train},
 };
 use jiff::tz::TimeZone;
@@ -101,8 +101,11 @@ fn repeats(
     // What texts are about is learned from others, too, if there are any: what is judged was not seen before.
     let stream_itself = samples.iter().map(|sample| (&sample.title, &sample.text)).filter(|_| others.is_empty());
     let told = others.iter().map(|(title, text, _)| (title, text)).chain(stream_itself);
+    let none = Gazetteer::default();
     let told: Vec<Digest> = told
-        .map(|(title, text)| Digest::new(&Appeal { title, text, ..Appeal::default() }, &before, &Topics::default()))
+        .map(|(title, text)| {
+            Digest::new(&Appeal { title, text, ..Appeal::default() }, &before, &Topics::default(), &none)
+        })
         .collect();
     let topics = topics(&told);
     drop(told);
@@ -137,7 +140,12 @@ struct Words {
 
 impl Words {
     fn count(&mut self, title: &str, text: &str) {
-        let digest = Digest::new(&Appeal { title, text, ..Appeal::default() }, &self.none, &Topics::default());
+        let digest = Digest::new(
+            &Appeal { title, text, ..Appeal::default() },
+            &self.none,
+            &Topics::default(),
+            &Gazetteer::default(),
+        );
         digest.all().for_each(|gram| *self.counts.entry(gram.0).or_default() += 1);
         self.texts += 1;
     }

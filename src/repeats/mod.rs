@@ -96,6 +96,9 @@ impl Repeats {
 
     /// An index in Redis, under `prefix`.
     pub fn in_redis(judgement: &Judgement, window: Duration, redis: Arc<shared::Redis>, prefix: &str) -> Self {
+        // What was read by another gazetteer says other names: it is another index, filled from the store when it is empty.
+        let mark = Some(judgement.places.fingerprint()).filter(|mark| *mark != 0);
+        let prefix = format!("{{{prefix}}}{}", mark.map_or(String::new(), |mark| format!("{mark:08x}")));
         Self::new(judgement, window, Home::Redis(redis::RedisHome::new(redis, prefix, window)))
     }
 
@@ -264,10 +267,10 @@ impl Repeats {
 }
 
 fn linker(judgement: &Judgement, window: Duration) -> Lazy<Mutex<Linker>> {
-    let (model, words) = (judgement.repeat_model(), judgement.repeat_words.clone());
+    let (model, words, places) = (judgement.repeat_model(), judgement.repeat_words.clone(), judgement.places.clone());
     let window = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
     LazyLock::new(Box::new(move || {
-        Mutex::new(Linker { model: model(), vocabulary: Vocabulary::from_bytes(&words), window })
+        Mutex::new(Linker { model: model(), vocabulary: Vocabulary::from_bytes(&words), window, places })
     }))
 }
 

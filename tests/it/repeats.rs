@@ -2,6 +2,7 @@
 
 mod citizens;
 mod city;
+mod gazetteer;
 mod history;
 mod line;
 mod operator;
