@@ -74,6 +74,26 @@ impl From<SharedError> for Away {
     }
 }
 
+/// Sees to it that a rebuild that fails, panics or is broken off is come back to.
+struct Rebuilding<'a> {
+    index: &'a Repeats,
+    done: bool,
+}
+
+impl Rebuilding<'_> {
+    fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Rebuilding<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.index.rebuild();
+        }
+    }
+}
+
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -199,12 +219,11 @@ impl Repeats {
         self.lost.store(true, Ordering::Relaxed);
     }
 
-    /// It has been built anew.
-    pub fn rebuilt(&self) {
+    /// It is being built anew: what is asked for from here on is asked for once more. Unless [`Rebuilding::done`], it is
+    /// still to be built.
+    fn rebuilding(&self) -> Rebuilding<'_> {
         self.lost.store(false, Ordering::Relaxed);
-        if let Home::Redis(home) = &self.home {
-            home.found();
-        }
+        Rebuilding { index: self, done: false }
     }
 
     /// Puts an appeal into the index, and decides what it belongs to.

@@ -191,10 +191,6 @@ impl RedisHome {
         self.lost.load(Ordering::Relaxed)
     }
 
-    pub(super) fn found(&self) {
-        self.lost.store(false, Ordering::Relaxed);
-    }
-
     pub(super) async fn clear(&self) -> Result<(), Away> {
         let mut cursor = 0u64;
         loop {
