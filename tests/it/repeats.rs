@@ -11,7 +11,7 @@ mod scale;
 mod server;
 mod triage;
 
-use crate::harness::{Delivery, Gateway, Site, eventually, get, post, seconds};
+use crate::harness::{Delivery, Gateway, Site, eventually, get, post, post_all, seconds};
 use serde_json::{Value, json};
 
 /// A street lamp, said in several ways, and another one.
