@@ -14,6 +14,11 @@ pub async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
+    let index = Repeats::configured(&loaded);
+    if index.is_off() {
+        println!("nothing is compared: repeats.window is \"off\"");
+        return Ok(ExitCode::SUCCESS);
+    }
     if !sqlite::lock_is_free(loaded.config.store.url.path()) {
         println!("{}", beside::post(&loaded, "repeats/reindex", &json!({})).await?);
         return Ok(ExitCode::SUCCESS);
@@ -23,7 +28,6 @@ pub async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let store = sqlite::SqliteStore::open(loaded.config.store.url.path())?;
-    let index = Repeats::configured(&loaded);
     let built = rebuild(&index, &store, loaded.config.server.timezone.get()).await;
     store.close().await?;
     println!("{} tickets are in the index", built.map_err(anyhow::Error::msg)?);

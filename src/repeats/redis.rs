@@ -35,7 +35,8 @@ return tonumber(scanned[1])";
 
 /// Puts an appeal in, and answers its place and what the buckets held before. Cuts a bucket as `jiesu_linking`'s own do.
 /// Small buckets lie together in one hash that Redis keeps in one piece of memory (`hash-max-listpack-value`); one that
-/// grows moves to a hash of large ones, and leaves nothing but its name.
+/// grows moves to a hash of large ones, and leaves nothing but its name. Once there are many appeals most buckets are large,
+/// and are looked for there first.
 /// KEYS: the counter. ARGV: the prefix, life in ms, the record, records of a hash, buckets of a hash, the longest bucket,
 /// postings kept of a tag, where the place stands in a record, how many notes, the notes (id, bytes), then the buckets and
 /// their tags.
@@ -50,17 +51,19 @@ for n = 10, 8 + 2 * notes, 2 do
   if record then call('HSET', key, id % block, sub(record, 1, at) .. place .. sub(record, at + #place + 1)) end
 end
 local id = call('INCR', KEYS[1])
+local many = 32768
 local le = string.char(id % 256, floor(id / 256) % 256, floor(id / 65536) % 256, floor(id / 16777216) % 256)
 local buckets = {}
 for a = 10 + 2 * notes, #ARGV, 2 do
   local number = tonumber(ARGV[a])
-  local field, small = number % group, prefix .. ':p:' .. floor(number / group)
-  local key, bucket = small, call('HGET', small, field)
-  if bucket == '' then
-    key = prefix .. ':l:' .. floor(number / group)
-    bucket = call('HGET', key, field)
+  local field, hash = number % group, floor(number / group)
+  local small, large = prefix .. ':p:' .. hash, prefix .. ':l:' .. hash
+  local key, bucket = large, id > many and call('HGET', large, field)
+  if not bucket then
+    bucket = call('HGET', small, field)
+    if bucket ~= '' then key = small elseif id <= many then bucket = call('HGET', large, field) end
+    bucket = bucket or ''
   end
-  bucket = bucket or ''
   buckets[#buckets + 1] = bucket
   bucket = bucket .. ARGV[a + 1] .. le
   if #bucket > most then
@@ -79,7 +82,7 @@ for a = 10 + 2 * notes, #ARGV, 2 do
   if key == small and #bucket > 60 then
     call('HSET', small, field, '')
     call('PEXPIRE', small, life)
-    key = prefix .. ':l:' .. floor(number / group)
+    key = large
   end
   if call('HSET', key, field, bucket) == 1 or id % 16 == 0 then call('PEXPIRE', key, life) end
   if key ~= small and id % 16 == 0 then call('PEXPIRE', small, life) end
