@@ -100,7 +100,7 @@ pub async fn fill(repeats: &Repeats, store: &dyn Store, zone: &TimeZone) -> Resu
 mod tests {
     use super::*;
     use crate::{config::Judgement, store::sqlite::SqliteStore};
-    use std::{cell::Cell, time::Duration};
+    use std::time::Duration;
 
     #[tokio::test]
     async fn what_is_asked_for_while_a_rebuild_is_under_way_is_not_lost_with_its_end() {
@@ -108,16 +108,10 @@ mod tests {
         let store = SqliteStore::open(&directory.path().join("jiesu.db")).unwrap();
         let index = Repeats::in_memory(&Judgement::built_in(), Duration::from_secs(60));
         index.rebuild();
-        let ended = Cell::new(false);
-        let first = async {
-            rebuild(&index, &store, &TimeZone::UTC).await.unwrap();
-            ended.set(true);
-        };
-        let asked = async {
-            assert!(!ended.get() && !index.must_rebuild(), "it is under way");
-            index.rebuild();
-        };
-        tokio::join!(biased; first, asked);
+        let first = index.rebuilding();
+        assert!(!index.must_rebuild(), "it is under way");
+        index.rebuild();
+        first.done();
         assert!(index.must_rebuild(), "it was asked for after it had begun");
         rebuild(&index, &store, &TimeZone::UTC).await.unwrap();
         assert!(!index.must_rebuild());
