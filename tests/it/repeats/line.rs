@@ -61,6 +61,20 @@ async fn what_is_said_again_without_end_is_counted_and_the_transcript_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_compared_each_is_a_ticket_and_nothing_waits_to_be() {
+    let mut site = Site::new().await;
+    site.set("repeats.window", "off");
+    let gateway = site.start().await;
+    for phone in ["13800138000", "13800138000", "13800138111"] {
+        let (number, _) = say(&gateway, phone, LAMP).await;
+        let event = told(&site, "ticket.created", &number).await.event;
+        let ticket = &event["data"]["ticket"];
+        assert!(ticket["repeat"].is_null() && ticket["incident"].is_null() && ticket["similar"].is_null(), "{ticket}");
+        assert_eq!(ticket["flags"], json!([]), "it is not unchecked either");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_with_the_same_incident_get_their_own_tickets_and_are_counted_by_citizen() {
     let mut site = Site::new().await;
     site.set("repeats.surge", 3);
