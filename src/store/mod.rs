@@ -7,6 +7,7 @@
 mod citizens;
 mod fates;
 mod links;
+mod nodes;
 mod records;
 mod seen;
 mod signal;
@@ -16,6 +17,7 @@ mod types;
 pub use citizens::*;
 pub use fates::*;
 pub use links::*;
+pub use nodes::*;
 pub use records::*;
 pub use seen::*;
 pub use signal::Signal;
@@ -80,7 +82,7 @@ pub trait EventLog: Send + Sync + 'static {
 
 /// The durable truth.
 #[async_trait]
-pub trait Store: EventLog + Records {
+pub trait Store: EventLog + Records + Nodes {
     // --- accept ---
 
     /// Stores `messages` with a receipt number each, all or none; recognises redeliveries.
