@@ -11,15 +11,17 @@ use parts::{look, rate};
 use crate::{
     admin::{self, Admin},
     background::Background,
+    channels::Channels,
     citizens::Citizens,
     config::Loaded,
     days::{Alarm, Days},
-    delivery,
+    delivery::{self, Post},
     event::Events,
     files::{Files, Spool},
     intake::Intake,
     issue::{Incidents, Issuer},
     media::Fetcher,
+    nodes::{self, News, Node, Standings, Term},
     public::{self, Public, Tries},
     registry::Registry,
     repeats::Repeats,
@@ -27,7 +29,7 @@ use crate::{
     revise::Reviser,
     server::{self, Caps, Settings, limits::Limiter},
     shared::{self, SharedLimiter},
-    sources,
+    sources::{self, Way},
     store::{
         Store, StoreError,
         sqlite::{OpenError, SqliteStore},
@@ -199,7 +201,10 @@ async fn serve(
     let files = Files::new(config.store.files.path().to_owned());
     let spool = Spool::new(files.clone());
     let arrived = Arc::new(Notify::new());
-    let (issued, news) = watch::channel(store.last_event().await?);
+    let (issued, newest) = watch::channel(store.last_event().await?);
+    // Before anything is looked at: what other nodes do from here on is heard.
+    let signals = store.signals();
+    let node = Arc::new(Node::new(&store));
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
     let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
     let limits = limits.map(|redis| (Arc::new(redis), key.clone()));
@@ -236,22 +241,23 @@ async fn serve(
         judgement: Arc::new(loaded.judgement.clone()),
         words: loaded.outside.words.clone(),
         alive_at: issuer_alive_at.clone(),
+        term: Term::for_ever(),
     };
-    let fetcher = Fetcher {
+    let fetcher = Arc::new(Fetcher {
         reviser: reviser.clone(),
         channels: channels.clone(),
         files: files.clone(),
         key: key.clone(),
         public_url: public_url.clone(),
-        due: media_due,
-    };
-    let replies = Replies {
+        due: media_due.clone(),
+    });
+    let replies = Arc::new(Replies {
         reviser: reviser.clone(),
         channels: channels.clone(),
         key: key.clone(),
         due: reply_due.clone(),
         under_way: Mutex::default(),
-    };
+    });
     let alarm = Alarm::default();
     let days = Days {
         store: store.clone(),
@@ -261,12 +267,15 @@ async fn serve(
         alarm: alarm.clone(),
     };
     let background = Background::start().map_err(RunError::Threads)?;
+    let way = Way { intake: intake.clone(), store: store.clone() };
     let mut destinations = BTreeMap::new();
     {
         let _there = background.handle().map(Handle::enter);
-        line.spawn(background.alone("issue", issuer.run(line_stop.clone())).map_err(RunError::Threads)?);
-        line.spawn(fetcher.run(line_stop.clone()));
-        line.spawn(replies.run(line_stop.clone()));
+        let issue = move |term, stop| issuer.in_term(term).run(stop);
+        let issuing = node.role(nodes::LINE).run(line_stop.clone(), issue);
+        line.spawn(background.alone("issue", issuing).map_err(RunError::Threads)?);
+        let fetch = move |_, stop| fetcher.clone().run(stop);
+        line.spawn(node.role(nodes::MEDIA).run(line_stop.clone(), fetch));
         line.spawn(advise(limits.as_ref().map(|(redis, _)| redis.clone()), line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
         line.spawn(days.run(line_stop.clone()));
@@ -274,12 +283,40 @@ async fn serve(
         for mut destination in told::destinations(loaded) {
             let name = destination.name.clone();
             destination.paused = paused_destinations.contains(&name);
-            let worker = delivery::start(store.clone(), destination, news.clone(), line_stop.clone())
+            let post = Post { role: node.role(&nodes::to(&name)), desk: Some(store.clone()) };
+            let worker = delivery::start(store.clone(), destination, post, newest.clone(), line_stop.clone())
                 .map_err(|error| RunError::Destination(name.clone(), error))?;
             destinations.insert(name, worker);
         }
     }
-    let sources = sources::start(&channels, &intake, &store, &stop);
+    let sources = sources::start(&channels, &way, &node, &stop);
+    let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
+        destinations.into_iter().map(|(name, worker)| ((name, worker.handle), worker.join)).unzip();
+    line.spawn(answer(&node, replies, (channels.clone(), way), background.handle(), line_stop.clone()));
+    let standings = Arc::new(Standings {
+        node: node.clone(),
+        store: store.clone(),
+        since: Timestamp::now(),
+        channels: channels.clone(),
+        destinations: handles,
+    });
+    if let Some(signals) = signals {
+        let news = Arc::new(News {
+            node: node.clone(),
+            reviser: reviser.clone(),
+            arrived: arrived.clone(),
+            reply_due: reply_due.clone(),
+            media_due,
+            channels: channels.clone(),
+            standings: standings.clone(),
+            citizens: citizens.clone(),
+            incidents: incidents.clone(),
+            repeats: repeats.clone(),
+            hotlines: hotlines.clone(),
+        });
+        line.spawn(news.clone().listen(signals, line_stop.clone()));
+        line.spawn(news.look(line_stop.clone()));
+    }
 
     let public_state = Public {
         store: store.clone(),
@@ -303,20 +340,18 @@ async fn serve(
         categories: loaded.judgement.categories.clone(),
         tries: Tries::default(),
     };
-    let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
-        destinations.into_iter().map(|(name, worker)| ((name, worker.handle), worker.join)).unzip();
     let admin_state = Admin {
         store: store.clone(),
         intake: intake.clone(),
         channels,
-        destinations: handles,
+        standings,
         hotlines,
         files,
         key,
         public_url,
         zone,
         arrived,
-        issued: news,
+        issued: newest,
         reviser: admin_reviser,
         alarm,
         repeats,
@@ -362,6 +397,30 @@ async fn serve(
     closed.unwrap_or_else(|_| Err(StoreError::Unavailable("the disk does not answer".into())))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Answers citizens whenever this node may, and holds the sessions over which answers leave: those among what takes messages
+/// in, the answers behind.
+fn answer(
+    node: &Node,
+    replies: Arc<Replies>,
+    (channels, way): (Arc<Channels>, Way),
+    behind: Option<&Handle>,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + Send + use<> {
+    let behind = behind.cloned();
+    node.role(nodes::REPLIES).run(stop, move |_, stop| {
+        let mut sending = JoinSet::new();
+        let replies = replies.clone().run(stop.clone());
+        match &behind {
+            Some(behind) => sending.spawn_on(replies, behind),
+            None => sending.spawn(replies),
+        };
+        let speaking = sources::speaking(&channels, &way, &stop);
+        async move {
+            tokio::join!(speaking, async { while sending.join_next().await.is_some() {} });
+        }
+    })
 }
 
 async fn flush(intake: Arc<Intake>, stop: CancellationToken) {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     event::kind,
     number::Number,
-    repeats::{self, Away, Known},
+    repeats::{self, Away, Content, Known},
     revise::Draft,
     store::{StoreError, TicketRow},
 };
@@ -28,7 +28,9 @@ impl Issuer {
     /// Sees to it that the index gets what the store has. The line waits for it for a moment only: what comes after that is
     /// looked at when the index is there.
     pub(super) async fn prepare(&self, stop: &CancellationToken) {
-        let _ = tokio::time::timeout(MOMENT, self.fill(false, stop)).await;
+        // What is in this process alone does not know what other nodes did since.
+        let anew = self.repeats.is_own();
+        let _ = tokio::time::timeout(MOMENT, self.fill(anew, stop)).await;
     }
 
     /// Fills the index from the store, beside the line; if `anew`, it is emptied first.
@@ -38,10 +40,12 @@ impl Issuer {
         tokio::spawn(async move {
             let (index, store, zone) = (&issuer.repeats, &*issuer.aside, &issuer.reviser.zone);
             let filled = async {
-                match index.is_empty().await {
+                match index.content().await {
                     _ if anew => repeats::rebuild(index, store, zone).await.map(drop),
-                    Ok(true) => repeats::fill(index, store, zone).await.map(drop),
-                    Ok(false) => Ok(()),
+                    Ok(Content::Nothing) => repeats::fill(index, store, zone).await.map(drop),
+                    // Whoever filled it last did not come to the end.
+                    Ok(Content::Part) => repeats::rebuild(index, store, zone).await.map(drop),
+                    Ok(Content::Whole) => Ok(()),
                     Err(away) => Err(away.to_string()),
                 }
             };

@@ -136,10 +136,15 @@ impl Issuer {
                 same_citizen: found.same_citizen,
             }));
         }
+        let mine = if found.same_citizen { found.ticket } else { found.root };
+        // Somebody after it was found to belong to it, and has no ticket yet.
+        if mine == number.to_key() {
+            return Ok(Link::New);
+        }
         if found.same_citizen {
             return match store.known(Number::from_key(found.ticket)).await? {
                 Known::Ticket(row) => Ok(Link::Repeat(row, decision)),
-                Known::InTheLine { .. } => Err(NotNow::AfterOthers),
+                Known::InTheLine { .. } => self.after(number, Number::from_key(found.ticket)),
                 Known::Nothing => Ok(Link::New),
             };
         }
@@ -151,8 +156,14 @@ impl Issuer {
             Known::Ticket(row) if row.number == root => {
                 Ok(Link::Joined(self.incidents.join(&self.reviser, citizen, &row, &decision.reason, fresh).await?))
             }
-            Known::InTheLine { .. } => Err(NotNow::AfterOthers),
+            Known::InTheLine { .. } => self.after(number, root),
             Known::Ticket(_) | Known::Nothing => Ok(Link::New),
         }
+    }
+
+    /// What is found waits for its ticket, too. A gateway that was killed, or that lost the line to another node, may have put
+    /// both into the index and made a ticket of none: then each finds the other, and the one with the lower number goes first.
+    fn after(&self, number: Number, found: Number) -> Result<Link, NotNow> {
+        if found < number || self.decided.is_ready(found) { Err(NotNow::AfterOthers) } else { Ok(Link::New) }
     }
 }

@@ -6,24 +6,43 @@
 //! has the store for itself, every role is always held: no lease, no timer, no write.
 
 mod claim;
+mod news;
 mod role;
 mod seat;
+mod standing;
 mod term;
 
 #[cfg(test)]
 mod tests;
 
+pub use news::{News, REINDEX, REWIND};
 pub use role::Role;
+pub use standing::{Seen, Standing, Standings};
 pub use term::Term;
 
 use crate::store::Store;
 use seat::Seat;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::runtime::Handle;
+
+/// Who makes tickets.
+pub const LINE: &str = "line";
+/// Who answers citizens, and holds the sessions over which answers leave.
+pub const REPLIES: &str = "replies";
+/// Who fetches what channels still have.
+pub const MEDIA: &str = "media";
+
+/// Who delivers to a destination.
+pub fn to(destination: &str) -> String {
+    format!("to/{destination}")
+}
 
 /// A resource that nobody is known to hold for so long is a fault: a killed node's is taken over sooner.
 const VACANT: Duration = Duration::from_secs(30);
@@ -36,6 +55,8 @@ pub struct Node {
     /// Where leases are renewed: not among the work that they are for.
     runtime: Handle,
     seats: Mutex<BTreeMap<Arc<str>, Arc<Seat>>>,
+    /// Seconds, as the bits of an f64.
+    clock_ahead: AtomicU64,
 }
 
 impl Node {
@@ -45,7 +66,13 @@ impl Node {
         let own = ulid::Ulid::generate().to_string();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let name = format!("{host}/{}", own.get(16..).unwrap_or(&own).to_lowercase());
-        Self { name: name.into(), shared, runtime: Handle::current(), seats: Mutex::default() }
+        Self {
+            name: name.into(),
+            shared,
+            runtime: Handle::current(),
+            seats: Mutex::default(),
+            clock_ahead: AtomicU64::new(0),
+        }
     }
 
     /// Its name: the host's, and something that no other process has.
@@ -60,31 +87,41 @@ impl Node {
 
     /// From now on asks for `resource` whenever nobody holds it, until the role is dropped.
     pub fn role(&self, resource: &str) -> Role {
-        let Some(store) = self.shared.clone() else {
-            show_held(resource, true);
-            return Role::alone();
-        };
         let seat = Arc::new(Seat::new(resource));
         self.seats().insert(seat.resource.clone(), Arc::clone(&seat));
+        let Some(store) = self.shared.clone() else {
+            seat.hold_for_ever();
+            return Role::alone();
+        };
         let (kept, name) = (Arc::clone(&seat), Arc::clone(&self.name));
         self.runtime.spawn(async move { kept.keep(&*store, &name).await });
         Role::of(seat)
     }
 
-    /// What it holds now; everything, where there are no others.
+    /// What it holds now.
     pub fn held(&self) -> Vec<String> {
         self.seats().values().filter(|seat| seat.is_held()).map(|seat| seat.resource.to_string()).collect()
     }
 
     /// Whether it holds `resource` now.
     pub fn holds(&self, resource: &str) -> bool {
-        self.shared.is_none() || self.seats().get(resource).is_some_and(|seat| seat.is_held())
+        self.seats().get(resource).is_some_and(|seat| seat.is_held())
     }
 
     /// What nobody is known to work on, here or elsewhere.
     pub fn vacant(&self) -> Vec<String> {
         let vacant = |seat: &&Arc<Seat>| !seat.is_held() && seat.vacant_for() > VACANT;
         self.seats().values().filter(vacant).map(|seat| seat.resource.to_string()).collect()
+    }
+
+    /// How far this node's clock is ahead of the store's, in seconds.
+    pub fn clock_ahead(&self) -> f64 {
+        f64::from_bits(self.clock_ahead.load(Ordering::Relaxed))
+    }
+
+    /// Notes it; gives what was noted before.
+    fn set_clock_ahead(&self, seconds: f64) -> f64 {
+        f64::from_bits(self.clock_ahead.swap(seconds.to_bits(), Ordering::Relaxed))
     }
 
     fn seats(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Seat>>> {

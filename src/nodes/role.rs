@@ -17,6 +17,11 @@ impl Role {
         Self(None)
     }
 
+    /// Whether it is always held.
+    pub fn is_alone(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(super) fn of(seat: Arc<Seat>) -> Self {
         Self(Some(seat))
     }

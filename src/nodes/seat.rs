@@ -54,6 +54,12 @@ impl Seat {
         seat
     }
 
+    /// Nobody can take it.
+    pub fn hold_for_ever(&self) {
+        self.terms.send_replace(Some(Term::for_ever()));
+        self.show(true);
+    }
+
     pub fn is_held(&self) -> bool {
         self.terms.borrow().as_ref().is_some_and(|term| !term.is_over())
     }

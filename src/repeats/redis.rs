@@ -1,7 +1,7 @@
 //! The index in Redis: two round trips an appeal.
 //!
 //! The keys share a hash tag, so that a script may touch them all and a cluster keeps them together: `{PREFIX}:n` counts the
-//! appeals, `{PREFIX}:p:N` and `{PREFIX}:l:N` are small and large buckets of postings, `{PREFIX}:e:N` records, many to a
+//! appeals, `{PREFIX}:filling` is there while somebody fills it, `{PREFIX}:p:N` and `{PREFIX}:l:N` are small and large buckets of postings, `{PREFIX}:e:N` records, many to a
 //! hash: a key costs Redis more than what most of them hold. All expire with the window. What is noted of an appeal after it was put in travels with the next
 //! one.
 
@@ -192,6 +192,23 @@ impl RedisHome {
         let mut exists = cmd("EXISTS");
         exists.arg(format!("{}:n", self.prefix));
         Ok(self.redis.command::<i64>(&exists).await? == 0)
+    }
+
+    pub(super) async fn is_being_filled(&self) -> Result<bool, Away> {
+        let mut exists = cmd("EXISTS");
+        exists.arg(format!("{}:filling", self.prefix));
+        Ok(self.redis.command::<i64>(&exists).await? != 0)
+    }
+
+    pub(super) async fn mark_filling(&self, filling: bool) -> Result<(), Away> {
+        let key = format!("{}:filling", self.prefix);
+        let mut mark = cmd(if filling { "SET" } else { "DEL" });
+        mark.arg(key);
+        if filling {
+            mark.arg(1).arg("PX").arg(self.life);
+        }
+        // DEL counts, SET says OK.
+        self.redis.command::<redis::Value>(&mark).await.map(drop).map_err(Away::from)
     }
 
     pub(super) fn lost(&self) -> bool {
