@@ -2,16 +2,17 @@
 
 mod key;
 mod parts;
+mod tasks;
 mod told;
 
 pub use key::receipt_key;
 pub use parts::channels;
 use parts::{look, rate};
+use tasks::{advise, answer, flush};
 
 use crate::{
     admin::{self, Admin},
     background::Background,
-    channels::Channels,
     citizens::Citizens,
     config::Loaded,
     days::{Alarm, Days},
@@ -56,10 +57,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Between writes of the counts of what was rejected.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// Until a Redis that does not answer is asked again how it is set up.
-const ADVISE_AGAIN: Duration = Duration::from_secs(5);
 /// From the order to stop: when what is still under way behind the door is left as it is. It is on the disk, and goes on
 /// after the next start.
 const LINE_ENDS: Duration = Duration::from_millis(8_000);
@@ -209,6 +206,7 @@ async fn serve(
     let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
     let limits = limits.map(|redis| (Arc::new(redis), key.clone()));
     let reply_due = Arc::new(Notify::new());
+    let shared_by_nodes = limits.is_some();
     let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
         .with_outbox(reply_due.clone())
         .with_citizens(SharedLimiter::new(rate(&config.limits.per_citizen), "citizen", limits.clone()));
@@ -279,7 +277,7 @@ async fn serve(
         line.spawn(advise(limits.as_ref().map(|(redis, _)| redis.clone()), line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
         line.spawn(days.run(line_stop.clone()));
-        line.spawn(spool.clone().run(store.clone(), line_stop.clone()));
+        line.spawn(spool.clone().run(store.clone(), !node.is_shared(), line_stop.clone()));
         for mut destination in told::destinations(loaded) {
             let name = destination.name.clone();
             destination.paused = paused_destinations.contains(&name);
@@ -338,7 +336,7 @@ async fn serve(
         look: look(loaded),
         public_url: public_url.clone(),
         categories: loaded.judgement.categories.clone(),
-        tries: Tries::default(),
+        tries: Tries::new(shared_by_nodes.then(|| (loaded.outside.shared.clone(), key.clone()))),
     };
     let admin_state = Admin {
         store: store.clone(),
@@ -397,55 +395,4 @@ async fn serve(
     closed.unwrap_or_else(|_| Err(StoreError::Unavailable("the disk does not answer".into())))?;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Answers citizens whenever this node may, and holds the sessions over which answers leave: those among what takes messages
-/// in, the answers behind.
-fn answer(
-    node: &Node,
-    replies: Arc<Replies>,
-    (channels, way): (Arc<Channels>, Way),
-    behind: Option<&Handle>,
-    stop: CancellationToken,
-) -> impl Future<Output = ()> + Send + use<> {
-    let behind = behind.cloned();
-    node.role(nodes::REPLIES).run(stop, move |_, stop| {
-        let mut sending = JoinSet::new();
-        let replies = replies.clone().run(stop.clone());
-        match &behind {
-            Some(behind) => sending.spawn_on(replies, behind),
-            None => sending.spawn(replies),
-        };
-        let speaking = sources::speaking(&channels, &way, &stop);
-        async move {
-            tokio::join!(speaking, async { while sending.join_next().await.is_some() {} });
-        }
-    })
-}
-
-async fn flush(intake: Arc<Intake>, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(FLUSH_EVERY);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => drop(intake.flush().await),
-        }
-    }
-}
-
-/// Says once what should be changed about Redis, as soon as it answers.
-async fn advise(redis: Option<Arc<shared::Redis>>, stop: CancellationToken) {
-    let Some(redis) = redis else { return };
-    let advice = async {
-        loop {
-            match redis.advice().await {
-                Ok(advice) => return advice,
-                Err(_) => tokio::time::sleep(ADVISE_AGAIN).await,
-            }
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        advice = advice => advice.iter().for_each(|advice| tracing::warn!("repeats.url: {advice}")),
-    }
 }

@@ -38,7 +38,6 @@ use tokio::{
     task::JoinHandle,
 };
 
-
 /// A destination's running task.
 #[derive(Debug)]
 pub struct Worker {
@@ -94,6 +93,7 @@ impl Handle {
         self.shared.set_paused(paused);
         match self.is_here() {
             true => self.commands.send(Command::Pause(paused)).await.map_err(|_| Stopped),
+            false if self.is_finished() => Err(Stopped),
             false => Ok(()),
         }
     }
@@ -110,6 +110,7 @@ impl Handle {
     pub async fn requeued(&self) -> Result<(), Stopped> {
         match self.is_here() {
             true => self.commands.send(Command::Requeued).await.map_err(|_| Stopped),
+            false if self.is_finished() => Err(Stopped),
             false => Ok(()),
         }
     }
