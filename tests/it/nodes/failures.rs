@@ -1,0 +1,88 @@
+//! Nodes that are killed, frozen, and stopped.
+
+use super::*;
+use crate::harness::{Load, Tally, post_all};
+use serde_json::json;
+use std::time::Instant;
+
+/// Every acknowledged appeal has one number, and is at the core under it, as one ticket.
+async fn all_there(city: &City, tallies: &[Tally]) {
+    let numbers: Vec<&String> = tallies.iter().flat_map(|tally| tally.numbers.values()).collect();
+    city.site.core.has_all(numbers.iter().copied(), seconds(60)).await;
+    assert_eq!(numbers.iter().collect::<HashSet<_>>().len(), numbers.len(), "no number is given twice");
+    let delivered = city.delivered();
+    let created = delivered.iter().filter(|delivery| delivery.kind() == "ticket.created");
+    let ids: Vec<&str> = created.map(|delivery| delivery.content()).collect();
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "no appeal has two tickets");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_nodes_work_is_taken_over_and_nothing_is_lost() {
+    let mut city = City::new().await;
+    let (mut one, other) = city.two().await;
+    let (here, there) = (Load::start("here", 6), Load::start("there", 4));
+    here.aim(Some(one.public));
+    there.aim(Some(other.public));
+    here.advance(150, seconds(60)).await;
+    one.kill();
+    here.aim(None);
+    let killed = Instant::now();
+    // The survivor accepts all the time.
+    there.advance(20, seconds(20)).await;
+    here.aim(Some(other.public));
+    has_all(&other, TAKEN_OVER).await;
+    let before = city.site.core.count();
+    until("deliveries go on", TAKEN_OVER.saturating_sub(killed.elapsed()), || {
+        (city.site.core.count() > before).then_some(())
+    })
+    .await;
+    let tallies = [here.finish().await, there.finish().await];
+    all_there(&city, &tallies).await;
+    let total = balanced(&other).await;
+    assert_eq!(total["pending"], 0, "{total}");
+    // It comes back, takes nothing away, and accepts.
+    let again = city.node().await;
+    again.accept("back", "路灯又亮了，谢谢").await;
+    assert_eq!(holds(&again).await, [""; 0]);
+    assert!(holds(&other).await.contains(&"line".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_frozen_steps_back_and_says_nothing_twice() {
+    let mut city = City::new().await;
+    let (one, other) = city.two().await;
+    let (here, there) = (Load::start("here", 3), Load::start("there", 3));
+    here.aim(Some(one.public));
+    there.aim(Some(other.public));
+    here.advance(60, seconds(60)).await;
+    one.freeze();
+    has_all(&other, TAKEN_OVER).await;
+    there.advance(50, seconds(60)).await;
+    one.thaw();
+    logs(&one, "this node has it no more", seconds(10)).await;
+    // Both go on accepting, and one of them has the line.
+    here.advance(30, seconds(60)).await;
+    there.advance(30, seconds(60)).await;
+    let tallies = [here.finish().await, there.finish().await];
+    all_there(&city, &tallies).await;
+    let (mine, theirs) = (holds(&one).await, holds(&other).await);
+    assert!(mine.is_empty() && theirs.contains(&"line".to_owned()), "{mine:?} {theirs:?}");
+    assert_eq!(balanced(&one).await, balanced(&other).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_stopped_hands_over_at_once() {
+    let mut city = City::new().await;
+    let (mut one, other) = city.two().await;
+    let bodies = (0..40).map(|id| json!({ "id": format!("s{id}"), "content": format!("第 {id} 号路灯不亮") }));
+    let first = post_all(one.public, bodies.collect(), 4).await;
+    let stopped = Instant::now();
+    one.terminate();
+    has_all(&other, seconds(10)).await;
+    assert!(stopped.elapsed() < seconds(2), "{:?}", stopped.elapsed());
+    let after = other.accept("after", "井盖丢了").await;
+    city.site.core.has_all(first.iter().chain([&after]), seconds(30)).await;
+    assert!(one.ended(seconds(10)).await.success());
+    city.delivered();
+    assert_eq!(balanced(&other).await["received"], 41);
+}
