@@ -83,6 +83,13 @@ impl Claim {
         Next::Wait(until.map_or(self.ask_at, |until| until.min(self.ask_at)) - now)
     }
 
+    /// It may have been given back: what is not held is asked for at once.
+    pub fn hurry(&mut self, now: Moment) {
+        if self.here.is_none() {
+            self.ask_at = self.ask_at.min(now);
+        }
+    }
+
     /// How long to wait for an answer to a question that leaves now.
     pub fn patience(&self, now: Moment) -> Duration {
         self.here.map_or(PATIENCE, |here| here.until.saturating_sub(now).min(PATIENCE))
@@ -213,7 +220,11 @@ mod tests {
         let mut claim = Claim::new(ms(0));
         assert_eq!(claim.answered(ms(0), ms(10), Answer::Others), None);
         assert_eq!((claim.next(ms(1_009)), claim.next(ms(1_010))), (Next::Wait(ms(1)), Next::Ask));
+        claim.hurry(ms(500));
+        assert_eq!(claim.next(ms(500)), Next::Ask);
         let mut claim = held();
+        claim.hurry(ms(10));
+        assert_eq!(claim.next(ms(10)), Next::Wait(ms(2_990)), "what is held is not asked for");
         assert_eq!(claim.answered(ms(3_000), ms(5_500), Answer::Silence), None);
         assert_eq!((claim.next(ms(6_500)), claim.patience(ms(6_500))), (Next::Ask, ms(1_500)));
         assert_eq!(claim.answered(ms(6_500), ms(6_510), Answer::Ours(7)), None);

@@ -98,6 +98,11 @@ impl Node {
         Role::of(seat)
     }
 
+    /// Asks at once for what it does not hold: something was given back.
+    pub fn hurry(&self) {
+        self.seats().values().for_each(|seat| seat.hurry.notify_waiters());
+    }
+
     /// What it holds now.
     pub fn held(&self) -> Vec<String> {
         self.seats().values().filter(|seat| seat.is_held()).map(|seat| seat.resource.to_string()).collect()

@@ -122,6 +122,7 @@ impl News {
             Signal::Arrived => self.arrived.notify_one(),
             Signal::ReplyDue => self.reply_due.notify_one(),
             Signal::MediaDue => self.media_due.notify_one(),
+            Signal::Left => self.node.hurry(),
             Signal::Issued => self.issued().await?,
             Signal::Desk => {
                 self.citizens.forget();

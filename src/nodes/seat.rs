@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,8 @@ pub(super) struct Seat {
     pub terms: watch::Sender<Option<Term>>,
     /// Somebody works on it.
     pub working: watch::Sender<bool>,
+    /// Somebody may have given it back.
+    pub hurry: Notify,
     /// Nobody will work on it any more.
     pub left: CancellationToken,
     /// It was given back after that.
@@ -45,6 +47,7 @@ impl Seat {
             resource: resource.into(),
             terms: watch::Sender::new(None),
             working: watch::Sender::new(false),
+            hurry: Notify::new(),
             left: CancellationToken::new(),
             gone: CancellationToken::new(),
             manned_at: AtomicU64::new(0),
@@ -88,6 +91,7 @@ impl Seat {
                 Next::Wait(wait) => {
                     tokio::select! {
                         () = self.left.cancelled() => {}
+                        () = self.hurry.notified() => claim.hurry(now()),
                         () = sleep(wait.min(LOOK)) => {}
                     }
                     continue;
