@@ -8,6 +8,7 @@ mod citizens;
 mod fates;
 mod links;
 mod nodes;
+pub mod postgres;
 mod records;
 mod seen;
 mod signal;

@@ -352,6 +352,16 @@ pub struct NewEvent {
     pub sequence_at: usize,
 }
 
+impl NewEvent {
+    /// Writes its place in the log into its body.
+    pub(super) fn set_sequence(&mut self, sequence: Sequence) {
+        let place = self.sequence_at..self.sequence_at + 16;
+        if let Some(zeros) = self.body.get_mut(place) {
+            zeros.copy_from_slice(format!("{:016}", sequence.0).as_bytes());
+        }
+    }
+}
+
 /// An event in the log.
 #[derive(Debug, Clone)]
 pub struct StoredEvent {

@@ -20,10 +20,7 @@ pub(super) fn append(handle: &Handle, events: &mut [NewEvent]) -> rusqlite::Resu
 
 /// Writes an event to its place in the log.
 pub(super) fn write(connection: &Connection, event: &mut NewEvent, sequence: i64) -> rusqlite::Result<()> {
-    let place = event.sequence_at..event.sequence_at + 16;
-    if let Some(zeros) = event.body.get_mut(place) {
-        zeros.copy_from_slice(format!("{sequence:016}").as_bytes());
-    }
+    event.set_sequence(Sequence(sequence));
     connection
         .prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![sequence, event.id, event.kind, event.number.to_key(), event.body])

@@ -1,0 +1,85 @@
+//! Contacts that the channel itself delimits (calls): every message of one has its number, and waits in the line until the
+//! contact is complete or its time is over; what comes later is late.
+
+use super::{conversation::milliseconds, fail::Fail, inbox, link::Link, pieces, tx::Tx};
+use crate::{
+    number::Number,
+    store::{Message, MessageId, NewMessage},
+};
+use jiesu_connector::{Contact, digest};
+
+/// What comes after so long a silence begins another: no platform keeps its calls, or its recordings, for longer.
+const REMEMBERED: i64 = 90 * 24 * 3_600_000;
+/// One that never comes to rest is a ticket after so long, where the channel has no window that says otherwise.
+const LONGEST: i64 = 24 * 3_600_000;
+/// Forgotten at a time, so that nobody waits long for it.
+const FORGET: i64 = 16;
+/// `due` of a message of a contact that is not whole yet; [`add`] sets the time.
+pub(super) const OPEN: i64 = 1;
+/// What [`inbox::COLUMNS`] takes for late.
+const LATE: i64 = -1;
+
+fn name(message: &NewMessage, contact: &Contact) -> [u8; 16] {
+    digest([message.channel.as_bytes(), contact.name.as_bytes()])
+}
+
+/// The number of the contact that `message` is of, and what is due, if it has one.
+pub(super) async fn place(tx: &Tx<'_>, message: &NewMessage) -> Result<Option<(Number, i64)>, Fail> {
+    let Some(contact) = &message.contact else { return Ok(None) };
+    let now = message.received_at.as_millisecond();
+    forget(tx, now).await?;
+    let sql = "SELECT number, EXISTS (SELECT 1 FROM pending WHERE pending.number = contact.number AND due > 0)
+               FROM contact WHERE name = $1 AND last_at > $2";
+    let row = tx.row(sql, &[&&name(message, contact)[..], &(now - REMEMBERED)]).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some((Number::from_key(row.try_get(0)?), if row.try_get(1)? { OPEN } else { LATE })))
+}
+
+/// Remembers a message that was just stored under `number`, and says when its contact goes on now.
+pub(super) async fn add(tx: &Tx<'_>, message: &NewMessage, id: MessageId, number: Number) -> Result<(), Fail> {
+    let Some(contact) = &message.contact else { return Ok(()) };
+    let (key, now) = (number.to_key(), message.received_at.as_millisecond());
+    let sql = "INSERT INTO contact VALUES ($1, $2, $3, $4, $5, $5)
+               ON CONFLICT (name) DO UPDATE SET
+                   brings = (CASE WHEN contact.number = excluded.number THEN contact.brings ELSE 0 END) | excluded.brings,
+                   expects = (CASE WHEN contact.number = excluded.number THEN contact.expects ELSE 0 END) | excluded.expects,
+                   opened_at = CASE WHEN contact.number = excluded.number THEN contact.opened_at ELSE excluded.opened_at END,
+                   number = excluded.number, last_at = greatest(contact.last_at, excluded.last_at)
+               RETURNING brings, expects, opened_at, last_at";
+    let (brings, expects) = (i64::from(contact.brings), i64::from(contact.expects));
+    let row = tx.row(sql, &[&&name(message, contact)[..], &key, &brings, &expects, &now]).await?;
+    let Some(row) = row else { return Ok(()) };
+    let (brings, expects): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let (opened_at, last_at): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
+    let sql = "INSERT INTO contact_message VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    tx.execute(sql, &[&key, &id.0]).await?;
+    let settle = milliseconds(contact.patience.settle);
+    let wait = milliseconds(contact.patience.wait(brings as u32, expects as u32));
+    let (idle, longest) =
+        message.window.map_or((i64::MAX, LONGEST), |window| (milliseconds(window.idle), milliseconds(window.max)));
+    let due = last_at.saturating_add(wait.min(idle.max(settle))).min(opened_at.saturating_add(longest));
+    tx.execute(pieces::SET_DUE, &[&key, &due.max(1)]).await.map(drop)
+}
+
+/// All messages of the contact of this number.
+pub(super) async fn messages(link: &Link, number: Number) -> Result<Vec<Message>, Fail> {
+    // What has its outcome is not in the line any more: as if it had come late.
+    let columns = inbox::COLUMNS.replace("p.due", "coalesce(p.due, -1)");
+    let sql = format!(
+        "SELECT {columns} FROM contact_message AS c JOIN message AS m ON m.id = c.message
+         LEFT JOIN pending AS p ON p.message = m.id WHERE c.number = $1 ORDER BY c.message"
+    );
+    link.rows(&sql, &[&number.to_key()]).await?.iter().map(inbox::read).collect()
+}
+
+async fn forget(tx: &Tx<'_>, now: i64) -> Result<(), Fail> {
+    let sql = "SELECT name, number FROM contact WHERE last_at < $1
+               AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.number = contact.number AND due > 0)
+               ORDER BY last_at LIMIT $2";
+    for row in tx.rows(sql, &[&(now - REMEMBERED), &FORGET]).await? {
+        let (name, number): (&[u8], i64) = (row.try_get(0)?, row.try_get(1)?);
+        tx.execute("DELETE FROM contact WHERE name = $1", &[&name]).await?;
+        tx.execute("DELETE FROM contact_message WHERE number = $1", &[&number]).await?;
+    }
+    Ok(())
+}

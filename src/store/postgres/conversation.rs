@@ -1,0 +1,199 @@
+//! Conversations: further messages of the same sender get the first one's number, until the window closes.
+//!
+//! Those of a batch are read together, go on in memory, and are written together.
+
+use super::{
+    fail::Fail,
+    inbox,
+    link::{Link, Text},
+    pieces,
+    tx::Tx,
+};
+use crate::{
+    number::Number,
+    store::{Message, NewMessage, Pace},
+};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+
+/// A conversation of so many messages is whole; what follows is another, so that no ticket grows without end.
+const MOST: i64 = 200;
+
+pub(super) fn milliseconds(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Where a sender's conversation stands. `last_at` lies in the future until the first word is said, so that it closes no
+/// sooner than it must; `messages` is negative once an urgent word has ended its waiting.
+struct Talk {
+    number: i64,
+    opened_at: i64,
+    last_at: i64,
+    messages: i64,
+    /// When it closes; `None` if none of its messages waits any more.
+    due: Option<i64>,
+    /// It has a message that is not whole.
+    missing: bool,
+    changed: bool,
+}
+
+/// The conversations of the senders of some messages.
+pub(super) struct Talks<'a> {
+    known: HashMap<(&'a str, &'a str), Talk>,
+    /// Numbers that are due at another time now.
+    dues: BTreeMap<i64, i64>,
+}
+
+fn who(message: &NewMessage) -> Option<(&str, &str)> {
+    message.window?;
+    Some((&message.channel, message.incoming.sender.as_deref()?))
+}
+
+impl<'a> Talks<'a> {
+    pub(super) async fn load(link: &Link, messages: impl Iterator<Item = &'a NewMessage>) -> Result<Self, Fail> {
+        // What the database would give back is compared with what was asked: without NULs both are the same.
+        let mut asked: Vec<(&str, &str)> = messages.filter_map(who).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let mut talks = Self { known: HashMap::new(), dues: BTreeMap::new() };
+        if asked.is_empty() {
+            return Ok(talks);
+        }
+        let (channels, senders): (Vec<Text<&str>>, Vec<Text<&str>>) =
+            asked.iter().map(|(channel, sender)| (Text(*channel), Text(*sender))).unzip();
+        let sql = "SELECT asked.place, c.number, c.opened_at, c.last_at, c.messages,
+                     (SELECT max(due) FROM pending WHERE pending.number = c.number AND due > 0),
+                     EXISTS (SELECT 1 FROM piece WHERE piece.number = c.number AND NOT complete)
+                   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (channel, sender, place)
+                   JOIN conversation AS c ON c.channel = asked.channel AND c.sender = asked.sender";
+        for row in link.rows(sql, &[&channels, &senders]).await? {
+            let place: i64 = row.try_get(0)?;
+            let Some(who) = asked.get((place - 1) as usize) else { continue };
+            let talk = Talk {
+                number: row.try_get(1)?,
+                opened_at: row.try_get(2)?,
+                last_at: row.try_get(3)?,
+                messages: row.try_get(4)?,
+                due: row.try_get(5)?,
+                missing: row.try_get(6)?,
+                changed: false,
+            };
+            talks.known.insert(*who, talk);
+        }
+        Ok(talks)
+    }
+
+    /// The number of the sender's open conversation, and when it closes now that `message` has joined it.
+    pub(super) fn join(&mut self, message: &'a NewMessage) -> Option<(Number, i64)> {
+        let window = message.window?;
+        let now = message.received_at.as_millisecond();
+        let talk = self.known.get_mut(&who(message)?)?;
+        let urgent = talk.messages < 0;
+        let closes = talk.opened_at.saturating_add(milliseconds(window.max));
+        let idle = milliseconds(window.idle);
+        // One that is a ticket already is over, whatever the clock says; only to an urgent one more is added.
+        let over = talk.due.is_none() && !urgent;
+        if over || talk.messages.abs() >= MOST || now >= closes || now >= talk.last_at.saturating_add(idle) {
+            return None;
+        }
+        talk.last_at = match message.pace {
+            Pace::End => now.saturating_sub(idle),
+            Pace::Wordless => talk.last_at.max(now),
+            Pace::Usual | Pace::Urgent => now,
+        };
+        let urgent = urgent || message.pace == Pace::Urgent;
+        talk.messages = if urgent { -talk.messages.abs() - 1 } else { talk.messages + 1 };
+        talk.changed = true;
+        let number = Number::from_key(talk.number);
+        let Some(before) = talk.due else { return Some((number, pieces::LATE)) };
+        let mut due = if urgent { pieces::FIRST } else { talk.last_at.saturating_add(idle).min(closes) };
+        if talk.missing {
+            due = due.max(before);
+        }
+        let due = due.max(pieces::FIRST);
+        talk.due = Some(due);
+        self.dues.insert(talk.number, due);
+        Some((number, due))
+    }
+
+    /// Opens a conversation under `number`, if `message` may; tells when it closes, 0 for one that has no window.
+    pub(super) fn open(&mut self, message: &'a NewMessage, number: Number) -> i64 {
+        let (Some(window), Some(who)) = (message.window, who(message)) else { return 0 };
+        let now = message.received_at.as_millisecond();
+        let (idle, max) = (milliseconds(window.idle), milliseconds(window.max));
+        let (last_at, messages, due) = match message.pace {
+            Pace::Urgent => (now, -1, pieces::FIRST),
+            Pace::Wordless => (now.saturating_add(max.saturating_sub(idle).max(0)), 1, now.saturating_add(max)),
+            Pace::Usual | Pace::End => (now, 1, now.saturating_add(idle.min(max))),
+        };
+        let due = due.max(pieces::FIRST);
+        let number = number.to_key();
+        let talk = Talk { number, opened_at: now, last_at, messages, due: Some(due), missing: false, changed: true };
+        self.known.insert(who, talk);
+        due
+    }
+
+    /// Writes what has changed; after the messages themselves.
+    pub(super) async fn store(&self, tx: &Tx<'_>) -> Result<(), Fail> {
+        let changed: Vec<_> = self.known.iter().filter(|(_, talk)| talk.changed).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let channels: Vec<Text<&str>> = changed.iter().map(|((channel, _), _)| Text(*channel)).collect();
+        let senders: Vec<Text<&str>> = changed.iter().map(|((_, sender), _)| Text(*sender)).collect();
+        let column = |of: fn(&Talk) -> i64| changed.iter().map(|(_, talk)| of(talk)).collect::<Vec<i64>>();
+        let (numbers, opened) = (column(|talk| talk.number), column(|talk| talk.opened_at));
+        let (last, messages) = (column(|talk| talk.last_at), column(|talk| talk.messages));
+        let sql = "INSERT INTO conversation
+                   SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+                   ON CONFLICT (channel, sender) DO UPDATE SET number = excluded.number,
+                     opened_at = excluded.opened_at, last_at = excluded.last_at, messages = excluded.messages";
+        tx.execute(sql, &[&channels, &senders, &numbers, &opened, &last, &messages]).await?;
+        if self.dues.is_empty() {
+            return Ok(());
+        }
+        let (numbers, dues): (Vec<i64>, Vec<i64>) = self.dues.iter().unzip();
+        let sql = "UPDATE pending SET due = given.due FROM unnest($1::bigint[], $2::bigint[]) AS given (number, due)
+                   WHERE pending.number = given.number AND pending.due > 0";
+        tx.execute(sql, &[&numbers, &dues]).await.map(drop)
+    }
+}
+
+/// When the conversation of this number was opened, and whether it must not wait; `message` may be what tells so.
+pub(super) async fn opened(tx: &Tx<'_>, message: &NewMessage, number: Number) -> Result<Option<(i64, bool)>, Fail> {
+    let Some(sender) = &message.incoming.sender else { return Ok(None) };
+    let (channel, sender, key) = (Text(&*message.channel), Text(sender), number.to_key());
+    if message.pace == Pace::Urgent {
+        let sql =
+            "UPDATE conversation SET messages = -abs(messages) WHERE channel = $1 AND sender = $2 AND number = $3";
+        tx.execute(sql, &[&channel, &sender, &key]).await?;
+    }
+    let sql = "SELECT opened_at, messages < 0 FROM conversation WHERE channel = $1 AND sender = $2 AND number = $3";
+    let row = tx.row(sql, &[&channel, &sender, &key]).await?;
+    Ok(row.map(|row| Ok::<_, Fail>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
+}
+
+/// All messages of a conversation that have no outcome yet.
+pub(super) async fn messages(link: &Link, number: Number) -> Result<Vec<Message>, Fail> {
+    let sql = format!(
+        "SELECT {} FROM pending AS p JOIN message AS m ON m.id = p.message
+         WHERE p.number = $1 AND p.due > 0 ORDER BY p.message",
+        inbox::COLUMNS
+    );
+    link.rows(&sql, &[&number.to_key()]).await?.iter().map(inbox::read).collect()
+}
+
+/// When the next one closes, after `now`.
+pub(super) async fn next_due(link: &Link, now: Timestamp) -> Result<Option<Timestamp>, Fail> {
+    let sql = "SELECT due FROM pending WHERE due > 0 AND due > $1 ORDER BY due, message LIMIT 1";
+    let due = link.row(sql, &[&now.as_millisecond()]).await?.map(|row| row.try_get(0)).transpose()?;
+    Ok(due.and_then(|due| Timestamp::from_millisecond(due).ok()))
+}
+
+/// The number of the sender's conversation, while it has no ticket.
+pub(super) async fn talking(link: &Link, channel: &str, sender: &str) -> Result<Option<Number>, Fail> {
+    let sql = "SELECT c.number FROM conversation AS c WHERE c.channel = $1 AND c.sender = $2
+               AND EXISTS (SELECT 1 FROM pending WHERE pending.number = c.number AND due > 0)";
+    let row = link.row(sql, &[&Text(channel), &Text(sender)]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.map(Number::from_key))
+}
