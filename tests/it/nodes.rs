@@ -29,7 +29,7 @@ struct City {
 impl City {
     /// Nothing runs yet.
     async fn new() -> Self {
-        let (postgres, redis, mut site) = (Postgres::start().await, Redis::start().await, Site::new().await);
+        let (postgres, redis, mut site) = (Postgres::start(&[]), Redis::start().await, Site::new().await);
         site.set("store.key", "the-same-key-at-every-node-0123456789");
         site.set("repeats.url", redis.url());
         site.on(&postgres);

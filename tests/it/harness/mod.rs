@@ -7,6 +7,7 @@ mod gateway;
 mod http;
 mod load;
 mod peer;
+mod postgres;
 mod site;
 mod wait;
 
@@ -18,6 +19,7 @@ pub use self::{
     http::read as read_message,
     load::{Load, Tally, post_all},
     peer::{Peer, python},
+    postgres::Postgres,
     site::{Site, TOKEN, today},
     wait::{eventually, until},
 };

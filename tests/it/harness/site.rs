@@ -36,6 +36,7 @@ pub struct Site {
     config: Table,
     directory: TempDir,
     power_cuts: usize,
+    postgres: Option<String>,
 }
 
 impl Site {
@@ -65,7 +66,7 @@ impl Site {
             type = "web"
             hotline = "12345"
         };
-        let mut site = Self { core, faults: None, data, config, directory, power_cuts: 0 };
+        let mut site = Self { core, faults: None, data, config, directory, power_cuts: 0, postgres: None };
         let url = site.core.url();
         site.set("core.url", url);
         site.set("server.timezone", *ZONE);
@@ -135,6 +136,11 @@ impl Site {
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 
+    /// Keeps its store there.
+    pub fn on(&mut self, postgres: &super::Postgres) {
+        self.postgres = Some(postgres.database());
+    }
+
     /// The store's database file.
     pub fn database(&self) -> PathBuf {
         self.data.join("jiesu.db")
@@ -148,6 +154,7 @@ impl Site {
     /// A `jiesu` command with this configuration.
     pub fn command(&mut self, name: &str, arguments: &[&str]) -> Command {
         let database = format!("sqlite:{}", self.database().display());
+        let database = self.postgres.clone().unwrap_or(database);
         let files = self.data.join("files").display().to_string();
         self.set("store.url", database);
         self.set("store.files", files);
