@@ -31,10 +31,7 @@ use crate::{
     server::{self, Caps, Settings, limits::Limiter},
     shared::{self, SharedLimiter},
     sources::{self, Way},
-    store::{
-        Store, StoreError,
-        sqlite::{OpenError, SqliteStore},
-    },
+    store::{OpenError, Opened, Store, StoreError},
 };
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -138,14 +135,7 @@ pub async fn run(mut loaded: Loaded, registry: &Registry, stop: CancellationToke
         loaded.rebuild(registry, &public_url).map_err(RunError::Channels)?;
     }
 
-    let path = loaded.config.store.url.path().to_owned();
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
-    let store = match opened {
-        Ok(store) => store?,
-        Err(error) => return Err(StoreError::Failed(error.to_string()).into()),
-    };
-    let line_store: Arc<dyn Store> = Arc::new(store.in_place());
-    let store: Arc<dyn Store> = Arc::new(store);
+    let Opened { store, line: line_store } = loaded.secrets.store.open().await?;
     let outcome = serve(
         &mut loaded,
         registry,

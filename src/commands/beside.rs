@@ -3,11 +3,11 @@
 use anyhow::{Context, bail};
 use jiesu::{
     config::Loaded,
-    store::{ParityRun, sqlite},
+    store::{Home, ParityRun, Store, sqlite},
 };
 use serde::Serialize;
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// The gateway that runs on the store.
 pub struct Gateway<'a> {
@@ -57,6 +57,26 @@ impl<'a> Gateway<'a> {
     }
 }
 
+/// Whether this configuration's gateway runs. Who has a file knows it by its lock; who shares a database is asked.
+pub async fn runs(loaded: &Loaded) -> anyhow::Result<bool> {
+    if let Home::Sqlite(path) = &loaded.secrets.store {
+        return Ok(!sqlite::lock_is_free(path));
+    }
+    let gateway = Gateway::new(loaded)?;
+    let url = format!("http://{}/healthz", loaded.config.admin.listen);
+    let answer = gateway.client.get(url).timeout(Duration::from_secs(2)).send().await;
+    Ok(answer.is_ok_and(|answer| answer.status().is_success()))
+}
+
+/// The store, if there is one.
+pub async fn open(loaded: &Loaded) -> anyhow::Result<Arc<dyn Store>> {
+    let home = &loaded.secrets.store;
+    if !home.may_be_there() {
+        bail!("there is no store at {home}; start the gateway once, or name the right configuration");
+    }
+    Ok(home.open().await?.store)
+}
+
 /// Posts `body` to the admin API under `path`; what the gateway says, in words.
 pub async fn post(loaded: &Loaded, path: &str, body: &Value) -> anyhow::Result<String> {
     let said = Gateway::new(loaded)?.post(path, body).await?;
@@ -65,9 +85,8 @@ pub async fn post(loaded: &Loaded, path: &str, body: &Value) -> anyhow::Result<S
 
 /// The last comparison of each line, from the gateway that runs on the store, or from the store if none does.
 pub async fn parity(loaded: &Loaded) -> anyhow::Result<Vec<ParityRun>> {
-    let path = loaded.config.store.url.path();
-    if sqlite::lock_is_free(path) {
-        return sqlite::parity_at_rest(path).map_err(anyhow::Error::msg);
+    if !runs(loaded).await? {
+        return loaded.secrets.store.parity_at_rest().await.map_err(anyhow::Error::msg);
     }
     let mut answer = Gateway::new(loaded)?.get("parity").await?;
     Ok(serde_json::from_value(answer["parity"].take())?)

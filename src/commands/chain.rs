@@ -1,11 +1,8 @@
 //! `jiesu chain`: whether the certificates of all days are as they were written, beside a running gateway or without one.
 
 use super::{beside, load_offline};
-use anyhow::{Context, bail};
-use jiesu::{
-    days::{self, Chain},
-    store::{Store, sqlite},
-};
+use anyhow::Context;
+use jiesu::days::{self, Chain};
 use std::{path::PathBuf, process::ExitCode};
 
 #[derive(clap::Args)]
@@ -25,13 +22,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
-    let path = loaded.config.store.url.path();
-    let chain: Chain = if sqlite::lock_is_free(path) {
-        if !path.exists() {
-            bail!("there is no store at {}; start the gateway once, or name the right configuration", path.display());
-        }
-        let store = sqlite::SqliteStore::open(path)?;
-        let chain = days::verify(&store).await?;
+    let chain: Chain = if !beside::runs(&loaded).await? {
+        let store = beside::open(&loaded).await?;
+        let chain = days::verify(store.as_ref()).await?;
         store.close().await?;
         chain
     } else {

@@ -4,7 +4,7 @@ use super::{beside, load};
 use jiesu::{
     config::Loaded,
     shared,
-    store::{ParityRun, sqlite},
+    store::{Home, ParityRun},
 };
 use jiesu_connector::Secret;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -32,7 +32,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for warning in &loaded.warnings {
         eprintln!("warning: {warning}");
     }
-    let mut faults = parity(&loaded).await;
+    // Who shares a database is on a network, where nothing goes without being asked for.
+    let mut faults = match &loaded.secrets.store {
+        Home::Postgres(_) if !arguments.connect => 0,
+        _ => parity(&loaded).await,
+    };
     if arguments.connect {
         let file = arguments.config.display();
         let mut report = |key: &str, outcome: Result<(), String>| match outcome {
@@ -42,7 +46,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 eprintln!("{file}: {key}: {what}");
             }
         };
-        report("store.url", store(&loaded));
+        report("store.url", loaded.secrets.store.inspect().await.map_err(|error| error.to_string()));
         if let Some(url) = &loaded.secrets.repeats_url {
             let outcome = redis(url).await;
             for advice in outcome.as_ref().into_iter().flatten() {
@@ -86,12 +90,6 @@ async fn parity(loaded: &Loaded) -> u32 {
     let refusals: Vec<String> = runs.into_iter().filter_map(refused).collect();
     refusals.iter().for_each(|why| eprintln!("{}: hotlines: {why}", loaded.hotlines_file));
     refusals.len() as u32
-}
-
-/// The file can be opened, or made, and is ours; a gateway that runs on it proves as much.
-fn store(loaded: &Loaded) -> Result<(), String> {
-    let path = loaded.config.store.url.path();
-    sqlite::inspect(path).map_err(|error| format!("{error}"))
 }
 
 /// Redis lets us in and answers; what should be changed about it.

@@ -3,7 +3,10 @@
 
 mod bar;
 
-use super::{beside::Gateway, load};
+use super::{
+    beside::{self, Gateway},
+    load,
+};
 use anyhow::{Context, bail};
 use bar::Bar;
 use jiesu::{
@@ -13,7 +16,7 @@ use jiesu::{
     gateway,
     intake::Intake,
     registry::Registry,
-    store::{Store, sqlite},
+    store::Store,
 };
 use jiesu_connector::{Import, Imported, Inbound, Incoming, Refusal};
 use std::{
@@ -70,7 +73,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Some(importer) = importer else {
         bail!("channel {:?} is of type {}; files are loaded into a channel of type files", channel.id, channel.kind)
     };
-    let door = door(&loaded, channel.clone())?;
+    let door = door(&loaded, channel.clone()).await?;
     let mut failed = false;
     for file in &arguments.files {
         let outcome = match importer.open(file) {
@@ -89,12 +92,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn door(loaded: &Loaded, channel: Arc<Channel>) -> anyhow::Result<Door<'_>> {
-    let path = loaded.config.store.url.path();
-    if !sqlite::lock_is_free(path) {
+async fn door(loaded: &Loaded, channel: Arc<Channel>) -> anyhow::Result<Door<'_>> {
+    if beside::runs(loaded).await? {
         return Ok(Door::Gateway(Gateway::new(loaded)?));
     }
-    let store: Arc<dyn Store> = Arc::new(sqlite::SqliteStore::open(path)?);
+    let store = loaded.secrets.store.open().await?.store;
     let key = gateway::receipt_key(loaded)?;
     let zone = loaded.config.server.timezone.get().clone();
     let intake = Box::new(Intake::new(store.clone(), key, zone, Arc::new(Notify::new())));

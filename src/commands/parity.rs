@@ -7,7 +7,7 @@ use jiesu::{
     gateway, number,
     parity::{self, Comparison, Export, Page, Row, Span, Verdict},
     registry::Registry,
-    store::{MessageId, ParityRun, Records, Store, sqlite},
+    store::{MessageId, ParityRun},
 };
 use jiesu_connector::{mask_name, mask_phone};
 use jiff::{Timestamp, ToSpan, civil::Date};
@@ -110,7 +110,7 @@ async fn received(loaded: &mut Loaded, line: &Hotline, span: &Span) -> anyhow::R
     let last = span.to.saturating_add(LATER.days());
     let mut pages = Vec::new();
     let mut after = 0;
-    if !sqlite::lock_is_free(loaded.config.store.url.path()) {
+    if beside::runs(loaded).await? {
         let gateway = beside::Gateway::new(loaded)?;
         loop {
             let path = format!("parity/received?line={}&from={first}&to={last}&after={after}", line.code);
@@ -121,11 +121,11 @@ async fn received(loaded: &mut Loaded, line: &Hotline, span: &Span) -> anyhow::R
             after = next;
         }
     }
-    let store = open(loaded)?;
+    let store = beside::open(loaded).await?;
     let channels = gateway::channels(loaded, &Registry::standard());
     let days = (number::day_key(first), number::day_key(last));
     loop {
-        let page = parity::received(&store, &channels, line, days, MessageId(after)).await?;
+        let page = parity::received(store.as_ref(), &channels, line, days, MessageId(after)).await?;
         let next = page.next;
         pages.push(page);
         let Some(next) = next else { break };
@@ -135,20 +135,12 @@ async fn received(loaded: &mut Loaded, line: &Hotline, span: &Span) -> anyhow::R
     Ok(Page::join(pages))
 }
 
-fn open(loaded: &Loaded) -> anyhow::Result<sqlite::SqliteStore> {
-    let path = loaded.config.store.url.path();
-    if !path.exists() {
-        bail!("there is no store at {}; start the gateway once, or name the right configuration", path.display());
-    }
-    Ok(sqlite::SqliteStore::open(path)?)
-}
-
 async fn record(loaded: &Loaded, run: &ParityRun) -> anyhow::Result<()> {
-    if !sqlite::lock_is_free(loaded.config.store.url.path()) {
+    if beside::runs(loaded).await? {
         beside::post(loaded, "parity", &serde_json::to_value(run)?).await?;
         return Ok(());
     }
-    let store = open(loaded)?;
+    let store = beside::open(loaded).await?;
     store.record_parity(run.clone()).await?;
     store.close().await?;
     Ok(())

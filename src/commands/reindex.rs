@@ -1,10 +1,7 @@
 //! `jiesu reindex`: the repeat index anew, through the gateway that runs on the store, or from the store if none does.
 
 use super::{beside, load};
-use jiesu::{
-    repeats::{Repeats, rebuild},
-    store::{Store, sqlite},
-};
+use jiesu::repeats::{Repeats, rebuild};
 use serde_json::json;
 use std::{path::Path, process::ExitCode};
 
@@ -14,7 +11,7 @@ pub async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
-    if !sqlite::lock_is_free(loaded.config.store.url.path()) {
+    if beside::runs(&loaded).await? {
         println!("{}", beside::post(&loaded, "repeats/reindex", &json!({})).await?);
         return Ok(ExitCode::SUCCESS);
     }
@@ -22,9 +19,9 @@ pub async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         println!("the index is in the gateway's memory: it is built from the store at each start");
         return Ok(ExitCode::SUCCESS);
     }
-    let store = sqlite::SqliteStore::open(loaded.config.store.url.path())?;
+    let store = loaded.secrets.store.open().await?.store;
     let index = Repeats::configured(&loaded);
-    let built = rebuild(&index, &store, loaded.config.server.timezone.get()).await;
+    let built = rebuild(&index, store.as_ref(), loaded.config.server.timezone.get()).await;
     store.close().await?;
     println!("{} tickets are in the index", built.map_err(anyhow::Error::msg)?);
     Ok(ExitCode::SUCCESS)

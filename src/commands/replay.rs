@@ -4,7 +4,7 @@ use super::{beside, load};
 use anyhow::bail;
 use jiesu::{
     config::Loaded,
-    store::{EventLog, Progress, Requeue, Sequence, Store, sqlite},
+    store::{Progress, Requeue, Sequence},
 };
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
@@ -38,16 +38,16 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             bail!("there is no destination {name:?}; known: {}", known.join(", "));
         }
     }
-    let said = match sqlite::lock_is_free(loaded.config.store.url.path()) {
-        true => on_the_store(&loaded, &arguments).await?,
-        false => through_the_gateway(&loaded, &arguments).await?,
+    let said = match beside::runs(&loaded).await? {
+        false => on_the_store(&loaded, &arguments).await?,
+        true => through_the_gateway(&loaded, &arguments).await?,
     };
     println!("{said}");
     Ok(ExitCode::SUCCESS)
 }
 
 async fn on_the_store(loaded: &Loaded, arguments: &Arguments) -> anyhow::Result<String> {
-    let store = sqlite::SqliteStore::open(loaded.config.store.url.path())?;
+    let store = loaded.secrets.store.open().await?.store;
     let said = match (&arguments.destination, arguments.after) {
         (Some(name), Some(after)) => {
             let now = store.progress(name).await?.cursor;

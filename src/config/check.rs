@@ -1,12 +1,15 @@
 //! What types cannot say: what must be unique, agree, or be had.
 
 use super::{
-    Assembly, ChannelConfig, Config, Hotlines, IndexUrl, Resolved, Retry, Subscriber, SystemSecrets,
+    Assembly, ChannelConfig, Config, Hotlines, IndexUrl, Resolved, Retry, StoreUrl, Subscriber, SystemSecrets,
     faults::{Report, below, quoted},
     hotlines::is_code,
     secrets::webhook_key,
 };
-use crate::shared;
+use crate::{
+    shared,
+    store::{Home, postgres::Address},
+};
 use jiesu_connector::{Inbound, Parts, Secret, SecretRef, Secrets};
 use serde_json::Value;
 use std::{
@@ -39,6 +42,7 @@ pub(super) fn all(
         store_key: resolve("store.key", &config.store.key, report),
         ..Resolved::default()
     };
+    store(config, secrets, &mut resolved, report);
     repeats(config, secrets, &mut resolved, report);
     server(config, report);
     match &config.core {
@@ -59,6 +63,59 @@ pub(super) fn all(
         resolved.subscriber_secrets.extend(secret.map(|secret| (subscriber.name.clone(), secret)));
     }
     resolved
+}
+
+fn store(config: &Config, secrets: &SystemSecrets, resolved: &mut Resolved, report: &mut Report) {
+    const KEY: &str = "store.url";
+    let reference = match &config.store.url {
+        StoreUrl::Sqlite(path) => {
+            resolved.store = Home::Sqlite(path.clone());
+            if config.store.password.is_some() {
+                report.fault("store.password", "an SQLite file has none; leave it out");
+            }
+            return;
+        }
+        StoreUrl::Postgres(reference) => reference,
+    };
+    let url = secrets.resolve(reference).map_err(|error| report.fault(KEY, error.to_string())).ok();
+    secrets.take_literals();
+    if config.store.url.has_literal_password() {
+        report.warning(KEY, LITERAL);
+    }
+    let password = match &config.store.password {
+        None => None,
+        Some(password) => match secrets.resolve(password) {
+            Ok(password) => Some(password),
+            Err(error) => return report.fault("store.password", error.to_string()),
+        },
+    };
+    if !secrets.take_literals().is_empty() {
+        report.warning("store.password", LITERAL);
+    }
+    if config.store.key.is_none() {
+        report.fault(
+            "store.key",
+            "missing, and all nodes must have the same; make one with `head -c 32 /dev/urandom | base64 > FILE`, give it to \
+             each node, and write key = \"file:FILE\"",
+        );
+    }
+    if matches!(config.repeats.url, IndexUrl::Memory) {
+        report.warning(
+            "repeats.url",
+            "\"memory:\" is each node's own: with several nodes, limits and the platforms' tokens are counted by each alone, \
+             and repeats are found by the node that issues; use redis://HOST:6379 unless there is one node only",
+        );
+    }
+    match url.map(|url| Address::new(&url, password.as_ref())) {
+        Some(Ok(address)) => {
+            if address.is_in_the_clear() {
+                report.warning(KEY, "what goes to the database can be read on the way; add ?sslmode=verify-full");
+            }
+            resolved.store = Home::Postgres(address);
+        }
+        Some(Err(error)) => report.fault(KEY, error.to_string()),
+        None => {}
+    }
 }
 
 fn repeats(config: &Config, secrets: &SystemSecrets, resolved: &mut Resolved, report: &mut Report) {

@@ -11,7 +11,7 @@ use super::{
     values::clip,
     walk,
 };
-use crate::registry::Registry;
+use crate::{registry::Registry, store::Home};
 use jiesu_connector::{BuildError, Parts, Secret, Setup, Words};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, fs::File, io::Read, path::Path};
@@ -83,6 +83,8 @@ impl fmt::Debug for Loaded {
 pub struct Resolved {
     /// `admin.token`.
     pub admin_token: Option<Secret>,
+    /// `store.url`, with `store.password`.
+    pub store: Home,
     /// `store.key`.
     pub store_key: Option<Secret>,
     /// `repeats.url`, if it names a single Redis.

@@ -1,7 +1,7 @@
 //! The key of the receipts.
 
 use super::RunError;
-use crate::{config::Loaded, number::ReceiptKey};
+use crate::{config::Loaded, number::ReceiptKey, store::Home};
 use sha2::{Digest, Sha256};
 use std::{fs, io, path::Path};
 
@@ -10,7 +10,11 @@ pub fn receipt_key(loaded: &Loaded) -> Result<ReceiptKey, RunError> {
     if let Some(secret) = &loaded.secrets.store_key {
         return Ok(ReceiptKey::new(Sha256::digest(secret.expose().as_bytes()).into()));
     }
-    let mut path = loaded.config.store.url.path().as_os_str().to_owned();
+    let Home::Sqlite(path) = &loaded.secrets.store else {
+        // The configuration was refused without one.
+        return Err(RunError::Key { path: "store.key".into(), error: io::ErrorKind::NotFound.into() });
+    };
+    let mut path = path.as_os_str().to_owned();
     path.push(".key");
     let path = Path::new(&path);
     key_file(path).map_err(|error| RunError::Key { path: path.display().to_string(), error })

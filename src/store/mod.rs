@@ -6,6 +6,7 @@
 
 mod citizens;
 mod fates;
+mod home;
 mod links;
 mod nodes;
 pub mod postgres;
@@ -13,10 +14,13 @@ mod records;
 mod seen;
 mod signal;
 pub mod sqlite;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use citizens::*;
 pub use fates::*;
+pub use home::{Home, OpenError, Opened};
 pub use links::*;
 pub use nodes::*;
 pub use records::*;

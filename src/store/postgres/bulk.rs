@@ -1,6 +1,6 @@
 //! New tickets, many in a few statements.
 
-use super::{fail::Fail, link::Text, links, log, outbox, receipts, tickets::shown, tx::Tx};
+use super::{change::change, fail::Fail, link::Text, links, log, outbox, receipts, tickets::shown, tx::Tx};
 use crate::{
     number::Number,
     store::{MessageId, NewEvent, NewMedia, NewTicket},
@@ -100,7 +100,8 @@ impl Line {
     }
 }
 
-/// Stores tickets with all that comes with them but the change of another ticket; gives back those that fitted.
+/// Stores tickets with all that comes with them; gives back those that fitted. Of one that changes another ticket, the
+/// caller has seen that that has not changed meanwhile.
 pub(super) async fn store<'a>(tx: &Tx<'_>, fresh: Vec<Fresh<'a>>) -> Result<Vec<Fresh<'a>>, Fail> {
     let mut line = Line::load(tx, fresh.iter().map(|one| (one.ticket.number, one.messages))).await?;
     let numbers: Vec<i64> = fresh.iter().map(|one| one.ticket.number.to_key()).collect();
@@ -125,6 +126,12 @@ pub(super) async fn store<'a>(tx: &Tx<'_>, fresh: Vec<Fresh<'a>>) -> Result<Vec<
         return Ok(fitting);
     }
     insert(tx, &fitting).await?;
+    // What an incident begins with, or a repeat counts to, is told before the ticket itself.
+    for one in &mut fitting {
+        if let Some(first) = one.ticket.first_mut() {
+            change(tx, first).await?;
+        }
+    }
     log::append(tx, fitting.iter_mut().flat_map(|one| one.events.iter_mut())).await?;
     let mut media = Vec::new();
     for one in &fitting {

@@ -101,9 +101,6 @@ impl Issuing<'_, '_> {
                     self.left += 1;
                     return Ok(());
                 };
-                if let Some(first) = one.ticket.first_mut() {
-                    change(tx, first).await?;
-                }
                 self.ticketed(one.ticket.number, &one.ticket.channel, &one.ticket.hotline, one.messages)?;
             }
             Outcome::Repeat { messages, number, code_hash, change: changed } => {

@@ -56,8 +56,8 @@ fn event(row: &Row) -> Result<StoredEvent, Fail> {
 pub(super) async fn events(link: &Link, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>, Fail> {
     let sql = format!(
         "SELECT sequence, id, kind, number, body FROM (
-           SELECT some.*, sum(octet_length(body)) OVER (ORDER BY sequence) - octet_length(body) AS before
-           FROM (SELECT * FROM event WHERE sequence > $1 ORDER BY sequence LIMIT $2) AS some) AS some
+           SELECT part.*, sum(octet_length(body)) OVER (ORDER BY sequence) - octet_length(body) AS before
+           FROM (SELECT * FROM event WHERE sequence > $1 ORDER BY sequence LIMIT $2) AS part) AS part
          WHERE before < {READ_BYTES} ORDER BY sequence"
     );
     link.rows(&sql, &[&cursor.0, &(limit as i64)]).await?.iter().map(event).collect()

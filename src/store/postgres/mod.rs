@@ -29,11 +29,14 @@ mod records;
 mod reports;
 mod schema;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod tx;
 mod writer;
 
 pub use address::{Address, BadAddress};
+pub use records::parity_at_rest;
 
 use super::{
     DeadLetter, DeadQuery, EventLog, LatestProgress, Progress, Requeue, Result, Sequence, Signal, StoreError,

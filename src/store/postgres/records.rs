@@ -1,10 +1,11 @@
 //! Closed days, comparisons, and destinations that are stopped.
 
 use super::{
-    PostgresStore,
+    Address, PostgresStore,
     fail::Fail,
     inbox::{READ_BYTES, raw, time},
     link::{Link, Text},
+    schema,
     tx::Tx,
 };
 use crate::{
@@ -125,11 +126,11 @@ async fn received_for(
 ) -> std::result::Result<Vec<Message>, Fail> {
     let sql = format!(
         "SELECT id, number, channel, hotline, received_at, sender, media_type, meta, body FROM (
-           SELECT some.*, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS before FROM (
+           SELECT part.*, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS before FROM (
              SELECT * FROM message
              WHERE id > $4 AND id >= (SELECT min(first) FROM counter WHERE day >= $2)
                AND number / 10000000000 BETWEEN $2 AND $3 AND hotline = $1
-             ORDER BY id LIMIT $5) AS some) AS some
+             ORDER BY id LIMIT $5) AS part) AS part
          WHERE before < {READ_BYTES} ORDER BY id"
     );
     let read = |row: &Row| {
@@ -193,4 +194,19 @@ async fn read_days(link: &Link, sql: &str, day: i64, limit: i64) -> std::result:
 async fn last_closed(link: &Link) -> std::result::Result<Option<ClosedDay>, Fail> {
     let sql = "SELECT day, previous, hash, record FROM closed_day ORDER BY day DESC LIMIT 1";
     link.row(sql, &[]).await?.as_ref().map(closed).transpose()
+}
+
+/// The last comparison of each line, without opening the store. Writes nothing; where there is no store, there is none.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn parity_at_rest(address: &Address) -> std::result::Result<Vec<ParityRun>, String> {
+    let read = async {
+        let link = Link::open(address).await?;
+        match schema::found(&link).await? {
+            0 => Ok(Vec::new()),
+            _ => parity(&link).await,
+        }
+    };
+    read.await.map_err(|fail: Fail| fail.text().to_owned())
 }

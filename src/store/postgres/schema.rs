@@ -43,7 +43,7 @@ async fn inspect(link: &Link, address: &Address) -> Result<(), OpenError> {
 }
 
 /// The version of the store there; 0 where there is none.
-async fn found(link: &Link) -> Result<i64, Fail> {
+pub(super) async fn found(link: &Link) -> Result<i64, Fail> {
     let there: bool = link.one("SELECT to_regclass('jiesu') IS NOT NULL", &[]).await?;
     match there {
         true => link.one("SELECT max(version) FROM jiesu", &[]).await,

@@ -1,7 +1,7 @@
 //! The line's own way to read: one look from `pending` to the next write.
 
-use super::{Place, accept, document, event, events, message, pending, ticket};
-use crate::store::{EventLog, Joins, Outcome, Pass, Sequence, Store, TicketChange};
+use super::{Place, accept, document, event, message, ticket};
+use crate::store::{EventLog, Pass, Sequence, Store, TicketChange};
 use jiff::Timestamp;
 
 fn change(number: crate::number::Number, version: i64, text: &str) -> TicketChange {
@@ -37,31 +37,4 @@ async fn a_round_has_one_look_until_it_writes_and_nothing_is_held_at_the_end_of_
 
     store.close().await.unwrap();
     line.ticket(first).await.unwrap_err();
-}
-
-#[tokio::test]
-async fn an_incident_begins_with_the_ticket_that_joins_it_or_not_at_all() {
-    let place = Place::new();
-    let store = place.open();
-    let first = accept(&store, message("first", None)).await;
-    let second = accept(&store, message("second", None)).await;
-    let waiting = pending(&store).await;
-    store.issue(vec![ticket(waiting[0].id, first, "first")]).await.unwrap();
-    let joining = |version| {
-        let mut outcome = ticket(waiting[1].id, second, "second");
-        if let Outcome::Ticket { ticket, .. } = &mut outcome {
-            let begins = Some(Box::new(change(first, version, "of an incident")));
-            ticket.joins = Some(Joins { root: first, begins });
-        }
-        outcome
-    };
-    assert_eq!(store.issue(vec![joining(7)]).await.unwrap(), 1, "somebody else has changed the first one");
-    assert!(store.ticket(second).await.unwrap().is_none() && pending(&store).await.len() == 1);
-    assert_eq!((events(&store).await.len(), store.members(first, 9).await.unwrap().len()), (1, 0));
-
-    assert_eq!(store.issue(vec![joining(1)]).await.unwrap(), 0);
-    assert!(store.ticket(first).await.unwrap().unwrap().document.contains("of an incident"));
-    let told: Vec<_> = events(&store).await.iter().map(|event| event.number).collect();
-    assert_eq!(told, [first, first, second], "what begins it comes first");
-    assert_eq!(store.members(first, 9).await.unwrap().len(), 2);
 }

@@ -4,8 +4,9 @@ use super::{
     super::{OpenError, lock_is_free, open, schema},
     *,
 };
+use crate::store::{ParityRun, Records};
 use rusqlite::Connection;
-use std::fs;
+use std::{fs, time::Duration};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_has_the_file_and_the_second_is_told_which() {
@@ -103,4 +104,42 @@ async fn a_log_that_is_gone_gives_no_number_twice() {
     let store = place.open();
     assert_eq!(accept(&store, message("z", None)).await.sequence, next.sequence + 1);
     store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_holder_has_a_lease_and_each_new_one_a_higher_fence() {
+    let place = Place::new();
+    let store = place.open();
+    let ttl = Duration::from_secs(30);
+    let later = |seconds| now() + Duration::from_secs(seconds);
+    assert_eq!(store.lease("issue", "a", now(), ttl).await.unwrap(), Some(1));
+    assert_eq!(store.lease("issue", "b", later(29), ttl).await.unwrap(), None);
+    assert_eq!(store.lease("issue", "a", later(29), ttl).await.unwrap(), Some(1));
+    assert_eq!(store.lease("issue", "b", later(58), ttl).await.unwrap(), None, "renewed");
+    assert_eq!(store.lease("issue", "b", later(59), ttl).await.unwrap(), Some(2));
+    assert_eq!(store.lease("issue", "a", later(60), ttl).await.unwrap(), None);
+    assert_eq!(store.lease("other", "a", now(), ttl).await.unwrap(), Some(1));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn comparisons_are_known_also_without_a_gateway() {
+    let place = Place::new();
+    assert_eq!(super::super::parity_at_rest(&place.path()), Ok(Vec::new()));
+    let store = place.open();
+    let run = ParityRun {
+        line: "12319".into(),
+        first: DAY,
+        last: DAY,
+        at: now(),
+        file: "old.csv".into(),
+        matched: 8,
+        different: 1,
+        missing_here: 0,
+        missing_there: 1,
+    };
+    store.record_parity(run.clone()).await.unwrap();
+    store.close().await.unwrap();
+    assert_eq!(super::super::parity_at_rest(&place.path()).unwrap(), [run]);
+    assert!(!place.names().iter().any(|name| name.ends_with("-wal")), "looking leaves nothing behind");
 }

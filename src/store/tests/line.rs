@@ -4,10 +4,9 @@ use super::*;
 use crate::store::{Changed, DeadLetter, DeadQuery, DeadState, Progress, Requeue, Tally, TicketChange};
 use std::time::Duration;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_counts_once_however_often_it_is_stored() {
-    let place = Place::new();
-    let store = place.open();
+pub(super) async fn an_outcome_counts_once_however_often_it_is_stored(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
     let mut numbers = Vec::new();
     for index in 0..4 {
         let key = format!("{index}");
@@ -50,10 +49,9 @@ async fn an_outcome_counts_once_however_often_it_is_stored() {
     store.close().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn giants_are_read_a_few_at_a_time_and_none_is_left_out() {
-    let place = Place::new();
-    let store = place.open();
+pub(super) async fn giants_are_read_a_few_at_a_time_and_none_is_left_out(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
     for index in 0..7 {
         accept(&store, message(vec![index; 6 << 20], None)).await;
     }
@@ -64,10 +62,9 @@ async fn giants_are_read_a_few_at_a_time_and_none_is_left_out() {
     store.close().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_change_is_made_on_the_version_that_was_read_and_an_update_once() {
-    let place = Place::new();
-    let store = place.open();
+pub(super) async fn a_change_is_made_on_the_version_that_was_read_and_an_update_once(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
     let number = accept(&store, message("x", None)).await;
     store.issue(vec![ticket(MessageId(1), number, "")]).await.unwrap();
     let change = |version, id: &str, content| TicketChange {
@@ -89,30 +86,29 @@ async fn a_change_is_made_on_the_version_that_was_read_and_an_update_once() {
     store.close().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_holder_has_a_lease_and_each_new_one_a_higher_fence() {
-    let place = Place::new();
-    let store = place.open();
-    let ttl = Duration::from_secs(30);
-    let later = |seconds| now() + Duration::from_secs(seconds);
-    assert_eq!(store.lease("issue", "a", now(), ttl).await.unwrap(), Some(1));
-    assert_eq!(store.lease("issue", "b", later(29), ttl).await.unwrap(), None);
-    assert_eq!(store.lease("issue", "a", later(29), ttl).await.unwrap(), Some(1));
-    assert_eq!(store.lease("issue", "b", later(58), ttl).await.unwrap(), None, "renewed");
-    assert_eq!(store.lease("issue", "b", later(59), ttl).await.unwrap(), Some(2));
-    assert_eq!(store.lease("issue", "a", later(60), ttl).await.unwrap(), None);
-    assert_eq!(store.lease("other", "a", now(), ttl).await.unwrap(), Some(1));
-    store.release_lease("issue", "a").await.unwrap();
-    assert_eq!(store.lease("issue", "a", later(61), ttl).await.unwrap(), None, "only who has it gives it back");
+pub(super) async fn one_holder_has_a_lease_until_it_gives_it_back(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
+    let lease = async |resource, holder| {
+        store.lease(resource, holder, Timestamp::now(), Duration::from_secs(30)).await.unwrap()
+    };
+    assert_eq!(lease("issue", "a").await, Some(1));
+    assert_eq!(lease("issue", "b").await, None);
+    assert_eq!(lease("issue", "a").await, Some(1), "renewed");
+    assert_eq!(lease("other", "b").await, Some(1));
     store.release_lease("issue", "b").await.unwrap();
-    assert_eq!(store.lease("issue", "a", later(61), ttl).await.unwrap(), Some(3), "the fence goes on");
+    assert_eq!(lease("issue", "b").await, None, "only who has it gives it back");
+    store.release_lease("issue", "a").await.unwrap();
+    assert_eq!(lease("issue", "b").await, Some(2), "each new one has a higher fence");
+    assert_eq!(lease("issue", "a").await, None);
+    assert_eq!(store.lease("issue", "b", Timestamp::now(), Duration::ZERO).await, Ok(Some(2)));
+    assert_eq!(lease("issue", "a").await, Some(3), "its time is over");
     store.close().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn progress_and_dead_letters_are_each_destinations_own() {
-    let place = Place::new();
-    let store = place.open();
+pub(super) async fn progress_and_dead_letters_are_each_destinations_own(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
     for index in 1..=3 {
         let number = accept(&store, message(format!("{index}"), None)).await;
         store.issue(vec![ticket(MessageId(index), number, "")]).await.unwrap();

@@ -1,14 +1,15 @@
 //! Replies whose fate is reported: by several messages, in any order, or never.
 
-use super::{Place, accept, document, message, now, pending, ticket};
+use super::{Homes, accept, document, message, now, pending, ticket};
 use crate::{
     number::Number,
     reply::{State, verdict},
-    store::{NewReply, Store, TicketChange, sqlite::SqliteStore},
+    store::{NewReply, Store, TicketChange},
 };
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
-async fn change(store: &SqliteStore, number: Number, change: impl FnOnce(TicketChange) -> TicketChange) {
+async fn change(store: &Arc<dyn Store>, number: Number, change: impl FnOnce(TicketChange) -> TicketChange) {
     let row = store.ticket(number).await.unwrap().unwrap();
     let (version, status, document) = (row.version, row.status, document(number, "x"));
     let same = TicketChange { number, version, status, document, ..TicketChange::default() };
@@ -16,7 +17,7 @@ async fn change(store: &SqliteStore, number: Number, change: impl FnOnce(TicketC
 }
 
 /// A reply that went out as `a` and `b`, awaited for two days.
-async fn sent(store: &SqliteStore) -> (Number, i64) {
+async fn sent(store: &Arc<dyn Store>) -> (Number, i64) {
     let number = accept(store, message("x", None)).await;
     let id = pending(store).await[0].id;
     assert_eq!(store.issue(vec![ticket(id, number, "x")]).await, Ok(0));
@@ -34,15 +35,14 @@ async fn sent(store: &SqliteStore) -> (Number, i64) {
     (number, due.id)
 }
 
-#[tokio::test]
-async fn a_reply_is_delivered_partly_or_not_by_what_is_reported_of_all_its_messages() {
+pub(super) async fn a_reply_is_delivered_partly_or_not_by_what_is_reported_of_all_its_messages(homes: &Homes) {
     for (fates, state) in [
         ([None, None], State::Delivered),
         ([None, Some("MA:0001")], State::Partial),
         ([Some("EXPIRED"), Some("MA:0001")], State::Refused),
     ] {
-        let place = Place::new();
-        let store = place.open();
+        let place = homes.place();
+        let store = place.open().await;
         let (number, id) = sent(&store).await;
         assert!(store.due_replies(Timestamp::now(), 10).await.unwrap().is_empty(), "it is under way");
         assert_eq!(store.report("app", "other", None).await, Ok(None));
@@ -59,10 +59,9 @@ async fn a_reply_is_delivered_partly_or_not_by_what_is_reported_of_all_its_messa
     }
 }
 
-#[tokio::test]
-async fn what_is_never_reported_is_given_up_after_its_time() {
-    let place = Place::new();
-    let store = place.open();
+pub(super) async fn what_is_never_reported_is_given_up_after_its_time(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
     let (_, id) = sent(&store).await;
     let at = |hours| now() + SignedDuration::from_hours(hours);
     assert!(store.unreported(at(47), 10).await.unwrap().is_empty());

@@ -1,7 +1,7 @@
-use super::{DAY, Place, accept, message, now, pending, ticket};
+use super::{DAY, Homes, accept, message, now, pending, ticket};
 use crate::{
     days::{fault, hash},
-    store::{ClosedDay, MessageId, Outcome, ParityRun, Records, Store},
+    store::{ClosedDay, MessageId, Outcome, ParityRun},
 };
 use jiff::Timestamp;
 
@@ -9,10 +9,9 @@ fn closed(day: u32, previous: [u8; 32], record: &str) -> ClosedDay {
     ClosedDay { day, previous, hash: hash(&previous, record), record: record.into() }
 }
 
-#[tokio::test]
-async fn days_are_closed_in_their_order_and_each_once() {
-    let place = Place::new();
-    let store = place.open();
+pub(super) async fn days_are_closed_in_their_order_and_each_once(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
     assert_eq!(store.first_day().await.unwrap(), None);
     let first = closed(20_261_120, [0; 32], "{}");
     assert!(!store.close_day(closed(20_261_120, [1; 32], "{}")).await.unwrap(), "it follows nothing");
@@ -24,18 +23,16 @@ async fn days_are_closed_in_their_order_and_each_once() {
     assert!(!store.close_day(closed(20_261_121, second.hash, "{}")).await.unwrap(), "nothing is put in later");
     store.close().await.unwrap();
     drop(store);
-    let store = place.open();
+    let store = place.open().await;
     assert_eq!(store.closed_days(0, 10).await.unwrap(), [first.clone(), second.clone()]);
     assert_eq!(store.last_closed().await.unwrap().as_ref(), Some(&second));
     assert_eq!(store.closed_before(second.day).await.unwrap().as_ref(), Some(&first));
     assert_eq!(fault(&second, Some(&first)), None);
 }
 
-#[tokio::test]
-async fn the_last_comparison_of_each_line_is_known_also_without_a_gateway() {
-    let place = Place::new();
-    assert_eq!(super::super::parity_at_rest(&place.path()), Ok(Vec::new()));
-    let store = place.open();
+pub(super) async fn the_last_comparison_of_each_line_is_known(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
     let run = |line: &str, matched: u64| ParityRun {
         line: line.into(),
         first: DAY,
@@ -59,14 +56,11 @@ async fn the_last_comparison_of_each_line_is_known_also_without_a_gateway() {
     store.pause_destination("b", false, now()).await.unwrap();
     assert_eq!(store.paused_destinations().await.unwrap(), ["a"]);
     store.close().await.unwrap();
-    assert_eq!(super::super::parity_at_rest(&place.path()).unwrap(), last);
-    assert!(!place.names().iter().any(|name| name.ends_with("-wal")), "looking leaves nothing behind");
 }
 
-#[tokio::test]
-async fn what_waits_is_told_by_line_and_messages_are_read_by_line_and_day() {
-    let place = Place::new();
-    let store = place.open();
+pub(super) async fn what_waits_is_told_by_line_and_messages_are_read_by_line_and_day(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
     let mut other = message("b", None);
     other.hotline = "12319".into();
     let mut tomorrow = message("c", None);

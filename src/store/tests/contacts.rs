@@ -1,13 +1,13 @@
 //! Contacts: every message of one has its number, whatever the order, and they wait together.
 
-use super::{Place, message};
+use super::{Homes, message};
 use crate::{
     number::Number,
-    store::{Accepted, NewMessage, Outcome, Pass, Store, Window, sqlite::SqliteStore},
+    store::{Accepted, NewMessage, Outcome, Pass, Store, Window},
 };
 use jiesu_connector::{Contact, OnOtherContent, Patience};
 use jiff::{SignedDuration, Timestamp};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 const BEGUN: u32 = 1;
 const ENDED: u32 = 2;
@@ -26,7 +26,7 @@ fn event(call: &str, brings: u32, second: i64) -> NewMessage {
     message
 }
 
-async fn accept(store: &SqliteStore, message: NewMessage) -> (Number, bool) {
+async fn accept(store: &Arc<dyn Store>, message: NewMessage) -> (Number, bool) {
     match store.accept(vec![message]).await.unwrap().remove(0) {
         Accepted::New { number, .. } => (number, true),
         Accepted::Redelivery { number, .. } => (number, false),
@@ -35,12 +35,12 @@ async fn accept(store: &SqliteStore, message: NewMessage) -> (Number, bool) {
 }
 
 /// How many of its messages are due.
-async fn due(store: &SqliteStore, second: i64) -> usize {
+async fn due(store: &Arc<dyn Store>, second: i64) -> usize {
     store.pending(Pass::default(), at(second), 100).await.unwrap().len()
 }
 
 /// Gives the contact its outcome, and says whether it took it.
-async fn issue(store: &SqliteStore, number: Number) -> bool {
+async fn issue(store: &Arc<dyn Store>, number: Number) -> bool {
     let messages = store.conversation(number).await.unwrap();
     let mut outcome = super::ticket(messages[0].id, number, "x");
     if let Outcome::Ticket { messages: of, .. } = &mut outcome {
@@ -49,11 +49,10 @@ async fn issue(store: &SqliteStore, number: Number) -> bool {
     store.issue(vec![outcome]).await == Ok(0)
 }
 
-#[tokio::test]
-async fn a_contact_is_due_when_nothing_is_lacking_whatever_the_order() {
+pub(super) async fn a_contact_is_due_when_nothing_is_lacking_whatever_the_order(homes: &Homes) {
     for order in [[BEGUN, ENDED], [ENDED, BEGUN]] {
-        let home = Place::new();
-        let store = home.open();
+        let home = homes.place();
+        let store = home.open().await;
         let (number, _) = accept(&store, event("c", order[0], 0)).await;
         assert_eq!(due(&store, 29).await, 0, "it lacks the other");
         assert_eq!(accept(&store, event("c", order[1], 10)).await, (number, true));
@@ -64,14 +63,15 @@ async fn a_contact_is_due_when_nothing_is_lacking_whatever_the_order() {
     }
 }
 
-#[tokio::test]
-async fn a_contact_that_lacks_something_waits_for_it_also_across_a_restart_and_no_longer_than_its_window() {
-    let home = Place::new();
-    let store = home.open();
+pub(super) async fn a_contact_that_lacks_something_waits_for_it_also_across_a_restart_and_no_longer_than_its_window(
+    homes: &Homes,
+) {
+    let home = homes.place();
+    let store = home.open().await;
     accept(&store, event("c", BEGUN, 0)).await;
     store.close().await.unwrap();
     drop(store);
-    let store = home.open();
+    let store = home.open().await;
     assert_eq!((due(&store, 599).await, due(&store, 600).await), (0, 1), "its end never came");
     let window = Some(Window { idle: Duration::from_secs(60), max: Duration::from_secs(90) });
     let soon = NewMessage { window, ..event("soon", BEGUN, 0) };
@@ -82,10 +82,9 @@ async fn a_contact_that_lacks_something_waits_for_it_also_across_a_restart_and_n
     assert_eq!((due(&store, 89).await, due(&store, 90).await), (0, 2), "and not for ever");
 }
 
-#[tokio::test]
-async fn what_comes_after_the_outcome_is_late_and_all_of_it_can_be_looked_at_again() {
-    let home = Place::new();
-    let store = home.open();
+pub(super) async fn what_comes_after_the_outcome_is_late_and_all_of_it_can_be_looked_at_again(homes: &Homes) {
+    let home = homes.place();
+    let store = home.open().await;
     let (number, _) = accept(&store, event("c", BEGUN, 0)).await;
     let (_, _) = accept(&store, event("c", ENDED, 1)).await;
     assert!(issue(&store, number).await);
@@ -99,10 +98,9 @@ async fn what_comes_after_the_outcome_is_late_and_all_of_it_can_be_looked_at_aga
     assert_ne!(accept(&store, event("c", 8, 171 * 86_400)).await.0, number);
 }
 
-#[tokio::test]
-async fn a_ticket_is_not_made_of_a_contact_that_has_grown_and_what_stands_apart_waits_for_it() {
-    let home = Place::new();
-    let store = home.open();
+pub(super) async fn a_ticket_is_not_made_of_a_contact_that_has_grown_and_what_stands_apart_waits_for_it(homes: &Homes) {
+    let home = homes.place();
+    let store = home.open().await;
     let (number, _) = accept(&store, event("c", BEGUN, 0)).await;
     let before = store.conversation(number).await.unwrap();
     accept(&store, event("c", ENDED, 1)).await;

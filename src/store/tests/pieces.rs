@@ -1,13 +1,13 @@
 //! Messages in pieces, whatever their order and however often they come.
 
-use super::{DAY, Place, message};
+use super::{DAY, Homes, message};
 use crate::{
     number::Number,
-    store::{Accepted, Message, NewMessage, Pass, Store, Window, sqlite::SqliteStore},
+    store::{Accepted, Message, NewMessage, Pass, Store, Window},
 };
 use jiesu_connector::{Piece, digest};
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 const WAIT: Duration = Duration::from_secs(600);
 const WINDOW: Window = Window { idle: Duration::from_secs(60), max: Duration::from_secs(600) };
@@ -30,7 +30,7 @@ fn windowed(mut message: NewMessage) -> NewMessage {
     message
 }
 
-async fn accept(store: &SqliteStore, message: NewMessage) -> (Number, bool) {
+async fn accept(store: &Arc<dyn Store>, message: NewMessage) -> (Number, bool) {
     match store.accept(vec![message]).await.unwrap().remove(0) {
         Accepted::New { number, .. } => (number, true),
         Accepted::Redelivery { number, .. } => (number, false),
@@ -38,11 +38,11 @@ async fn accept(store: &SqliteStore, message: NewMessage) -> (Number, bool) {
     }
 }
 
-async fn due(store: &SqliteStore, second: i64) -> Vec<Message> {
+async fn due(store: &Arc<dyn Store>, second: i64) -> Vec<Message> {
     store.pending(Pass::default(), at(second), 100).await.unwrap()
 }
 
-async fn ticket(store: &SqliteStore, number: Number) {
+async fn ticket(store: &Arc<dyn Store>, number: Number) {
     let messages = store.conversation(number).await.unwrap();
     let mut outcome = super::ticket(messages[0].id, number, "x");
     if let crate::store::Outcome::Ticket { messages: of, .. } = &mut outcome {
@@ -51,10 +51,9 @@ async fn ticket(store: &SqliteStore, number: Number) {
     assert_eq!(store.issue(vec![outcome]).await, Ok(0));
 }
 
-#[tokio::test]
-async fn a_message_goes_on_when_its_last_piece_is_there_whatever_the_order() {
-    let home = Place::new();
-    let store = home.open();
+pub(super) async fn a_message_goes_on_when_its_last_piece_is_there_whatever_the_order(homes: &Homes) {
+    let home = homes.place();
+    let store = home.open().await;
     let (number, _) = accept(&store, piece(3, 3, "c", 0)).await;
     assert_eq!(accept(&store, piece(1, 3, "a", 1)).await, (number, true));
     assert_eq!(accept(&store, piece(1, 3, "a", 2)).await, (number, false), "it is there already");
@@ -73,10 +72,11 @@ async fn a_message_goes_on_when_its_last_piece_is_there_whatever_the_order() {
     store.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn the_same_place_with_other_bytes_begins_another_message_and_the_first_goes_on_with_its_gaps() {
-    let home = Place::new();
-    let store = home.open();
+pub(super) async fn the_same_place_with_other_bytes_begins_another_message_and_the_first_goes_on_with_its_gaps(
+    homes: &Homes,
+) {
+    let home = homes.place();
+    let store = home.open().await;
     let (first, _) = accept(&store, piece(1, 2, "a", 0)).await;
     let (second, _) = accept(&store, piece(1, 2, "A", 5)).await;
     assert_ne!(first, second);
@@ -86,10 +86,9 @@ async fn the_same_place_with_other_bytes_begins_another_message_and_the_first_go
     store.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn what_is_missing_is_waited_for_and_then_comes_as_an_addition() {
-    let home = Place::new();
-    let store = home.open();
+pub(super) async fn what_is_missing_is_waited_for_and_then_comes_as_an_addition(homes: &Homes) {
+    let home = homes.place();
+    let store = home.open().await;
     let (number, _) = accept(&store, piece(1, 3, "a", 0)).await;
     accept(&store, piece(3, 3, "c", 400)).await;
     assert!(due(&store, 999).await.is_empty(), "ten minutes after the latest");
@@ -105,10 +104,9 @@ async fn what_is_missing_is_waited_for_and_then_comes_as_an_addition() {
     store.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn in_a_conversation_pieces_keep_it_open_and_others_join_it() {
-    let home = Place::new();
-    let store = home.open();
+pub(super) async fn in_a_conversation_pieces_keep_it_open_and_others_join_it(homes: &Homes) {
+    let home = homes.place();
+    let store = home.open().await;
     let plain = |second| windowed(NewMessage { piece: None, ..piece(1, 2, &format!("p{second}"), second) });
     let (number, _) = accept(&store, plain(0)).await;
     assert_eq!(accept(&store, windowed(piece(1, 2, "a", 10))).await, (number, true));
@@ -122,10 +120,9 @@ async fn in_a_conversation_pieces_keep_it_open_and_others_join_it() {
     store.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn what_is_whole_goes_before_those_whose_time_is_over_however_many_they_are() {
-    let home = Place::new();
-    let store = home.open();
+pub(super) async fn what_is_whole_goes_before_those_whose_time_is_over_however_many_they_are(homes: &Homes) {
+    let home = homes.place();
+    let store = home.open().await;
     let of = |citizen: &str, mut message: NewMessage| {
         message.piece.as_mut().unwrap().whole = citizen.to_owned();
         message
