@@ -41,7 +41,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -84,6 +84,9 @@ pub enum RunError {
         /// What is wrong.
         error: io::Error,
     },
+    /// The nodes of one store must have one key.
+    #[error("store.key: the node {0} runs with another one; give all nodes the same, or stop them all to change it")]
+    OtherKey(String),
     /// The system gives no threads.
     #[error("the system gives no threads: {0}")]
     Threads(io::Error),
@@ -172,6 +175,9 @@ async fn serve(
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let key = receipt_key(loaded)?;
+    if let Some(node) = nodes::other_key(&*store, &key).await? {
+        return Err(RunError::OtherKey(node));
+    }
     loaded.outside.seal.set(key.clone());
     let channels = Arc::new(channels(loaded, registry));
     for id in store.paused_channels().await? {
@@ -287,6 +293,8 @@ async fn serve(
         since: Timestamp::now(),
         channels: channels.clone(),
         destinations: handles,
+        key: nodes::sign_of(&key),
+        marked: AtomicBool::new(false),
     });
     if let Some(signals) = signals {
         let news = Arc::new(News {
@@ -301,6 +309,7 @@ async fn serve(
             incidents: incidents.clone(),
             repeats: repeats.clone(),
             hotlines: hotlines.clone(),
+            files: files.clone(),
         });
         line.spawn(news.clone().listen(signals, line_stop.clone()));
         line.spawn(news.look(line_stop.clone()));

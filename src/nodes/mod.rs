@@ -6,6 +6,7 @@
 //! has the store for itself, every role is always held: no lease, no timer, no write.
 
 mod claim;
+mod common;
 mod news;
 mod role;
 mod seat;
@@ -15,6 +16,7 @@ mod term;
 #[cfg(test)]
 mod tests;
 
+pub use common::{other_key, sign_of};
 pub use news::{News, REINDEX, REWIND};
 pub use role::Role;
 pub use standing::{Seen, Standing, Standings};

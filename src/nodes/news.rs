@@ -1,10 +1,11 @@
 //! What other nodes and operators at them do, as this node learns it: by the store's signals, and by looking.
 
-use super::{LINE, Node, standing::Standings, to};
+use super::{LINE, Node, common::Place, standing::Standings, to};
 use crate::{
     channels::Channels,
     citizens::Citizens,
     config::Hotlines,
+    files::Files,
     issue::Incidents,
     repeats::Repeats,
     revise::Reviser,
@@ -64,6 +65,8 @@ pub struct News {
     pub repeats: Arc<Repeats>,
     /// The register of hotlines, of which some are held back.
     pub hotlines: Arc<Hotlines>,
+    /// Attachments.
+    pub files: Files,
 }
 
 impl News {
@@ -98,11 +101,12 @@ impl News {
 
     /// Looks now and then, and tells the others how this node stands, until `stop`.
     pub async fn look(self: Arc<Self>, stop: CancellationToken) {
+        let place = Place::new(self.files.clone());
         let mut tick = interval(LOOK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for round in 0u64.. {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return place.leave(self.node.name()),
                 _ = tick.tick() => {}
             }
             let _ = timeout(PATIENCE, self.standings.say()).await;
@@ -110,6 +114,7 @@ impl News {
             let _ = timeout(PATIENCE, self.orders()).await;
             if round % DESK == 0 {
                 let _ = timeout(PATIENCE, self.desk()).await;
+                let _ = timeout(PATIENCE, place.look(&self.standings)).await;
             }
             if round % CLOCK == 0 {
                 let _ = timeout(PATIENCE, self.clock()).await;

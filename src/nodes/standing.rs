@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,10 @@ pub struct Standing {
     pub channels: BTreeMap<String, Seen>,
     /// So many seconds its clock is ahead of the store's.
     pub clock_ahead: f64,
+    /// Which key it has: see [`super::common::sign_of`].
+    pub key: String,
+    /// Its mark is in the directory of attachments.
+    pub marked: bool,
 }
 
 /// What a node knows of a channel.
@@ -55,6 +62,15 @@ pub struct Standings {
     pub channels: Arc<Channels>,
     /// The destinations' workers, by name.
     pub destinations: BTreeMap<String, Handle>,
+    /// Which key this node has.
+    pub key: String,
+    /// Its mark is in the directory of attachments.
+    pub marked: AtomicBool,
+}
+
+/// What all nodes say.
+pub(super) async fn read(store: &dyn Store) -> Result<Vec<Standing>, StoreError> {
+    Ok(store.said().await?.iter().filter_map(|said| serde_json::from_str(said).ok()).collect())
 }
 
 impl Standings {
@@ -72,6 +88,8 @@ impl Standings {
             destinations: here.map(|(name, worker)| (name.clone(), worker.status())).collect(),
             channels: self.channels.values().map(|channel| (channel.id.to_string(), seen(channel))).collect(),
             clock_ahead: self.node.clock_ahead(),
+            key: self.key.clone(),
+            marked: self.marked.load(Ordering::Relaxed),
         }
     }
 
@@ -82,11 +100,15 @@ impl Standings {
     pub async fn all(&self) -> Result<Vec<Standing>, StoreError> {
         let mut all = vec![self.own()];
         if self.node.is_shared() {
-            let said = self.store.said().await?;
-            let said = said.iter().filter_map(|said| serde_json::from_str::<Standing>(said).ok());
-            all.extend(said.filter(|standing| standing.name != self.node.name()));
+            let said = read(&*self.store).await?;
+            all.extend(said.into_iter().filter(|standing| standing.name != self.node.name()));
         }
         Ok(all)
+    }
+
+    /// Its mark is there.
+    pub(super) fn mark(&self) {
+        self.marked.store(true, Ordering::Relaxed);
     }
 
     /// Tells the others.
