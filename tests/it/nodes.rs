@@ -4,7 +4,9 @@
 mod conversations;
 mod desk;
 mod failures;
+mod outage;
 mod same;
+mod sessions;
 
 use crate::{
     harness::{Delivery, Gateway, Postgres, Site, eventually, get, seconds, until},
@@ -19,10 +21,13 @@ use std::{
 /// A killed node's work is taken over within this.
 const TAKEN_OVER: Duration = seconds(30);
 
+/// Of all nodes.
+const KEY: &str = "the-same-key-at-every-node-0123456789";
+
 /// What the nodes share, and the core.
 struct City {
     site: Site,
-    _postgres: Postgres,
+    postgres: Postgres,
     _redis: Redis,
 }
 
@@ -30,10 +35,10 @@ impl City {
     /// Nothing runs yet.
     async fn new() -> Self {
         let (postgres, redis, mut site) = (Postgres::start(&[]), Redis::start().await, Site::new().await);
-        site.set("store.key", "the-same-key-at-every-node-0123456789");
+        site.set("store.key", KEY);
         site.set("repeats.url", redis.url());
         site.on(&postgres);
-        Self { site, _postgres: postgres, _redis: redis }
+        Self { site, postgres, _redis: redis }
     }
 
     /// One node more.

@@ -1,12 +1,13 @@
 //! Nodes that are killed, frozen, and stopped.
 
 use super::*;
-use crate::harness::{Load, Tally, post_all};
+use crate::harness::{Connection, Load, TOKEN, Tally, post_all};
 use serde_json::json;
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
+use tokio::task::JoinSet;
 
 /// Every acknowledged appeal has one number, and is at the core under it, as one ticket.
-async fn all_there(city: &City, tallies: &[Tally]) {
+pub async fn all_there(city: &City, tallies: &[Tally]) {
     let numbers: Vec<&String> = tallies.iter().flat_map(|tally| tally.numbers.values()).collect();
     city.site.core.has_all(numbers.iter().copied(), seconds(60)).await;
     assert_eq!(numbers.iter().collect::<HashSet<_>>().len(), numbers.len(), "no number is given twice");
@@ -45,6 +46,67 @@ async fn a_killed_nodes_work_is_taken_over_and_nothing_is_lost() {
     again.accept("back", "路灯又亮了，谢谢").await;
     assert_eq!(holds(&again).await, [""; 0]);
     assert!(holds(&other).await.contains(&"line".to_owned()));
+}
+
+/// Posts until it is taken, at the one or the other.
+async fn insist(first: SocketAddr, then: SocketAddr, body: Value) {
+    let (bearer, body) = (format!("Bearer {TOKEN}"), body.to_string());
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    for address in [first, then].into_iter().cycle() {
+        if let Ok(mut connection) = Connection::open(address).await
+            && let Ok(reply) = connection.send("POST", "/channels/app", &headers, body.as_bytes()).await
+            && matches!(reply.status, 200 | 201)
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_twice_while_a_node_is_killed_is_one_ticket_and_one_repeat() {
+    let mut city = City::new().await;
+    let (mut one, other) = city.two().await;
+    let (here, there) = (one.public, other.public);
+    let mut saying = JoinSet::new();
+    const CITIZENS: usize = 120;
+    for citizen in 0..CITIZENS {
+        for (again, first, then) in [(0, here, there), (1, there, here)] {
+            let body = json!({
+                "id": format!("{citizen}-{again}"),
+                "content": format!("滨河路{}号的路灯坏了三天，晚上一片漆黑没人来修", citizen * 3 + 11),
+                "appellant": { "phone": format!("139{:08}", citizen * 7_919) },
+            });
+            saying.spawn(insist(first, then, body));
+        }
+        if citizen == CITIZENS / 3 {
+            // In the middle of it: what it put into the index has no ticket yet.
+            until("the first tickets", seconds(30), || (city.site.core.count() > 3).then_some(())).await;
+            one.kill();
+        }
+        if citizen % 8 == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    while let Some(said) = saying.join_next().await {
+        said.unwrap();
+    }
+    has_all(&other, TAKEN_OVER).await;
+    let count = |kind| city.site.core.taken().iter().filter(|delivery| delivery.kind() == kind).count();
+    eventually("everything has become something", seconds(90), async || {
+        (balanced(&other).await["pending"] == 0 && count("ticket.created") + count("ticket.repeated") >= 2 * CITIZENS)
+            .then_some(())
+    })
+    .await;
+    let mut fates: HashMap<String, [usize; 2]> = HashMap::new();
+    for delivery in city.delivered() {
+        let phone = delivery.event["data"]["ticket"]["appellant"]["phone"].as_str().unwrap().to_owned();
+        let fates = fates.entry(phone).or_default();
+        fates[0] += usize::from(delivery.kind() == "ticket.created");
+        fates[1] += usize::from(delivery.kind() == "ticket.repeated");
+    }
+    let wrong: Vec<_> = fates.iter().filter(|(_, fates)| **fates != [1, 1]).collect();
+    assert!(fates.len() == CITIZENS && wrong.is_empty(), "{wrong:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
