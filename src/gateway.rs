@@ -310,6 +310,7 @@ async fn serve(
             repeats: repeats.clone(),
             hotlines: hotlines.clone(),
             files: files.clone(),
+            carrying_out: tokio::sync::Mutex::default(),
         });
         line.spawn(news.clone().listen(signals, line_stop.clone()));
         line.spawn(news.look(line_stop.clone()));

@@ -67,6 +67,8 @@ pub struct News {
     pub hotlines: Arc<Hotlines>,
     /// Attachments.
     pub files: Files,
+    /// Orders are carried out one after the other, and each once.
+    pub carrying_out: tokio::sync::Mutex<()>,
 }
 
 impl News {
@@ -175,6 +177,7 @@ impl News {
 
     /// What is to be done for what this node holds.
     async fn orders(&self) -> Result<(), StoreError> {
+        let _alone = self.carrying_out.lock().await;
         if self.node.holds(LINE) {
             for order in self.store().orders(LINE).await? {
                 if order.what == REINDEX {

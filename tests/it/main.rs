@@ -22,6 +22,7 @@ mod house;
 mod ivr;
 mod nodes;
 mod parity;
+mod postgres;
 mod power_cut;
 mod receipts;
 mod refusals;

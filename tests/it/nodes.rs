@@ -9,7 +9,7 @@ mod same;
 mod sessions;
 
 use crate::{
-    harness::{Delivery, Gateway, Postgres, Site, eventually, get, seconds, until},
+    harness::{Delivery, Gateway, Site, eventually, get, seconds, until},
     repeats::server::Redis,
 };
 use serde_json::Value;
@@ -27,18 +27,16 @@ const KEY: &str = "the-same-key-at-every-node-0123456789";
 /// What the nodes share, and the core.
 struct City {
     site: Site,
-    postgres: Postgres,
     _redis: Redis,
 }
 
 impl City {
     /// Nothing runs yet.
     async fn new() -> Self {
-        let (postgres, redis, mut site) = (Postgres::start(&[]), Redis::start().await, Site::new().await);
+        let (redis, mut site) = (Redis::start().await, Site::on_postgres(&[]).await);
         site.set("store.key", KEY);
         site.set("repeats.url", redis.url());
-        site.on(&postgres);
-        Self { site, postgres, _redis: redis }
+        Self { site, _redis: redis }
     }
 
     /// One node more.

@@ -5,6 +5,7 @@ use super::*;
 /// Each mistake, and the line about it.
 #[test]
 fn each_mistake_is_told_with_its_key_and_what_would_be_right() {
+    const POSTGRES: &str = "[store]\nkey = \"k\"\nurl = \"postgres://u:hidden@h/d";
     const CORE: &str = "[core]\nurl = \"http://c/\"\n";
     const SUBSCRIBER: &str = "[[subscribers]]\nname = \"a\"\nurl = \"http://a/\"\n";
     const APP: &str = "[channels.app]\ntype = \"api\"\n";
@@ -38,7 +39,18 @@ fn each_mistake_is_told_with_its_key_and_what_would_be_right() {
         ("[admin]\nlisten = \"0.0.0.0:8081\"", "admin.token: missing, though 0.0.0.0:8081 is no loopback address; set it, or listen on 127.0.0.1".into()),
         ("[admin]\nlisten = \"127.0.0.1:8080\"", "admin.listen: 127.0.0.1:8080 is taken by `server.listen`; choose another port".into()),
         ("[admin]\ntoken = \"env:JIESU_TEST_UNSET\"", "admin.token: the environment variable JIESU_TEST_UNSET is not set; set it, or use file:PATH".into()),
-        ("[store]\nurl = \"postgres://u:hidden@h/d\"", "store.url: PostgreSQL, which this build cannot use yet; use \"sqlite:data/jiesu.db\"".into()),
+        ("[store]\nurl = \"mysql://u:hidden@h/d\"", "store.url: no store's URL; use \"sqlite:data/jiesu.db\", or for several nodes \"postgres://jiesu@127.0.0.1:5432/jiesu\"".into()),
+        ("[store]\nurl = \"postgres://u:hidden@h/d\"", "store.key: missing, and all nodes must have the same; make one with `head -c 32 /dev/urandom | base64 > FILE`, give it to each node, and write key = \"file:FILE\"".into()),
+        (&format!("{POSTGRES}?x=1\""), "store.url: unknown parameter `x`; known are application_name, host, sslmode, sslrootcert".into()),
+        (&format!("{POSTGRES}?sslmode=prefer\""), "store.url: `sslmode` must be disable, require or verify-full".into()),
+        (&format!("{POSTGRES}?sslrootcert=/x\""), "store.url: `sslrootcert` without TLS; add sslmode=verify-full".into()),
+        (&format!("{POSTGRES}?sslmode=require&sslrootcert=/nonexistent\""), "store.url: `sslrootcert` /nonexistent (No such file or directory (os error 2)); it must be a file of certificates in PEM".into()),
+        (&format!("{POSTGRES}\"\npassword = \"hidden\""), "store.url: carries a password, and `store.password` is another; leave one of them out".into()),
+        ("[store]\nkey = \"k\"\nurl = \"postgres://u:hidden@h\"", "store.url: names no database; it must be such as postgres://jiesu@127.0.0.1:5432/jiesu".into()),
+        ("[store]\nkey = \"k\"\nurl = \"postgres:///d\"", "store.url: names no host; it must be such as postgres://jiesu@127.0.0.1:5432/jiesu".into()),
+        ("[store]\nkey = \"k\"\nurl = \"postgres://u:hidden@h:port/d\"", "store.url: no URL of PostgreSQL; it must be such as postgres://jiesu@127.0.0.1:5432/jiesu".into()),
+        ("[store]\nkey = \"k\"\nurl = \"env:JIESU_TEST_UNSET\"", "store.url: the environment variable JIESU_TEST_UNSET is not set; set it, or use file:PATH".into()),
+        ("[store]\npassword = \"hidden\"", "store.password: an SQLite file has none; leave it out".into()),
         ("[store]\nurl = \"sqlite::memory:\"", "store.url: no file behind `sqlite:`; use a path, as in \"sqlite:data/jiesu.db\"".into()),
         ("[repeats]\nurl = \"mysql://hidden\"", "repeats.url: no index's URL; use \"memory:\", or for example \"redis://127.0.0.1:6379\"".into()),
         ("[limits]\nper_key = \"0/s\"", "limits.per_key: a rate of 0 would refuse everybody; use at least 1, or \"off\"".into()),

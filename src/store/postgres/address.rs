@@ -136,8 +136,8 @@ fn tls(roots: Option<&Path>) -> Result<MakeRustlsConnect, String> {
             let wrong = |what: &dyn fmt::Display| {
                 format!("`sslrootcert` {} ({what}); it must be a file of certificates in PEM", path.display())
             };
-            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
-            for certificate in certificates {
+            let text = std::fs::read(path).map_err(|error| wrong(&error))?;
+            for certificate in CertificateDer::pem_slice_iter(&text) {
                 store.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
             }
             if store.is_empty() {

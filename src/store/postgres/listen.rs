@@ -25,12 +25,12 @@ pub(super) async fn run(shared: Arc<Shared>, writer: Weak<Writer>) {
     let mut asked_at: Option<Instant> = None;
     loop {
         sleep(LOOK).await;
-        let Some(writer) = writer.upgrade() else { return };
-        if shared.is_troubled() {
+        match writer.upgrade() {
             // Changes nothing, but finds that the database is there again.
-            writer.probe();
+            Some(writer) if shared.is_troubled() => writer.probe(),
+            Some(_) => {}
+            None => return,
         }
-        drop(writer);
         if link.as_ref().is_some_and(Link::is_closed) {
             link = None;
         }
@@ -41,7 +41,13 @@ pub(super) async fn run(shared: Arc<Shared>, writer: Weak<Writer>) {
                     asked_at = None;
                     open
                 }
-                None => continue,
+                None => {
+                    // The writer finds out, and says so, also when nobody writes.
+                    if let Some(writer) = writer.upgrade() {
+                        writer.probe();
+                    }
+                    continue;
+                }
             },
         };
         if asked_at.is_none_or(|at| at.elapsed() >= SIZE) {

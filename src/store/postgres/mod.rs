@@ -53,7 +53,7 @@ use std::{
     },
     thread::JoinHandle,
 };
-use tokio::sync::broadcast;
+use tokio::{runtime::Handle, sync::broadcast};
 use tx::Tx;
 
 /// Signals that a slow receiver may be behind.
@@ -101,6 +101,7 @@ pub enum OpenError {
 /// What the store's parts share.
 struct Shared {
     address: Address,
+    runtime: Handle,
     trouble: Mutex<Option<String>>,
     troubled: AtomicBool,
     signals: broadcast::Sender<Signal>,
@@ -146,6 +147,7 @@ struct Home {
     shared: Arc<Shared>,
     writer: Mutex<Option<Arc<writer::Writer>>>,
     readers: pool::Readers,
+    /// For leases, which must not run out because much is read.
     leases: pool::Readers,
     thread: Mutex<Option<JoinHandle<()>>>,
     ear: tokio::task::JoinHandle<()>,
@@ -168,6 +170,7 @@ impl PostgresStore {
         let (signals, _) = broadcast::channel(SIGNALS);
         let shared = Arc::new(Shared {
             address,
+            runtime: Handle::current(),
             trouble: Mutex::default(),
             troubled: AtomicBool::new(false),
             signals,

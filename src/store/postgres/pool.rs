@@ -100,7 +100,10 @@ impl Readers {
         {
             return Err(fail);
         }
-        let opened = Link::open(&self.shared.address).await;
+        // Where the store was opened: the bytes of whoever asks are carried there.
+        let shared = self.shared.clone();
+        let opened = self.shared.runtime.spawn(async move { Link::open(&shared.address).await }).await;
+        let opened = opened.unwrap_or_else(|ended| Err(Fail::Lost(ended.to_string())));
         *self.away.lock().unwrap_or_else(PoisonError::into_inner) =
             opened.as_ref().err().map(|fail| (Instant::now(), fail.clone()));
         opened

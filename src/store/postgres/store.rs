@@ -255,7 +255,7 @@ impl Store for PostgresStore {
         Health { trouble, bytes: shared.bytes.load(Ordering::Relaxed) }
     }
 
-    /// By itself, not behind what the writer has to do: a lease must not run out while its holder is alive and busy.
+    /// By itself, behind nobody else: a lease must not run out while its holder is alive and busy.
     async fn lease(&self, resource: &str, holder: &str, _now: Timestamp, ttl: Duration) -> Result<Option<u64>> {
         let (resource, holder) = (resource.to_owned(), holder.to_owned());
         self.home.leases.read(move |link| async move { log::lease(link, &resource, &holder, ttl).await }.boxed()).await

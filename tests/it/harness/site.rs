@@ -1,6 +1,6 @@
 //! One installation: a directory, a configuration, a store, and the core it delivers to.
 
-use super::{Core, Faults, Gateway, Reply, copy_directory, post};
+use super::{Core, Faults, Gateway, Postgres, Reply, copy_directory, post};
 use jiff::{Timestamp, civil::Date};
 use serde_json::{Value, json};
 use std::{
@@ -33,10 +33,11 @@ pub struct Site {
     pub faults: Option<Faults>,
     /// The store's directory.
     pub data: PathBuf,
+    /// The database server, if the store is in one.
+    postgres: Option<(Postgres, String)>,
     config: Table,
     directory: TempDir,
     power_cuts: usize,
-    postgres: Option<String>,
 }
 
 impl Site {
@@ -66,7 +67,7 @@ impl Site {
             type = "web"
             hotline = "12345"
         };
-        let mut site = Self { core, faults: None, data, config, directory, power_cuts: 0, postgres: None };
+        let mut site = Self { core, faults: None, data, postgres: None, config, directory, power_cuts: 0 };
         let url = site.core.url();
         site.set("core.url", url);
         site.set("server.timezone", *ZONE);
@@ -85,6 +86,20 @@ impl Site {
         let mut site = Self::new().await;
         site.faults = Some(Faults::new(&site.data, Some(&site.shadow())));
         site
+    }
+
+    /// The same, with the store in a PostgreSQL with these settings.
+    pub async fn on_postgres(options: &'static [&'static str]) -> Self {
+        let mut site = Self::new().await;
+        let server = tokio::task::spawn_blocking(|| Postgres::start(options)).await.unwrap();
+        let url = server.database();
+        site.postgres = Some((server, url));
+        site
+    }
+
+    /// The database server.
+    pub fn postgres(&mut self) -> &mut Postgres {
+        self.postgres.as_mut().map(|(server, _)| server).expect("a site on PostgreSQL")
     }
 
     fn shadow(&self) -> PathBuf {
@@ -136,11 +151,6 @@ impl Site {
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 
-    /// Keeps its store there.
-    pub fn on(&mut self, postgres: &super::Postgres) {
-        self.postgres = Some(postgres.database());
-    }
-
     /// The store's database file.
     pub fn database(&self) -> PathBuf {
         self.data.join("jiesu.db")
@@ -153,8 +163,8 @@ impl Site {
 
     /// A `jiesu` command with this configuration.
     pub fn command(&mut self, name: &str, arguments: &[&str]) -> Command {
-        let database = format!("sqlite:{}", self.database().display());
-        let database = self.postgres.clone().unwrap_or(database);
+        let file = || format!("sqlite:{}", self.database().display());
+        let database = self.postgres.as_ref().map_or_else(file, |(_, url)| url.clone());
         let files = self.data.join("files").display().to_string();
         self.set("store.url", database);
         self.set("store.files", files);

@@ -12,11 +12,11 @@ async fn nodes_whose_database_hangs_step_back_and_go_on_when_it_does() {
     there.aim(Some(other.public));
     here.advance(40, seconds(60)).await;
     // Connections stay open, and nobody answers.
-    city.postgres.hang();
+    city.site.postgres().hang();
     logs(&one, "the store was not heard of for too long", seconds(20)).await;
     eventually("it is not ready", seconds(20), async || (get(one.admin, "/readyz").await.status == 503).then_some(()))
         .await;
-    city.postgres.go_on();
+    city.site.postgres().go_on();
     for load in [&here, &there] {
         load.advance(20, seconds(60)).await;
     }
