@@ -9,10 +9,17 @@ use axum::{
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::time::timeout;
 
 /// A line whose issuer did not complete a round for so long stands still, in milliseconds.
 const STILL: i64 = 60_000;
+
+/// For what the store adds to an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The process answers.
 pub(super) async fn healthz() -> Response {
@@ -35,7 +42,8 @@ pub(super) async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
     faults.extend(vacant.iter().map(|resource| format!("no node is known to hold {resource}")));
     let dead = admin.standings.destinations.iter().filter(|(_, worker)| worker.is_finished());
     faults.extend(dead.map(|(name, _)| format!("nobody delivers to {name}")));
-    let destinations = states(&admin).await.unwrap_or_default();
+    // Whoever asks is told in time, though the store may not answer.
+    let destinations = timeout(PATIENCE, states(&admin)).await.ok().and_then(Result::ok).unwrap_or_default();
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let notices: Vec<String> = admin.alarm.notice().into_iter().collect();
     let body =
@@ -61,7 +69,7 @@ async fn states(admin: &Admin) -> Result<Map<String, Value>, StoreError> {
 
 /// Prometheus text.
 pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    if let Ok(backlog) = admin.store.backlog().await {
+    if let Ok(Ok(backlog)) = timeout(PATIENCE, admin.store.backlog()).await {
         let age = backlog.oldest.map_or(0, |oldest| Timestamp::now().as_millisecond() - oldest.as_millisecond());
         metrics::gauge!("jiesu_backlog_messages").set(backlog.messages as f64);
         metrics::gauge!("jiesu_backlog_oldest_seconds").set(age.max(0) as f64 / 1000.0);
