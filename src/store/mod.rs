@@ -274,8 +274,8 @@ pub trait Store: EventLog + Records + Nodes {
     /// this store.
     fn fenced(self: Arc<Self>, resource: &str, fence: u64) -> Arc<dyn Store>;
 
-    /// What is done to this store, by this node and by others, as it happens; `None` where one process has the store for
-    /// itself. A receiver that lags behind should act as on every signal.
+    /// What other nodes do to this store, as it happens; `None` where one process has the store for itself. A receiver that
+    /// lags behind should act as on every signal.
     fn signals(&self) -> Option<broadcast::Receiver<Signal>> {
         None
     }

@@ -7,7 +7,7 @@ mod mailbox;
 mod post;
 mod silence;
 mod threads;
-mod tls;
+pub mod tls;
 
 use crate::harness::{Gateway, Site, eventually, get, seconds};
 use serde_json::Value;

@@ -27,21 +27,26 @@ const KEY: &str = "the-same-key-at-every-node-0123456789";
 /// What the nodes share, and the core.
 struct City {
     site: Site,
-    _redis: Redis,
+    redis: Redis,
 }
 
 impl City {
     /// Nothing runs yet.
     async fn new() -> Self {
-        let (redis, mut site) = (Redis::start().await, Site::on_postgres(&[]).await);
+        let (redis, mut site) = (Redis::start().await, Site::on_postgres(&["max_prepared_transactions=2"]).await);
         site.set("store.key", KEY);
         site.set("repeats.url", redis.url());
-        Self { site, _redis: redis }
+        Self { site, redis }
     }
 
     /// One node more.
     async fn node(&mut self) -> Gateway {
         self.site.start().await
+    }
+
+    /// What the database answers.
+    fn ask(&mut self, sql: &str) -> String {
+        self.site.postgres().ask("store0", sql)
     }
 
     /// Two nodes, of which the first holds everything.

@@ -2,6 +2,7 @@
 
 use crate::{
     durable::one_number_each,
+    email::tls::Authority,
     harness::{Load, Site, get, post, random, seconds, setting, until},
 };
 use serde_json::json;
@@ -149,4 +150,36 @@ async fn the_commands_work_on_the_database_and_beside_a_gateway_and_no_password_
         "{text}"
     );
     assert!(!text.contains("not to be seen"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_a_network_the_certificate_is_checked_and_only_the_password_lets_in() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let mut site = site().await;
+    site.postgres().lock(authority.directory(), "open sesame");
+    for (parameters, password, expected) in [
+        (String::new(), "open sesame", "no encryption"),
+        ("sslmode=verify-full".into(), "open sesame", "UnknownIssuer"),
+        (format!("sslmode=verify-full&sslrootcert={}", stranger.file()), "open sesame", "certificate"),
+        (
+            format!("sslmode=require&sslrootcert={}", authority.file()),
+            "open the door",
+            "password authentication failed",
+        ),
+        (format!("sslmode=verify-full&sslrootcert={}", authority.file()), "open sesame", "store.url: ok"),
+    ] {
+        site.postgres_parameters(&parameters);
+        site.set("store.password", password);
+        let output = site.run_alone("check", &["--connect"]).await;
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(said.contains(expected), "{parameters}: {said}");
+        assert!(!said.contains(password), "{said}");
+        assert_eq!(said.contains("store.url: ok"), output.status.success(), "{said}");
+    }
+    let gateway = site.start().await;
+    let number = gateway.accept("a", "路灯不亮").await;
+    site.core.has_all([&number], seconds(20)).await;
+    let open =
+        "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'jiesu'";
+    assert_eq!(site.postgres().ask("store0", open), "t");
 }

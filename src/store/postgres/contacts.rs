@@ -66,8 +66,9 @@ pub(super) async fn messages(link: &Link, number: Number) -> Result<Vec<Message>
     // What has its outcome is not in the line any more: as if it had come late.
     let columns = inbox::COLUMNS.replace("p.due", "coalesce(p.due, -1)");
     let sql = format!(
-        "SELECT {columns} FROM contact_message AS c JOIN message AS m ON m.id = c.message
-         LEFT JOIN pending AS p ON p.message = m.id WHERE c.number = $1 ORDER BY c.message"
+        "SELECT {columns} FROM contact_message AS c {}
+         LEFT JOIN pending AS p ON p.message = c.message WHERE c.number = $1 ORDER BY c.message",
+        inbox::message_of("c")
     );
     link.rows(&sql, &[&number.to_key()]).await?.iter().map(inbox::read).collect()
 }

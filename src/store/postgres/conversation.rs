@@ -176,16 +176,16 @@ pub(super) async fn opened(tx: &Tx<'_>, message: &NewMessage, number: Number) ->
 /// All messages of a conversation that have no outcome yet.
 pub(super) async fn messages(link: &Link, number: Number) -> Result<Vec<Message>, Fail> {
     let sql = format!(
-        "SELECT {} FROM pending AS p JOIN message AS m ON m.id = p.message
-         WHERE p.number = $1 AND p.due > 0 ORDER BY p.message",
-        inbox::COLUMNS
+        "SELECT {} FROM pending AS p {} WHERE p.number = $1 AND p.due > 0 ORDER BY p.message",
+        inbox::COLUMNS,
+        inbox::message_of("p")
     );
     link.rows(&sql, &[&number.to_key()]).await?.iter().map(inbox::read).collect()
 }
 
 /// When the next one closes, after `now`.
 pub(super) async fn next_due(link: &Link, now: Timestamp) -> Result<Option<Timestamp>, Fail> {
-    let sql = "SELECT due FROM pending WHERE due > 0 AND due > $1 ORDER BY due, message LIMIT 1";
+    let sql = "SELECT due FROM pending WHERE due >= 1 AND due > $1 ORDER BY due, message LIMIT 1";
     let due = link.row(sql, &[&now.as_millisecond()]).await?.map(|row| row.try_get(0)).transpose()?;
     Ok(due.and_then(|due| Timestamp::from_millisecond(due).ok()))
 }

@@ -1,6 +1,7 @@
 //! Why the database did not do it, and what that means for the connection and for the others of a transaction.
 
 use crate::store::StoreError;
+use std::error::Error;
 use tokio_postgres::error::SqlState;
 
 /// Why it did not.
@@ -10,6 +11,8 @@ pub(super) enum Fail {
     Lost(String),
     /// Not now: no room, too much to do, another node is in the way. Nothing was stored.
     NotNow(String),
+    /// Not for whoever asks: another node has what they would need. Nothing was stored, and nothing is wrong.
+    Refused(String),
     /// This will never do.
     Statement(String),
 }
@@ -21,7 +24,7 @@ impl Fail {
     }
 
     pub(super) fn text(&self) -> &str {
-        let (Self::Lost(text) | Self::NotNow(text) | Self::Statement(text)) = self;
+        let (Self::Lost(text) | Self::NotNow(text) | Self::Refused(text) | Self::Statement(text)) = self;
         text
     }
 }
@@ -30,12 +33,14 @@ impl From<tokio_postgres::Error> for Fail {
     /// Says what the server says, but not its details: they may quote what a citizen wrote.
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(said) = error.as_db_error() else {
-            return match error.is_closed()
-                || std::error::Error::source(&error).is_some_and(|source| source.is::<std::io::Error>())
-            {
-                true => Self::Lost(format!("the connection to the database broke: {error}")),
+            let first: Option<&(dyn Error + 'static)> = error.source();
+            let because = std::iter::successors(first, |because| (*because).source());
+            let broken = error.is_closed() || because.clone().any(|because| because.is::<std::io::Error>());
+            let text = because.fold(error.to_string(), |text, because| format!("{text}: {because}"));
+            return match broken {
+                true => Self::Lost(format!("the connection to the database broke: {text}")),
                 // Such as a value of another type than the column: a mistake of ours.
-                false => Self::Statement(error.to_string()),
+                false => Self::Statement(text),
             };
         };
         let text = format!("{} ({})", said.message(), said.code().code());
@@ -60,7 +65,7 @@ impl From<tokio_postgres::Error> for Fail {
 impl From<Fail> for StoreError {
     fn from(fail: Fail) -> Self {
         match fail {
-            Fail::Lost(text) | Fail::NotNow(text) => Self::Unavailable(text),
+            Fail::Lost(text) | Fail::NotNow(text) | Fail::Refused(text) => Self::Unavailable(text),
             Fail::Statement(text) => Self::Failed(text),
         }
     }

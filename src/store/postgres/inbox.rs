@@ -25,6 +25,12 @@ pub(super) const READ_BYTES: usize = 16 << 20;
 pub(super) const COLUMNS: &str = "m.id, m.number, m.channel, m.hotline, m.received_at, m.sender, m.media_type, m.meta,
     m.body, p.due, p.due < 0 AND EXISTS (SELECT 1 FROM ticket WHERE ticket.number = m.number)";
 
+/// The message `m` that a row of a small table names: whatever the server believes of the sizes of tables, it goes from the
+/// row to its message, and not through all messages looking for their rows.
+pub(super) fn message_of(row: &str) -> String {
+    format!("JOIN LATERAL (SELECT * FROM message WHERE message.id = {row}.message OFFSET 0) AS m ON true")
+}
+
 pub(super) fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
@@ -59,8 +65,8 @@ async fn line(link: &Link, places: &str, order: &str, values: super::link::Value
     let sql = format!(
         "SELECT {COLUMNS} FROM (
            SELECT p.*, sum(octet_length(m.body)) OVER (ORDER BY {order}) - octet_length(m.body) AS before
-           FROM ({places}) AS p JOIN message AS m ON m.id = p.message) AS p
-         JOIN message AS m ON m.id = p.message WHERE p.before < {READ_BYTES}"
+           FROM ({places}) AS p {message}) AS p {message} WHERE p.before < {READ_BYTES}",
+        message = message_of("p")
     );
     link.rows(&sql, values).await?.iter().map(read).collect()
 }
@@ -71,7 +77,7 @@ pub(super) async fn pending(link: &Link, after: Pass, now: Timestamp, limit: usi
     let ready = "SELECT message, due FROM pending WHERE message > $1 AND due <= 0 ORDER BY message LIMIT $2";
     let mut messages = line(link, ready, "p.message", &[&after.ready.0, &limit]).await?;
     // What has waited, by the end of its time.
-    let ripe = "SELECT message, due FROM pending WHERE due > 0 AND (due, message) > ($1, $2) AND due <= $3
+    let ripe = "SELECT message, due FROM pending WHERE due >= 1 AND (due, message) > ($1, $2) AND due <= $3
                 ORDER BY due, message LIMIT $4";
     let values: super::link::Values<'_> = &[&after.due, &after.ripe.0, &now.as_millisecond(), &limit];
     messages.extend(line(link, ripe, "p.due, p.message", values).await?);
@@ -85,18 +91,24 @@ pub(super) async fn backlog(link: &Link) -> Result<Backlog, Fail> {
                  (SELECT message FROM pending WHERE due <= 0 ORDER BY message LIMIT 1)";
     let mut since: Vec<i64> = link.row(sql, &[]).await?.map(|row| row.try_get(0)).transpose()?.into_iter().collect();
     // A conversation that is still open waits for its citizen, not for us.
-    let sql = "SELECT greatest(p.due, m.received_at) FROM
-                 (SELECT message, due FROM pending WHERE due > 0 AND due > $1 AND due <= $2 ORDER BY due, message LIMIT 1) AS p
-               JOIN message AS m ON m.id = p.message";
+    let sql = format!(
+        "SELECT greatest(p.due, m.received_at) FROM
+           (SELECT message, due FROM pending WHERE due >= 1 AND due > $1 AND due <= $2 ORDER BY due, message LIMIT 1) AS p
+         {}",
+        message_of("p")
+    );
     for (after, until) in [(0, pieces::FIRST), (pieces::FIRST, Timestamp::now().as_millisecond())] {
-        since.extend(link.row(sql, &[&after, &until]).await?.map(|row| row.try_get::<_, i64>(0)).transpose()?);
+        since.extend(link.row(&sql, &[&after, &until]).await?.map(|row| row.try_get::<_, i64>(0)).transpose()?);
     }
     Ok(Backlog { messages: messages as u64, oldest: since.into_iter().min().map(time) })
 }
 
 pub(super) async fn quarantined(link: &Link, limit: usize) -> Result<Vec<Quarantined>, Fail> {
-    let sql = "SELECT q.message, q.number, m.channel, q.reason, q.at FROM quarantine AS q
-               JOIN message AS m ON m.id = q.message ORDER BY q.message DESC LIMIT $1";
+    let sql = format!(
+        "SELECT q.message, q.number, m.channel, q.reason, q.at FROM quarantine AS q {}
+         ORDER BY q.message DESC LIMIT $1",
+        message_of("q")
+    );
     let read = |row: &Row| {
         Ok(Quarantined {
             message: MessageId(row.try_get(0)?),
@@ -106,15 +118,17 @@ pub(super) async fn quarantined(link: &Link, limit: usize) -> Result<Vec<Quarant
             at: time(row.try_get(4)?),
         })
     };
-    link.rows(sql, &[&(limit as i64)]).await?.iter().map(read).collect()
+    link.rows(&sql, &[&(limit as i64)]).await?.iter().map(read).collect()
 }
+
+/// What has no outcome yet: the message, and its number.
+pub(super) const OPEN: &str =
+    "(SELECT message, number FROM pending UNION ALL SELECT message, number FROM quarantine) AS open";
 
 /// Few messages have no outcome yet, so all of them are looked at.
 pub(super) async fn is_awaited(link: &Link, sha256: &str) -> Result<bool, Fail> {
-    let sql =
-        "SELECT EXISTS (SELECT 1 FROM (SELECT message FROM pending UNION ALL SELECT message FROM quarantine) AS open
-                              JOIN message ON id = open.message WHERE strpos(meta, $1) > 0)";
-    link.one(sql, &[&Text(sha256)]).await
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {OPEN} {} WHERE strpos(m.meta, $1) > 0)", message_of("open"));
+    link.one(&sql, &[&Text(sha256)]).await
 }
 
 pub(super) async fn release(tx: &Tx<'_>, message: Option<MessageId>) -> Result<usize, Fail> {
@@ -149,12 +163,14 @@ pub(super) async fn tallies(link: &Link, day: u32) -> Result<Vec<Tally>, Fail> {
            AND id < coalesce((SELECT first FROM counter WHERE day > $1 ORDER BY day LIMIT 1 OFFSET 1), 9223372036854775807)
            AND number / 10000000000 = $1
          GROUP BY channel, hotline";
-    let pending = "SELECT m.channel, m.hotline, count(*) FROM
-           (SELECT message, number FROM pending UNION ALL SELECT message, number FROM quarantine) AS open
-         JOIN message AS m ON m.id = open.message WHERE open.number / 10000000000 = $1 GROUP BY m.channel, m.hotline";
+    let pending = format!(
+        "SELECT m.channel, m.hotline, count(*) FROM {OPEN} {}
+         WHERE open.number / 10000000000 = $1 GROUP BY m.channel, m.hotline",
+        message_of("open")
+    );
     let counted =
         "SELECT channel, hotline, ticketed, supplement, repeat, redelivery, refused, noted FROM tally WHERE day = $1";
-    for (which, sql) in [received, pending, counted].into_iter().enumerate() {
+    for (which, sql) in [received, &pending, counted].into_iter().enumerate() {
         for row in link.rows(sql, &[&day]).await? {
             let (channel, hotline): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             let tally = rows.entry((channel.clone(), hotline.clone())).or_default();

@@ -28,7 +28,8 @@ const SESSION: &str = "
         ('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END),
         ('statement_timeout', '30s'), ('lock_timeout', '15s'), ('idle_in_transaction_session_timeout', '5s'),
         ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'),
-        ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('jit', 'off'),
+        ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'),
+        ('enable_bitmapscan', 'off'), ('enable_material', 'off'), ('max_parallel_workers_per_gather', '0'), ('jit', 'off'),
         ('plan_cache_mode', 'force_generic_plan')
     ) AS wanted (name, setting) JOIN pg_settings ON pg_settings.name = wanted.name
     WHERE pg_settings.name NOT LIKE 'tcp_%' OR inet_client_addr() IS NOT NULL";

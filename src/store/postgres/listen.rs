@@ -16,13 +16,19 @@ use tokio::time::{Instant, sleep, timeout};
 const LOOK: Duration = Duration::from_secs(1);
 /// Between questions for the size, which also show that somebody still answers.
 const SIZE: Duration = Duration::from_secs(30);
-/// For that answer.
+/// Between counts of the tables that fill and empty, while anything is written.
+const COUNT: Duration = Duration::from_secs(5);
+/// How the server chooses its ways through a table depends on what it believes of its size. Of these it may have seen nothing
+/// when it looked last, and then a flood comes.
+const COUNT_THEM: &str = "ANALYZE (SKIP_LOCKED) pending, piece, unchecked";
+/// For an answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Listens until the store is closed.
 pub(super) async fn run(shared: Arc<Shared>, writer: Weak<Writer>) {
     let mut link: Option<Link> = None;
     let mut asked_at: Option<Instant> = None;
+    let mut counted_at = Instant::now();
     loop {
         sleep(LOOK).await;
         match writer.upgrade() {
@@ -58,6 +64,12 @@ pub(super) async fn run(shared: Arc<Shared>, writer: Weak<Writer>) {
                 _ => continue,
             }
             asked_at = Some(Instant::now());
+        }
+        if counted_at.elapsed() >= COUNT && shared.written.swap(false, Ordering::Relaxed) {
+            match timeout(ANSWER, open.batch(COUNT_THEM)).await {
+                Ok(Ok(())) => counted_at = Instant::now(),
+                _ => continue,
+            }
         }
         link = Some(open);
     }

@@ -108,7 +108,8 @@ fn state_name(state: DeadState) -> &'static str {
 
 pub(super) async fn dead_letters(link: &Link, query: &DeadQuery) -> Result<Vec<DeadLetter>, Fail> {
     let sql = "SELECT d.destination, d.sequence, e.id, e.kind, e.number, d.reason, d.attempts, d.at, d.state
-               FROM dead_letter AS d JOIN event AS e USING (sequence)
+               FROM dead_letter AS d
+               JOIN LATERAL (SELECT * FROM event WHERE event.sequence = d.sequence OFFSET 0) AS e ON true
                WHERE ($1::text IS NULL OR d.destination = $1) AND ($2::text IS NULL OR d.state = $2)
                  AND ($3::bigint IS NULL OR e.number = $3)
                ORDER BY d.at DESC, d.sequence DESC LIMIT $4";
@@ -148,8 +149,9 @@ pub(super) async fn requeue(tx: &Tx<'_>, which: &Requeue) -> Result<usize, Fail>
 }
 
 pub(super) async fn requeued(link: &Link, name: &str, limit: usize) -> Result<Vec<StoredEvent>, Fail> {
-    let sql = "SELECT e.sequence, e.id, e.kind, e.number, e.body FROM dead_letter AS d JOIN event AS e USING (sequence)
-               WHERE d.destination = $1 AND d.state = 'queued' ORDER BY e.sequence LIMIT $2";
+    let sql = "SELECT e.sequence, e.id, e.kind, e.number, e.body FROM dead_letter AS d
+               JOIN LATERAL (SELECT * FROM event WHERE event.sequence = d.sequence OFFSET 0) AS e ON true
+               WHERE d.destination = $1 AND d.state = 'queued' ORDER BY d.sequence LIMIT $2";
     link.rows(sql, &[&Text(name), &(limit as i64)]).await?.iter().map(event).collect()
 }
 
@@ -182,6 +184,6 @@ pub(super) async fn hold(tx: &Tx<'_>, resource: &str, fence: i64) -> Result<(), 
     let sql = "SELECT 1 FROM lease WHERE resource = $1 AND fence = $2 FOR SHARE";
     match tx.row(sql, &[&Text(resource), &fence]).await? {
         Some(_) => Ok(()),
-        None => Err(Fail::NotNow(format!("another node has the {resource} now"))),
+        None => Err(Fail::Refused(format!("another node has the {resource} now"))),
     }
 }

@@ -105,6 +105,8 @@ struct Shared {
     trouble: Mutex<Option<String>>,
     troubled: AtomicBool,
     signals: broadcast::Sender<Signal>,
+    /// Something was written since the tables were counted.
+    written: AtomicBool,
     /// The server's process behind the writer.
     writer: AtomicI32,
     /// The size of the database.
@@ -124,6 +126,7 @@ impl Shared {
 
     /// A transaction went through: whatever the trouble was, it is over.
     fn note_written(&self) {
+        self.written.store(true, Ordering::Relaxed);
         if self.troubled.swap(false, Ordering::Relaxed) {
             tracing::warn!("the store can write again");
             *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -174,6 +177,7 @@ impl PostgresStore {
             trouble: Mutex::default(),
             troubled: AtomicBool::new(false),
             signals,
+            written: AtomicBool::new(false),
             writer: AtomicI32::new(link.process),
             bytes: AtomicU64::new(0),
         });

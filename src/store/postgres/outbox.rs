@@ -55,9 +55,9 @@ pub(super) fn reply(row: &Row) -> Result<DueReply, Fail> {
 
 pub(super) async fn due_replies(link: &Link, now: Timestamp, limit: usize) -> Result<Vec<DueReply>, Fail> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM reply WHERE state = 'pending' AND next_at <= $1 AND NOT EXISTS
-           (SELECT 1 FROM reply AS earlier WHERE earlier.number = reply.number AND earlier.id < reply.id
-                                             AND earlier.state IN ('pending', 'sending'))
+        "SELECT {COLUMNS} FROM reply WHERE state = 'pending' AND next_at <= $1 AND id =
+           (SELECT min(open.id) FROM reply AS open WHERE open.number = reply.number
+                                                     AND open.state IN ('pending', 'sending'))
          ORDER BY next_at, id LIMIT $2"
     );
     link.rows(&sql, &[&now.as_millisecond(), &(limit as i64)]).await?.iter().map(reply).collect()

@@ -14,8 +14,8 @@ pub(super) async fn add(tx: &Tx<'_>, receipts: &[(Number, &NewReply)]) -> Result
     let now = Timestamp::now().as_millisecond();
     let (channels, recipients): (Vec<_>, Vec<_>) = receipts.iter().map(|(_, it)| outbox::whom(it)).unzip();
     let sql = "SELECT asked.place - 1 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (channel, recipient, place)
-               WHERE EXISTS (SELECT 1 FROM reply WHERE reply.channel = asked.channel
-                             AND reply.recipient = asked.recipient AND give_up > $3 AND name = 'receipt')";
+               WHERE (SELECT max(give_up) FROM reply WHERE reply.channel = asked.channel
+                      AND reply.recipient = asked.recipient AND name = 'receipt') > $3";
     let mut had = HashSet::new();
     for row in tx.rows(sql, &[&channels, &recipients, &now]).await? {
         had.insert(row.try_get::<_, i64>(0)? as usize);

@@ -3,7 +3,7 @@
 use super::{
     Address, PostgresStore,
     fail::Fail,
-    inbox::{READ_BYTES, raw, time},
+    inbox::{OPEN, READ_BYTES, message_of, raw, time},
     link::{Link, Text},
     schema,
     tx::Tx,
@@ -166,16 +166,16 @@ async fn close_day(tx: &Tx<'_>, day: &ClosedDay) -> std::result::Result<bool, Fa
 }
 
 async fn waiting(link: &Link, day: u32, until: Timestamp) -> std::result::Result<Vec<Waiting>, Fail> {
-    let sql = "SELECT m.channel, m.hotline, count(*) FROM
-                 (SELECT message, number FROM pending UNION ALL SELECT message, number FROM quarantine) AS open
-               JOIN message AS m ON m.id = open.message
-               WHERE open.number / 10000000000 = $1 AND m.received_at <= $2
-               GROUP BY m.channel, m.hotline ORDER BY m.channel COLLATE \"C\", m.hotline COLLATE \"C\"";
+    let sql = format!(
+        "SELECT m.channel, m.hotline, count(*) FROM {OPEN} {} WHERE open.number / 10000000000 = $1 AND m.received_at <= $2
+         GROUP BY m.channel, m.hotline ORDER BY m.channel COLLATE \"C\", m.hotline COLLATE \"C\"",
+        message_of("open")
+    );
     let read = |row: &Row| {
         let count = row.try_get::<_, i64>(2)? as u64;
         Ok(Waiting { channel: row.try_get(0)?, hotline: row.try_get(1)?, count })
     };
-    link.rows(sql, &[&i64::from(day), &until.as_millisecond()]).await?.iter().map(read).collect()
+    link.rows(&sql, &[&i64::from(day), &until.as_millisecond()]).await?.iter().map(read).collect()
 }
 
 fn closed(row: &Row) -> std::result::Result<ClosedDay, Fail> {

@@ -197,7 +197,7 @@ impl Thread {
         match outcome {
             Ok(()) => batch.finish(&Ok(())),
             // One of them is at fault: each alone, so that it takes nobody with it.
-            Err(Fail::Statement(_)) if batch.len() > 1 => {
+            Err(Fail::Statement(_) | Fail::Refused(_)) if batch.len() > 1 => {
                 for mut alone in batch.alone() {
                     let outcome = self.attempt(&mut alone).await;
                     alone.finish(&outcome.map_err(told));
@@ -280,8 +280,10 @@ impl Thread {
 }
 
 fn told(fail: Fail) -> StoreError {
-    if let Fail::Statement(error) = &fail {
-        tracing::error!(error, "a store job failed");
+    match &fail {
+        Fail::Statement(error) => tracing::error!(error, "a store job failed"),
+        Fail::Refused(why) => tracing::warn!(why, "what this node has made of messages is not stored"),
+        Fail::Lost(_) | Fail::NotNow(_) => {}
     }
     fail.into()
 }

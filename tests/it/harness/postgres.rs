@@ -3,7 +3,10 @@
 use std::{
     fs,
     net::{TcpListener, TcpStream},
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
@@ -98,8 +101,29 @@ impl Postgres {
     pub fn ask(&self, database: &str, sql: &str) -> String {
         let port = self.port.to_string();
         let mut psql = command("psql", self.directory.path());
-        psql.args(["--no-psqlrc", "-AtqX", "--host", "127.0.0.1", "--port", &port, "--username", ROLE]);
+        psql.args(["--no-psqlrc", "-AtqX", "--port", &port, "--username", ROLE])
+            .arg("--host")
+            .arg(self.directory.path());
         run(psql.args(["--set", "ON_ERROR_STOP=1", "--dbname", database, "--command", sql])).trim_end().to_owned()
+    }
+
+    /// From now on it takes this password only, and over TLS only, with the certificate and the key in a directory.
+    pub fn lock(&self, certificates: &Path, password: &str) {
+        let data = self.directory.path().join("data");
+        for (from, to) in [("server.pem", "server.crt"), ("server.key", "server.key")] {
+            let to = data.join(to);
+            fs::copy(certificates.join(from), &to).unwrap();
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
+            if rustix::process::geteuid().is_root() {
+                chown(&to, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        self.ask("postgres", &format!("ALTER ROLE {ROLE} PASSWORD '{password}'"));
+        self.ask("postgres", "ALTER SYSTEM SET ssl = on");
+        fs::write(data.join("pg_hba.conf"), "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+            .unwrap();
+        self.ask("postgres", "SELECT pg_reload_conf()");
+        wait("it speaks TLS", || self.ask("postgres", "SHOW ssl") == "on");
     }
 
     /// As after a crash: every connection is cut off, nothing is tidied up; and it is started again.

@@ -97,6 +97,14 @@ impl Site {
         site
     }
 
+    /// What stands behind the `?` of its address.
+    pub fn postgres_parameters(&mut self, parameters: &str) {
+        if let Some((_, url)) = &mut self.postgres {
+            let bare = url.split('?').next().unwrap().to_owned();
+            *url = format!("{bare}?{parameters}");
+        }
+    }
+
     /// The database server.
     pub fn postgres(&mut self) -> &mut Postgres {
         self.postgres.as_mut().map(|(server, _)| server).expect("a site on PostgreSQL")

@@ -110,6 +110,38 @@ async fn what_is_said_twice_while_a_node_is_killed_is_one_ticket_and_one_repeat(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_that_are_in_the_index_and_have_no_ticket_yet_the_earlier_one_gets_it() {
+    let mut city = City::new().await;
+    let mut one = city.node().await;
+    has_all(&one, seconds(20)).await;
+    // Nobody makes tickets until both are accepted.
+    city.ask("UPDATE lease SET holder = 'nobody', fence = fence + 1, until = 9000000000000 WHERE resource = 'line'");
+    eventually("the line is lost", seconds(20), async || {
+        (!holds(&one).await.contains(&"line".to_owned())).then_some(())
+    })
+    .await;
+    let say = |id: &str| json!({ "id": id, "content": "滨河路77号的路灯坏了三天，晚上一片漆黑没人来修", "appellant": { "phone": "13900000001" } });
+    let first = one.appeal(&say("a")).await.json()["number"].clone();
+    assert_eq!(one.appeal(&say("b")).await.status, 201);
+    // Both are looked for, and put into the index; no ticket is stored.
+    city.ask("BEGIN; LOCK TABLE ticket IN EXCLUSIVE MODE; PREPARE TRANSACTION 'held'");
+    city.ask("UPDATE lease SET until = 0 WHERE resource = 'line'");
+    let waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'ticket'::regclass AND NOT granted";
+    eventually("a ticket waits to be stored", seconds(20), async || (city.ask(waiting) != "0").then_some(())).await;
+    assert_eq!(city.redis.ask(&["GET", "{jiesu:repeats:2}:n"]), "2", "both are in the index");
+    one.kill();
+    city.ask("ROLLBACK PREPARED 'held'");
+    let other = city.node().await;
+    eventually("everything has become something", seconds(60), async || {
+        (balanced(&other).await["pending"] == 0 && city.site.core.attempts() >= 2).then_some(())
+    })
+    .await;
+    let fates: Vec<(String, Value)> =
+        city.delivered().iter().map(|it| (it.kind().to_owned(), it.event["subject"].clone())).collect();
+    assert_eq!(fates, [("ticket.created".to_owned(), first.clone()), ("ticket.repeated".to_owned(), first)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_was_frozen_steps_back_and_says_nothing_twice() {
     let mut city = City::new().await;
     let (one, other) = city.two().await;

@@ -28,10 +28,11 @@ CREATE TABLE pending (
     number  bigint NOT NULL,
     due     bigint NOT NULL             -- when its conversation closes; 0: it is in none; -1: it came back
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);
-CREATE INDEX pending_conversation ON pending (number) WHERE due > 0;
+CREATE INDEX pending_conversation ON pending (number, due) WHERE due > 0;
 CREATE INDEX pending_number ON pending (number);
 CREATE INDEX pending_ready ON pending (message) WHERE due <= 0;
-CREATE INDEX pending_waiting ON pending (due, message) WHERE due > 0;
+-- Its condition is written so that nobody who asks for a number is led here.
+CREATE INDEX pending_waiting ON pending (due, message) WHERE due >= 1;
 
 -- Conversations that further messages of the same sender join.
 CREATE TABLE conversation (

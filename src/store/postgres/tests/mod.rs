@@ -241,3 +241,28 @@ async fn a_commit_is_durable_whatever_the_server_says_and_a_batch_is_one_transac
     assert!(matches!(store.accept(vec![message("late", None)]).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.paused_destinations().await, Err(StoreError::Unavailable(_))));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_hangs_in_the_middle_of_a_write_holds_the_others_up_for_seconds_only() {
+    let server = Postgres::start(&["fsync=off"]);
+    let (_, [one, other]) = nodes(&server).await;
+    let hanging = one.clone();
+    let hung = tokio::spawn(async move {
+        let hang = async |_: &super::Tx<'_>| {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(())
+        };
+        hanging.write(hang).await
+    });
+    let locked = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'";
+    while server.ask("postgres", locked) != "1" {}
+    let taken = timeout(Duration::from_secs(9), accept(&other, message("x", None))).await;
+    assert_eq!(taken.expect("the lock was not taken from who hangs").sequence, 1);
+    let refused = hung.await.unwrap();
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let again = async { while one.accept(vec![message("y", None)]).await.is_err() {} };
+    timeout(Duration::from_secs(10), again).await.unwrap();
+    assert_eq!(pending(&other).await.len(), 2);
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+}
