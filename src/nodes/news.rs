@@ -36,6 +36,8 @@ const DESK: u64 = 5;
 const CLOCK: u64 = 15;
 /// For one look.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// For the last word.
+const LAST: Duration = Duration::from_secs(1);
 /// Clocks that differ by more are an alarm: days, deadlines and the order of what is said go by them.
 const APART: f64 = 5.0;
 /// All that can be signalled.
@@ -108,7 +110,7 @@ impl News {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for round in 0u64.. {
             tokio::select! {
-                () = stop.cancelled() => return place.leave(self.node.name()),
+                () = stop.cancelled() => break,
                 _ = tick.tick() => {}
             }
             let _ = timeout(PATIENCE, self.standings.say()).await;
@@ -122,6 +124,8 @@ impl News {
                 let _ = timeout(PATIENCE, self.clock()).await;
             }
         }
+        place.leave(self.node.name());
+        let _ = timeout(LAST, self.store().say(self.node.name(), String::new(), Duration::ZERO)).await;
     }
 
     async fn tell(&self, signal: Signal) -> Result<(), StoreError> {
