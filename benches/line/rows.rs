@@ -1,4 +1,4 @@
-//! The five servers of the table, and one round of each.
+//! The six servers of the table, and one round of each.
 
 use crate::{
     load::{self, Requests},
@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result, ensure};
 use std::{
-    fs,
+    fs::{self, OpenOptions},
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
@@ -20,6 +20,10 @@ use tempfile::TempDir;
 pub const TOKEN: &str = "bench-partner-0123456789";
 /// The path of the benchmark's channel; the floors take any.
 pub const PATH: &str = "/channels/partner";
+/// The gateway's configuration, in its directory; what is there already stays.
+const CONFIG: &str = "gateway.toml";
+/// Triage that judges nothing.
+const NO_RULES: &str = "profile = \"none\"\nmode = \"normal\"\n[profiles.none]\nterms = []\n";
 /// How long the last event may take after the last answer.
 const DELIVERY: Duration = Duration::from_secs(60);
 /// A run of the bare server is over in a blink: it gets the requests several times.
@@ -38,16 +42,30 @@ pub enum Row {
     Acknowledge,
     /// The gateway with a core.
     EndToEnd,
+    /// The same, but nothing is compared or judged.
+    PlainEndToEnd,
 }
 
 impl Row {
     /// In the order of a round: each floor right before what is held against it.
-    pub const ROUND: [Self; 5] =
-        [Self::Bare, Self::AcknowledgeFloor, Self::Acknowledge, Self::EndToEndFloor, Self::EndToEnd];
+    pub const ROUND: [Self; 6] = [
+        Self::Bare,
+        Self::AcknowledgeFloor,
+        Self::Acknowledge,
+        Self::EndToEndFloor,
+        Self::EndToEnd,
+        Self::PlainEndToEnd,
+    ];
 
     /// In the order of the table.
-    pub const TABLE: [Self; 5] =
-        [Self::Bare, Self::AcknowledgeFloor, Self::EndToEndFloor, Self::Acknowledge, Self::EndToEnd];
+    pub const TABLE: [Self; 6] = [
+        Self::Bare,
+        Self::AcknowledgeFloor,
+        Self::EndToEndFloor,
+        Self::Acknowledge,
+        Self::EndToEnd,
+        Self::PlainEndToEnd,
+    ];
 
     /// What it is.
     pub fn name(self) -> &'static str {
@@ -57,6 +75,7 @@ impl Row {
             Self::EndToEndFloor => "the same + forwarding: the end-to-end floor",
             Self::Acknowledge => "jiesu, acknowledge",
             Self::EndToEnd => "jiesu, end to end",
+            Self::PlainEndToEnd => "the same without repeats and triage",
         }
     }
 
@@ -64,13 +83,13 @@ impl Row {
     pub fn floor(self) -> Option<(Self, f64)> {
         match self {
             Self::Acknowledge => Some((Self::AcknowledgeFloor, 0.6)),
-            Self::EndToEnd => Some((Self::EndToEndFloor, 0.5)),
+            Self::EndToEnd | Self::PlainEndToEnd => Some((Self::EndToEndFloor, 0.5)),
             _ => None,
         }
     }
 
     fn has_core(self) -> bool {
-        matches!(self, Self::EndToEndFloor | Self::EndToEnd)
+        matches!(self, Self::EndToEndFloor | Self::EndToEnd | Self::PlainEndToEnd)
     }
 
     fn start(self, directory: &Path, core: Option<SocketAddr>, cores: &Cores) -> Result<Server> {
@@ -86,6 +105,12 @@ impl Row {
             (Self::AcknowledgeFloor, _) => floor(&["--serve-durable", path]),
             (Self::EndToEndFloor, core) => floor(&["--serve-durable", path, core.as_deref().context("no core")?]),
             (Self::Acknowledge | Self::EndToEnd, core) => gateway(directory, core.as_deref(), Place::Server, cores),
+            (Self::PlainEndToEnd, core) => {
+                fs::write(directory.join("deadlines.toml"), NO_RULES)?;
+                fs::write(directory.join("categories.toml"), "categories = []\n")?;
+                fs::write(directory.join(CONFIG), "[repeats]\nwindow = \"off\"\n")?;
+                gateway(directory, core.as_deref(), Place::Server, cores)
+            }
         }
     }
 }
@@ -182,8 +207,8 @@ fn gateway(directory: &Path, core: Option<&str>, place: Place, cores: &Cores) ->
             "[core]\nurl = \"{core}\"\nsecret = \"env:JIESU_BENCH_SECRET\"\ntoken = \"env:JIESU_BENCH_TOKEN\"\n"
         ));
     }
-    let file = directory.join("gateway.toml");
-    fs::write(&file, config)?;
+    let file = directory.join(CONFIG);
+    OpenOptions::new().create(true).append(true).open(&file)?.write_all(config.as_bytes())?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_jiesu"));
     command
         .args(["serve".as_ref(), "--config".as_ref(), file.as_os_str()])

@@ -46,9 +46,10 @@ async fn answer(request: Request<Incoming>, arrivals: &Arrivals) -> Result<Respo
         return Ok(http::reply(StatusCode::OK, Bytes::new()));
     }
     let body = request.into_body().collect().await?.to_bytes();
-    match complaint::serial(&body) {
-        Some(serial) => arrivals.note(serial),
-        None => eprintln!("an event without a complaint: {} bytes", body.len()),
+    let mut serials = complaint::serials(&body).peekable();
+    if serials.peek().is_none() {
+        eprintln!("an event without a complaint: {} bytes", body.len());
     }
+    serials.for_each(|serial| arrivals.note(serial));
     Ok(http::reply(StatusCode::NO_CONTENT, Bytes::new()))
 }

@@ -8,6 +8,7 @@ mod table;
 use super::load_offline;
 use anyhow::Context;
 use jiesu::{
+    config::{Loaded, Lookback},
     repeats::{self, Repeats},
     shared,
 };
@@ -50,7 +51,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let zone = loaded.config.server.timezone.get().clone();
     let stream = read(&arguments.stream, &zone)?;
     let judgement = &loaded.judgement;
-    let window = loaded.config.repeats.window.get();
+    // With an index that is off one wants to see what it would do.
+    let window = loaded.config.repeats.window.get().or_else(|| Lookback::default().get()).unwrap_or_default();
     let index = match &loaded.secrets.repeats_url {
         None => Repeats::in_memory(judgement, window),
         Some(url) => {
@@ -78,7 +80,7 @@ async fn decide(
     arguments: &Arguments,
     stream: &[Entry],
     index: &Repeats,
-    loaded: &jiesu::config::Loaded,
+    loaded: &Loaded,
     zone: &jiff::tz::TimeZone,
 ) -> anyhow::Result<Judge> {
     let judgement = &loaded.judgement;

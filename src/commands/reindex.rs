@@ -11,6 +11,11 @@ pub async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
+    let index = Repeats::configured(&loaded);
+    if index.is_off() {
+        println!("nothing is compared: repeats.window is \"off\"");
+        return Ok(ExitCode::SUCCESS);
+    }
     if beside::runs(&loaded).await? {
         println!("{}", beside::post(&loaded, "repeats/reindex", &json!({})).await?);
         return Ok(ExitCode::SUCCESS);
@@ -20,7 +25,6 @@ pub async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let store = loaded.secrets.store.open().await?.store;
-    let index = Repeats::configured(&loaded);
     let built = rebuild(&index, store.as_ref(), loaded.config.server.timezone.get()).await;
     store.close().await?;
     println!("{} tickets are in the index", built.map_err(anyhow::Error::msg)?);

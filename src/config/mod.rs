@@ -42,7 +42,7 @@ pub use load::{Loaded, Resolved, load, load_offline};
 pub use outside::Outside;
 pub use policy::Policy;
 pub use reconciliation::Reconciliation;
-pub use repeats::{IndexUrl, Repeats};
+pub use repeats::{IndexUrl, Lookback, Repeats};
 pub use secrets::{SystemSecrets, webhook_key};
 pub use server::Server;
 pub use store::{FilesHome, Store, StoreUrl};

@@ -13,17 +13,64 @@ pub struct Repeats {
     /// The index, and what all nodes share (tokens, quotas): `memory:`, or Redis: `redis://…`, `rediss://…`,
     /// `redis-cluster://a,b,c`, `redis-sentinel://a,b,c/NAME` (as `env:NAME` or `file:PATH` when it carries a password).
     pub url: IndexUrl,
-    /// How far back an appeal is compared with earlier ones. A million tickets in it take less than a gigabyte.
-    pub window: Duration,
+    /// How far back an appeal is compared with earlier ones. A million tickets in it take less than a gigabyte. `"off"`:
+    /// nothing is compared, for a core dispatch system that sees to repeats by itself.
+    pub window: Lookback,
     /// An incident that so many citizens join within an hour raises an alarm, and again each time it has doubled.
     pub surge: u32,
 }
 
 impl Default for Repeats {
     fn default() -> Self {
-        Self { url: IndexUrl::default(), window: Duration::seconds(366 * 24 * 3600), surge: 5 }
+        Self { url: IndexUrl::default(), window: Lookback::default(), surge: 5 }
     }
 }
+
+/// How far back an appeal is compared with earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookback {
+    /// Not at all.
+    Off,
+    /// So far.
+    Back(Duration),
+}
+
+impl Lookback {
+    /// How far, if at all.
+    pub fn get(self) -> Option<std::time::Duration> {
+        match self {
+            Self::Off => None,
+            Self::Back(window) => Some(window.get()),
+        }
+    }
+}
+
+impl Default for Lookback {
+    fn default() -> Self {
+        Self::Back(Duration::seconds(366 * 24 * 3600))
+    }
+}
+
+impl FromStr for Lookback {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => text.parse().map(Self::Back).map_err(|what| format!("{what}; or \"off\"")),
+        }
+    }
+}
+
+impl fmt::Display for Lookback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Back(window) => window.fmt(f),
+        }
+    }
+}
+text_value!(Lookback, "Lookback");
 
 /// The home of the repeat index. Its `Debug` shows no password.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -84,11 +84,14 @@ impl Caller {
         })
     }
 
-    /// Saves once. After a failure answers after `pause`.
-    pub fn save(&self, save: u64, latest: LatestProgress, pause: Duration) -> Call {
+    /// Saves once; if `durable`, the disk has it before the answer. After a failure answers after `pause`.
+    pub fn save(&self, save: u64, latest: LatestProgress, durable: bool, pause: Duration) -> Call {
         let caller = self.clone();
         Box::pin(async move {
-            let outcome = caller.store.save_latest(&caller.name, latest).await;
+            let outcome = match durable {
+                true => caller.store.save_progress(&caller.name, latest()).await,
+                false => caller.store.save_latest(&caller.name, latest).await,
+            };
             if outcome.is_err() {
                 tokio::time::sleep(pause).await;
             }

@@ -45,6 +45,8 @@ const WINDOW: usize = 256;
 /// Saves under way: as soon as one has been written, and while it is being synced, the next gets in line, so that every
 /// commit of the store takes the latest progress along.
 const SAVES: usize = 2;
+/// Between saves: what is delivered meanwhile shares one.
+const SAVE_EVERY: Duration = Duration::from_millis(2);
 /// Replays in play, about.
 const REPLAYS: usize = 64;
 /// For what is under way when the worker is told to stop.
@@ -80,6 +82,8 @@ pub struct Delivery<T> {
     rewinds: Vec<Rewind>,
     /// Counts the saves.
     saves: u64,
+    /// Not before then.
+    next_save: Instant,
     /// The last save that has asked for the progress.
     asked: Arc<AtomicU64>,
     doing: Doing,
@@ -161,6 +165,7 @@ impl<T: Transport> Delivery<T> {
             era: 0,
             rewinds: Vec::new(),
             saves: 0,
+            next_save: Instant::now(),
             asked: Arc::default(),
             doing: Doing { replays_due: true, ..Doing::default() },
         }
@@ -262,7 +267,7 @@ impl<T: Transport> Delivery<T> {
 
     /// Asks the store for what is missing, and tells it what is new.
     fn ask(&mut self, wake: &mut watch::Receiver<Sequence>) {
-        if self.doing.unsaved && self.doing.saving < SAVES && self.asked.load(Acquire) >= self.saves {
+        if self.may_save() && self.next_save <= Instant::now() {
             self.save();
         }
         if self.doing.stopping.is_some() {
@@ -289,14 +294,15 @@ impl<T: Transport> Delivery<T> {
 
     /// When to look again, though nothing happens.
     fn alarm(&self, in_flight: usize) -> Option<Instant> {
+        let save = self.may_save().then_some(self.next_save);
         if self.doing.stopping.is_some() || self.paused {
-            return self.doing.stopping;
+            return self.doing.stopping.into_iter().chain(save).min();
         }
         let ready = self.window.has_ready();
         let may_start = (ready || self.window.has_suspended()) && in_flight < self.pace.limit();
         let now = Instant::now();
         let start = self.health.next_start(ready, now).filter(|at| may_start && *at > now);
-        self.window.next_wake().into_iter().chain(start).min()
+        self.window.next_wake().into_iter().chain(start).chain(save).min()
     }
 
     fn answered(&mut self, called: Called) {
@@ -385,8 +391,13 @@ impl<T: Transport> Delivery<T> {
         self.meters.paused(paused);
     }
 
+    fn may_save(&self) -> bool {
+        self.doing.unsaved && self.doing.saving < SAVES && self.asked.load(Acquire) >= self.saves
+    }
+
     fn save(&mut self) {
         self.saves += 1;
+        self.next_save = Instant::now() + SAVE_EVERY;
         self.rewinds.iter_mut().for_each(|rewind| _ = rewind.save.get_or_insert(self.saves));
         self.doing.unsaved = false;
         self.doing.saving += 1;
@@ -395,7 +406,9 @@ impl<T: Transport> Delivery<T> {
             asked.fetch_max(save, AcqRel);
             ledger.lock().unwrap_or_else(PoisonError::into_inner).progress()
         });
-        self.calls.push(self.caller.save(save, latest, pause(self.doing.failed_saves + 1)));
+        // An operator who asked for everything once more is told when that cannot be lost any more.
+        let durable = !self.rewinds.is_empty();
+        self.calls.push(self.caller.save(save, latest, durable, pause(self.doing.failed_saves + 1)));
     }
 
     fn saved(&mut self, save: u64, error: Option<StoreError>) {

@@ -28,6 +28,9 @@ impl Issuer {
     /// Sees to it that the index gets what the store has. The line waits for it for a moment only: what comes after that is
     /// looked at when the index is there.
     pub(super) async fn prepare(&self, stop: &CancellationToken) {
+        if self.repeats.is_off() {
+            return;
+        }
         // What is in this process alone does not know what other nodes did since.
         let anew = self.repeats.is_own();
         let _ = tokio::time::timeout(MOMENT, self.fill(anew, stop)).await;
@@ -67,7 +70,7 @@ impl Issuer {
 
     /// Looks at some of what could not be looked at, if the index can be asked again; tells whether there is more.
     pub(super) async fn catch_up(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
-        if self.repeats.is_filling() {
+        if self.repeats.is_off() || self.repeats.is_filling() {
             return Ok(false);
         }
         if self.repeats.must_rebuild() {

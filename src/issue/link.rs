@@ -71,7 +71,7 @@ impl Issuer {
 
     /// Looks for what `matter` belongs to.
     pub(super) async fn link(&self, matter: &Matter, citizen: &str) -> Result<Link, NotNow> {
-        let Some((message, _)) = matter.said.first() else { return Ok(Link::New) };
+        let Some((message, _)) = matter.said.first().filter(|_| !self.repeats.is_off()) else { return Ok(Link::New) };
         let wordless =
             |appeal: &jiesu_connector::Appeal| appeal.content.trim().is_empty() && appeal.location.text.is_none();
         // A call that nobody took, a photo: where no word was said, there is nothing to compare.

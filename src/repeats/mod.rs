@@ -28,7 +28,7 @@ const REST_MS: i64 = 2_000;
 
 /// Of the keys in Redis. It changes with the layout, so that what an earlier version has left is not taken for an index; it
 /// expires with the window.
-const PREFIX: &str = "jiesu:repeats:2";
+const PREFIX: &str = "jiesu:repeats:3";
 
 /// Made when it is first used.
 type Lazy<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
@@ -50,6 +50,8 @@ pub struct Repeats {
 }
 
 enum Home {
+    /// Nothing is compared.
+    Off,
     Memory(Box<Mutex<MemoryHome>>),
     Redis(redis::RedisHome),
 }
@@ -92,7 +94,9 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Repeats {
     /// The index as configured. The check has told of a URL that is none.
     pub fn configured(loaded: &Loaded) -> Self {
-        let window = loaded.config.repeats.window.get();
+        let Some(window) = loaded.config.repeats.window.get() else {
+            return Self::new(&loaded.judgement, Duration::ZERO, Home::Off);
+        };
         let redis = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
         match redis {
             Some(redis) => Self::in_redis(&loaded.judgement, window, Arc::new(redis), PREFIX),
@@ -114,6 +118,11 @@ impl Repeats {
         let linker = linker(judgement, window);
         let (away_until, lost, filling, hollow) = Default::default();
         Self { linker, window, home, away_until, lost, filling, hollow }
+    }
+
+    /// Whether nothing is to be compared.
+    pub fn is_off(&self) -> bool {
+        matches!(self.home, Home::Off)
     }
 
     /// How far back it looks.
@@ -149,11 +158,15 @@ impl Repeats {
     /// # Errors
     /// [`Away`]
     pub async fn put(&self, appeal: &Appeal<'_>, ticket: i64, root: i64) -> Result<(), Away> {
+        if self.is_off() {
+            return Ok(());
+        }
         let digest = held(&self.linker).digest(appeal);
         let mut record = Record::of(&digest);
         (record.ticket, record.root) = (ticket, root);
         let record = record.to_bytes();
         match &self.home {
+            Home::Off => {}
             Home::Memory(home) => drop(held(home).gather(&Linker::keys(&digest), appeal.at, &record)),
             Home::Redis(home) => drop(home.gather(&Linker::keys(&digest), &record).await?),
         }
@@ -166,6 +179,7 @@ impl Repeats {
     /// [`Away`]
     pub async fn is_empty(&self) -> Result<bool, Away> {
         match &self.home {
+            Home::Off => Ok(true),
             Home::Memory(home) => Ok(held(home).is_empty()),
             Home::Redis(home) => home.is_empty().await,
         }
@@ -253,6 +267,7 @@ impl Repeats {
         };
         let (keys, record) = (Linker::keys(&digest), Record::of(&digest).to_bytes());
         let (id, records) = match &self.home {
+            Home::Off => return Err(Away("it is off: repeats.window".into())),
             Home::Memory(home) => {
                 let mut home = held(home);
                 home.forget(appeal.at.saturating_sub(window));
@@ -281,6 +296,7 @@ impl Repeats {
     /// Notes where an appeal belongs: after an operator has linked it, or undone a link.
     pub fn place(&self, placed: Placed) {
         match &self.home {
+            Home::Off => {}
             Home::Memory(home) => held(home).place(placed),
             Home::Redis(home) => home.place(placed),
         }
@@ -292,6 +308,7 @@ impl Repeats {
     /// [`Away`]
     pub async fn clear(&self) -> Result<(), Away> {
         match &self.home {
+            Home::Off => Ok(()),
             Home::Memory(home) => {
                 *held(home) = MemoryHome::default();
                 Ok(())

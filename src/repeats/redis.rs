@@ -1,9 +1,9 @@
 //! The index in Redis: two round trips an appeal.
 //!
 //! The keys share a hash tag, so that a script may touch them all and a cluster keeps them together: `{PREFIX}:n` counts the
-//! appeals, `{PREFIX}:filling` is there while somebody fills it, `{PREFIX}:p:N` and `{PREFIX}:l:N` are small and large buckets of postings, `{PREFIX}:e:N` records, many to a
-//! hash: a key costs Redis more than what most of them hold. All expire with the window. What is noted of an appeal after it was put in travels with the next
-//! one.
+//! appeals, `{PREFIX}:p:N` and `{PREFIX}:l:N` are small and large buckets of postings, many to a hash, because a key costs
+//! Redis more than what most of them hold; `{PREFIX}:e:N` are records; `{PREFIX}:filling` is there while somebody fills it.
+//! All expire with the window. What is noted of an appeal after it was put in travels with the next one.
 
 use super::{Away, held};
 use crate::shared;
@@ -23,8 +23,6 @@ const MOST_NOTES: usize = 1_000;
 const AT_ONCE: usize = 1_000;
 /// Buckets in one hash: no more than Redis keeps in one piece of memory (`hash-max-listpack-entries`).
 const BUCKETS_OF_A_HASH: u16 = 64;
-/// Records in one hash.
-const RECORDS_OF_A_HASH: u32 = 64;
 
 /// Removes some of what there is, and answers where to go on, 0 at the end. A script, so that in a cluster the node that has
 /// the keys is asked. KEYS: one of them. ARGV: where to begin, how many, what they are like.
@@ -35,34 +33,33 @@ return tonumber(scanned[1])";
 
 /// Puts an appeal in, and answers its place and what the buckets held before. Cuts a bucket as `jiesu_linking`'s own do.
 /// Small buckets lie together in one hash that Redis keeps in one piece of memory (`hash-max-listpack-value`); one that
-/// grows moves to a hash of large ones, and leaves nothing but its name.
-/// KEYS: the counter. ARGV: the prefix, life in ms, the record, records of a hash, buckets of a hash, the longest bucket,
-/// postings kept of a tag, where the place stands in a record, how many notes, the notes (id, bytes), then the buckets and
-/// their tags.
+/// grows moves to a hash of large ones, and leaves nothing but its name. Once there are many appeals most buckets are large,
+/// and are looked for there first.
+/// KEYS: the counter. ARGV: the prefix, life in ms, the record, the longest bucket, postings kept of a tag, where the place
+/// stands in a record, how many notes, the notes (id, bytes), then of each bucket its hash and field there, and the tag.
 const GATHER: &str = r"
 local call, sub, floor = redis.call, string.sub, math.floor
-local prefix, life, block, group = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
-local most, newest, at, notes = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-for n = 10, 8 + 2 * notes, 2 do
-  local id, place = tonumber(ARGV[n]), ARGV[n + 1]
-  local key = prefix .. ':e:' .. floor(id / block)
-  local record = call('HGET', key, id % block)
-  if record then call('HSET', key, id % block, sub(record, 1, at) .. place .. sub(record, at + #place + 1)) end
+local prefix, life, most, newest = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local at, notes = ARGV[6], tonumber(ARGV[7])
+for n = 8, 6 + 2 * notes, 2 do
+  local key = prefix .. ':e:' .. ARGV[n]
+  if call('EXISTS', key) == 1 then call('SETRANGE', key, at, ARGV[n + 1]) end
 end
 local id = call('INCR', KEYS[1])
+local many = 32768
 local le = string.char(id % 256, floor(id / 256) % 256, floor(id / 65536) % 256, floor(id / 16777216) % 256)
 local buckets = {}
-for a = 10 + 2 * notes, #ARGV, 2 do
-  local number = tonumber(ARGV[a])
-  local field, small = number % group, prefix .. ':p:' .. floor(number / group)
-  local key, bucket = small, call('HGET', small, field)
-  if bucket == '' then
-    key = prefix .. ':l:' .. floor(number / group)
-    bucket = call('HGET', key, field)
+for a = 8 + 2 * notes, #ARGV, 3 do
+  local hash, field = ARGV[a], ARGV[a + 1]
+  local small, large = prefix .. ':p:' .. hash, prefix .. ':l:' .. hash
+  local key, bucket = large, id > many and call('HGET', large, field)
+  if not bucket then
+    bucket = call('HGET', small, field)
+    if bucket ~= '' then key = small elseif id <= many then bucket = call('HGET', large, field) end
+    bucket = bucket or ''
   end
-  bucket = bucket or ''
   buckets[#buckets + 1] = bucket
-  bucket = bucket .. ARGV[a + 1] .. le
+  bucket = bucket .. ARGV[a + 2] .. le
   if #bucket > most then
     local counts, kept, count = {}, {}, 0
     for from = #bucket - 5, 1, -6 do
@@ -79,24 +76,13 @@ for a = 10 + 2 * notes, #ARGV, 2 do
   if key == small and #bucket > 60 then
     call('HSET', small, field, '')
     call('PEXPIRE', small, life)
-    key = prefix .. ':l:' .. floor(number / group)
+    key = large
   end
   if call('HSET', key, field, bucket) == 1 or id % 16 == 0 then call('PEXPIRE', key, life) end
   if key ~= small and id % 16 == 0 then call('PEXPIRE', small, life) end
 end
-local key = prefix .. ':e:' .. floor(id / block)
-call('HSET', key, id % block, ARGV[3])
-call('PEXPIRE', key, life)
+call('SET', prefix .. ':e:' .. id, ARGV[3], 'PX', life)
 return { id, buckets }";
-
-/// The records at some places. KEYS: the counter, so that the right node of a cluster is asked. ARGV: the prefix, records of
-/// a hash, the places.
-const RECORDS: &str = r"
-local found, block = {}, tonumber(ARGV[2])
-for n = 3, #ARGV do
-  found[n - 2] = redis.call('HGET', ARGV[1] .. ':e:' .. math.floor(ARGV[n] / block), ARGV[n] % block)
-end
-return found";
 
 /// The index in Redis.
 pub(super) struct RedisHome {
@@ -126,13 +112,13 @@ impl RedisHome {
         let notes = std::mem::take(&mut *held(&self.notes));
         let mut eval = cmd("EVAL");
         eval.arg(GATHER).arg(1).arg(format!("{}:n", self.prefix));
-        eval.arg(&self.prefix).arg(self.life).arg(record).arg(RECORDS_OF_A_HASH).arg(BUCKETS_OF_A_HASH);
+        eval.arg(&self.prefix).arg(self.life).arg(record);
         eval.arg(postings::MOST).arg(postings::NEWEST).arg(PLACED_AT).arg(notes.len());
         for note in &notes {
             eval.arg(note.id).arg(&Record::placed(note.ticket, note.root)[..]);
         }
         for (bucket, tag) in keys {
-            eval.arg(bucket).arg(&tag.to_le_bytes()[..]);
+            eval.arg(bucket / BUCKETS_OF_A_HASH).arg(bucket % BUCKETS_OF_A_HASH).arg(&tag.to_le_bytes()[..]);
         }
         match self.redis.command::<(u32, Vec<Vec<u8>>)>(&eval).await {
             Ok((id, buckets)) => {
@@ -164,9 +150,8 @@ impl RedisHome {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let mut get = cmd("EVAL");
-        get.arg(RECORDS).arg(1).arg(format!("{}:n", self.prefix));
-        get.arg(&self.prefix).arg(RECORDS_OF_A_HASH).arg(ids);
+        let mut get = cmd("MGET");
+        ids.iter().for_each(|id| _ = get.arg(format!("{}:e:{id}", self.prefix)));
         let mut records: Vec<Option<Vec<u8>>> = self.redis.command(&get).await?;
         // What is noted and has not travelled yet counts all the same.
         for note in held(&self.notes).iter() {

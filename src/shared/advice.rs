@@ -7,7 +7,7 @@ use redis::cmd;
 /// Asks the node that holds the index, also in a cluster.
 const MEMORY: &str = "return redis.call('INFO', 'memory')";
 /// A key of the index.
-const KEY: &str = "{jiesu:repeats:2}:n";
+const KEY: &str = "{jiesu:repeats:3}:n";
 
 impl Redis {
     /// What should be changed about Redis, in words.

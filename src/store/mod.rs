@@ -64,7 +64,8 @@ pub trait EventLog: Send + Sync + 'static {
     async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()>;
 
     /// The same, but what to save is asked for as late as can be, in the transaction itself: what was delivered while
-    /// this waited for its turn is not sent again if the process is killed.
+    /// this waited for its turn is not sent again if the process is killed. If the power fails, it may be: the disk is not
+    /// waited for.
     async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
         self.save_progress(destination, latest()).await
     }

@@ -14,6 +14,8 @@ use crate::{
 
 /// Candidates that are scored, beside the citizen's own.
 const MOST_CANDIDATES: usize = 32;
+/// Appeals with a lower cosine are never found to speak of the same.
+const FAR: f32 = 0.05;
 /// Of these, so many are compared thoroughly.
 const MOST_COMPARED: usize = 8;
 /// Numbers of houses in a street that are further apart are not next door.
@@ -157,18 +159,18 @@ impl Linker {
             same
         });
         // A quick look at all, and a thorough one at those that have most in common.
-        if known.len() > MOST_COMPARED {
-            let same = |glance: &Glance<'_>| digest.citizen != 0 && glance.citizen == digest.citizen;
-            let near = |glance: &Glance<'_>| if same(glance) { f32::INFINITY } else { digest.nearness(glance) };
-            let mut ranked: Vec<_> = known.iter().map(|known| (near(&known.0), *known)).collect();
+        let same = |glance: &Glance<'_>| digest.citizen != 0 && glance.citizen == digest.citizen;
+        let near = |glance: &Glance<'_>| if same(glance) { f32::INFINITY } else { digest.nearness(glance) };
+        let ranked = known.iter().map(|known| (near(&known.0), *known));
+        let mut ranked: Vec<_> = ranked.filter(|(near, _)| *near >= FAR).collect();
+        if ranked.len() > MOST_COMPARED {
             ranked.select_nth_unstable_by(MOST_COMPARED, |a, b| {
                 b.0.total_cmp(&a.0).then(b.1.0.number.cmp(&a.1.0.number))
             });
             ranked.truncate(MOST_COMPARED);
-            known = ranked.into_iter().map(|(_, known)| known).collect();
-            known.sort_unstable_by_key(|(glance, _)| glance.number);
+            ranked.sort_unstable_by_key(|(_, (glance, _))| glance.number);
         }
-        known.into_iter().filter_map(|(_, bytes)| Record::from_bytes(bytes)).collect()
+        ranked.into_iter().filter_map(|(_, (_, bytes))| Record::from_bytes(bytes)).collect()
     }
 
     /// Compares an appeal with others.

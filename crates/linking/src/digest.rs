@@ -5,7 +5,7 @@ use crate::{
     grams::{Gram, grams, letters},
     numbers::{door, numbers},
     places::{Class, Name, names},
-    quick::Quick,
+    quick::{Quick, STEPS},
     record::Glance,
     table::Table,
     topics::{Topic, Topics},
@@ -193,8 +193,8 @@ impl Digest {
     /// Makes weights of how often each gram is there; sums them up, and finds the heaviest.
     fn weigh(&mut self, vocabulary: &Vocabulary) {
         let mut squares = 0.0;
-        for (weighed, gram) in self.grams.iter_mut().zip(&self.all) {
-            weighed.rarity = vocabulary.rarity(*gram);
+        for (weighed, rarity) in self.grams.iter_mut().zip(vocabulary.rarities(&self.all)) {
+            weighed.rarity = rarity;
             // Most are said once.
             weighed.weight = weighed.rarity * (1.0 + logarithm(weighed.weight as u16));
             squares += weighed.weight * weighed.weight;
@@ -268,14 +268,14 @@ impl Digest {
         places.filter_map(|place| Some((place, self.grams.get(place)?)))
     }
 
-    /// The cosine of two appeals, but for a factor: quickly told, and hardly ever a little wrong.
+    /// The cosine of two appeals: quickly told, and hardly ever a little wrong.
     pub(crate) fn nearness(&self, old: &Glance<'_>) -> f32 {
         let (mut dot, mut norm) = (0u64, 1u64);
         for (gram, weight) in old.grams() {
             norm += u64::from(weight) * u64::from(weight);
             dot += u64::from(self.quick.weight(gram) * weight);
         }
-        dot as f32 / (norm as f32).sqrt()
+        dot as f32 / ((norm as f32).sqrt() * self.norm * STEPS)
     }
 
     /// All its grams, for the vocabulary.

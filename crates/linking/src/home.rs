@@ -4,7 +4,7 @@ use crate::{
     postings::{BUCKETS, Bucket, NEWEST},
     record::{PLACED_AT, Record},
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, hint::black_box};
 
 /// What an index has under the keys of an appeal.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,6 +59,10 @@ impl MemoryHome {
         let id = self.first().wrapping_add(self.records.len() as u32);
         self.records.push_back((at, record.into()));
         self.buckets.resize_with(BUCKETS, Bucket::default);
+        // Far apart in memory: asked for all at once, they come together instead of one after the other.
+        let buckets = || keys.iter().filter_map(|(bucket, _)| self.buckets.get(usize::from(*bucket)));
+        black_box(buckets().map(Bucket::len).sum::<usize>());
+        black_box(buckets().filter_map(Bucket::last).fold(0, u32::wrapping_add));
         let mut gathered = Gathered { id, ..Gathered::default() };
         gathered.found.reserve(keys.len() * NEWEST);
         for (bucket, tag) in keys {
@@ -76,7 +80,10 @@ impl MemoryHome {
 
     /// The bytes of the records at these places, where there still are such.
     pub fn records<'a>(&'a self, ids: &'a [u32]) -> impl Iterator<Item = &'a [u8]> {
-        ids.iter().filter_map(|id| self.records.get(self.index(*id)?).map(|(_, bytes)| &**bytes))
+        let records = move || ids.iter().filter_map(|id| self.records.get(self.index(*id)?).map(|(_, bytes)| &**bytes));
+        // As above.
+        black_box(records().filter_map(|bytes| bytes.last()).fold(0, |sum, byte| sum ^ byte));
+        records()
     }
 
     /// Notes where an appeal belongs.

@@ -38,6 +38,16 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
+    /// How many postings.
+    pub fn len(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// The newest posting, whatever its tag.
+    pub fn last(&self) -> Option<u32> {
+        Some(self.ids.last()? ^ u32::from(*self.tags.last()?))
+    }
+
     /// As [`newest`].
     pub fn newest(&self, tag: u16) -> impl Iterator<Item = u32> {
         let chunks = self.tags.rchunks(AT_ONCE).zip(self.ids.rchunks(AT_ONCE));

@@ -5,7 +5,7 @@ use crate::digest::Weighed;
 /// Slots at most, a power of two: 32 kB.
 const MOST: usize = 1 << 13;
 /// Steps of a weight.
-const STEPS: f32 = 512.0;
+pub(crate) const STEPS: f32 = 512.0;
 
 /// A weight in each slot, and eight bits of the gram it is of. Of two grams for one slot the heavier one is kept.
 #[derive(Debug, Clone, Default)]

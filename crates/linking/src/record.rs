@@ -14,8 +14,10 @@ const MOST_NAMES: usize = 12;
 const STEP: f32 = 1.0 / 20.0;
 
 /// The form of the bytes; another form is not read.
-const FORM: u8 = 4;
+const FORM: u8 = 5;
 const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 2 + TOPIC + 3;
+/// Grams that a quick look looks at.
+const LOOKED_AT: usize = 32;
 /// Bytes of a gram.
 const GRAM: usize = 5;
 
@@ -37,6 +39,7 @@ pub struct Record {
     pub(crate) door: u16,
     pub(crate) length: u32,
     pub(crate) topic: Topic,
+    /// The heaviest first.
     pub(crate) grams: Vec<Weighed>,
     pub(crate) subject: Vec<(u32, f32)>,
     pub(crate) names: Vec<Weighty>,
@@ -54,8 +57,7 @@ impl Record {
             kept[place] += 1;
             kept[place] <= KEPT[place]
         });
-        let mut grams: Vec<Weighed> = grams.copied().collect();
-        grams.sort_unstable_by_key(|gram| gram.gram);
+        let grams: Vec<Weighed> = grams.copied().collect();
         let mut subject: Vec<(u32, f32)> = digest.subject.iter().map(|gram| (gram.gram, gram.rarity)).collect();
         subject.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         subject.truncate(MOST_SUBJECT);
@@ -184,10 +186,10 @@ pub(crate) struct Glance<'a> {
 }
 
 impl Glance<'_> {
-    /// The grams with their weights, in steps of 1/320.
+    /// The heaviest grams with their weights, in steps of 1/320.
     pub fn grams(&self) -> impl Iterator<Item = (u32, u32)> {
         let (grams, _) = self.grams.as_chunks::<GRAM>();
-        grams.iter().map(|[a, b, c, rare, times]| {
+        grams.iter().take(LOOKED_AT).map(|[a, b, c, rare, times]| {
             let weight = u32::from(*rare) * (16 + u32::from(times & 0x7f));
             (u32::from_le_bytes([*a, *b, *c, 0]), weight)
         })

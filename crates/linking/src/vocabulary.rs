@@ -65,6 +65,12 @@ impl Vocabulary {
         (self.log_texts - logarithm(count.saturating_add(1))).max(0.0)
     }
 
+    /// As [`Self::rarity`], of many. Counts lie far apart in memory: nothing waits for one before the next is asked for.
+    pub fn rarities(&self, grams: &[Gram]) -> Vec<f32> {
+        let counts: Vec<u16> = grams.iter().map(|gram| self.count(*gram)).collect();
+        counts.into_iter().map(|count| (self.log_texts - logarithm(count.saturating_add(1))).max(0.0)).collect()
+    }
+
     /// Counts a text's grams, each once.
     pub fn learn(&mut self, grams: impl Iterator<Item = Gram>) {
         for gram in grams {

@@ -39,10 +39,9 @@ pub struct Guess {
 #[error("no category model of this version; train one (jiesu train categories)")]
 pub struct BadModel;
 
-/// The n-grams of a text in the order they come, each once, with how often.
+/// The n-grams of a text in the order they come, each once, with how often; title and text in folded form.
 pub(crate) fn counted(title: &str, text: &str, buckets: usize) -> Vec<(u32, f32)> {
-    let letters = |part: &str| -> Vec<char> {
-        let folded = fold(part);
+    let letters = |folded: &str| -> Vec<char> {
         let letters =
             folded.chars().filter(|letter| is_han(*letter) || letter.is_alphanumeric() && !letter.is_ascii_digit());
         letters.take(MOST).collect()
@@ -70,6 +69,11 @@ const SHARPNESS: f32 = 3.0;
 impl Linear {
     /// The most likely label.
     pub fn guess(&self, title: &str, text: &str) -> Option<Guess> {
+        self.guess_folded(&fold(title), &fold(text))
+    }
+
+    /// The same, of what is in folded form already.
+    pub(crate) fn guess_folded(&self, title: &str, text: &str) -> Option<Guess> {
         let scores = self.scores(title, text);
         let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f32 = scores.iter().map(|score| ((score - best) * SHARPNESS).exp()).sum();

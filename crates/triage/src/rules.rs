@@ -1,6 +1,6 @@
 //! Rules that an auditor can read: which words make what of a matter, and why.
 
-use crate::{Calendar, Categories, Due, Linear, Mode, Policy};
+use crate::{Calendar, Categories, Due, Guess, Linear, Mode, Policy};
 use jiesu_linking::{Letters, fold};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
@@ -72,8 +72,12 @@ struct Folded {
 }
 
 impl Folded {
-    fn of(text: &str) -> Self {
-        let text: String = fold(text).chars().take(MOST).collect();
+    /// Of parts in folded form, one sentence after the other.
+    fn of(parts: [&str; 3]) -> Self {
+        let mut text = parts.join("。");
+        if let Some((end, _)) = text.char_indices().nth(MOST) {
+            text.truncate(end);
+        }
         Self { letters: text.chars().collect(), text }
     }
 
@@ -131,13 +135,14 @@ impl Policy {
         (model, categories): (&Linear, &Categories),
         (at, zone, calendar): (Timestamp, &TimeZone, &Calendar),
     ) -> Proposal {
-        let folded = Folded::of(&format!("{}。{}。{}", said.title, said.text, said.demand));
+        let (title, text) = (fold(said.title), fold(said.text));
+        let folded = Folded::of([&title, &text, &fold(said.demand)]);
         let kind = match said.kind {
             Some(kind) => Finding { value: kind.to_owned(), reason: "诉求人自选".into() },
             None => self.kind(&folded),
         };
         let level = self.level(&folded, &kind.value);
-        let category = self.category(said, &folded, &kind.value, model, categories);
+        let category = self.category(said, &folded, &kind.value, || model.guess_folded(&title, &text), categories);
         let flags = self.flags.iter().filter_map(|rule| {
             let word = rule.fits(&folded, &kind.value, self.mode)?;
             Some(Finding { value: rule.flag.clone()?, reason: reason(rule, word) })
@@ -174,7 +179,7 @@ impl Policy {
         said: &Said<'_>,
         folded: &Folded,
         kind: &str,
-        model: &Linear,
+        guess: impl FnOnce() -> Option<Guess>,
         categories: &Categories,
     ) -> Option<Finding<(String, String, f32, &'static str)>> {
         let named = said.category.and_then(|code| categories.iter().find(|category| category.code == code));
@@ -192,7 +197,9 @@ impl Policy {
                 });
             }
         }
-        let guess = model.guess(said.title, said.text).filter(|guess| guess.confidence >= SURE)?;
+        // A city without categories of its own has none to propose.
+        categories.iter().next()?;
+        let guess = guess().filter(|guess| guess.confidence >= SURE)?;
         let found = categories.labelled(&guess.label)?;
         let reason = format!("分类模型，把握 {:.0}%", guess.confidence * 100.0);
         Some(Finding { value: (found.code.clone(), found.name.clone(), guess.confidence, "model"), reason })

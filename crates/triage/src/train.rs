@@ -1,6 +1,7 @@
 //! Training the category model: one linear support vector machine a label, by dual coordinate descent.
 
 use crate::linear::{Linear, counted};
+use jiesu_linking::fold;
 
 /// A labelled text.
 #[derive(Debug, Clone)]
@@ -28,7 +29,8 @@ pub fn train(samples: &[Sample], mut done: impl FnMut(usize)) -> Linear {
     labels.sort_unstable();
     labels.dedup();
     labels.truncate(200);
-    let counts: Vec<Row> = samples.iter().map(|sample| counted(&sample.title, &sample.text, BUCKETS)).collect();
+    let counts: Vec<Row> =
+        samples.iter().map(|sample| counted(&fold(&sample.title), &fold(&sample.text), BUCKETS)).collect();
     let mut having = vec![0u32; BUCKETS];
     counts.iter().flatten().for_each(|(bucket, _)| having[*bucket as usize] += 1);
     let all = samples.len() as f32;

@@ -7,7 +7,7 @@ use super::{keys::RecentKeys, log};
 use crate::{number::Number, store::MessageId};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::{
-    cell::{RefCell, RefMut},
+    cell::{Cell, RefCell, RefMut},
     ops::Deref,
 };
 
@@ -16,6 +16,8 @@ pub(super) struct Handle {
     connection: Connection,
     keys: RefCell<RecentKeys>,
     last: RefCell<Last>,
+    /// Commits wait for the disk.
+    sync: Cell<bool>,
 }
 
 /// The last ones given in the transaction under way; `None` until the first is asked for.
@@ -31,7 +33,18 @@ impl Handle {
     /// Of a connection to a store of this version.
     pub(super) fn new(connection: Connection) -> rusqlite::Result<Self> {
         let keys = RecentKeys::read(&connection)?;
-        Ok(Self { connection, keys: RefCell::new(keys), last: RefCell::default() })
+        Ok(Self { connection, keys: RefCell::new(keys), last: RefCell::default(), sync: Cell::new(true) })
+    }
+
+    /// Whether the next transactions are on the disk when they are done, as usual; else they are when the next one is that
+    /// waits for it (SQLite, `PRAGMA synchronous`: in the log a NORMAL commit is whole or not there, and none is there
+    /// without those before it).
+    pub(super) fn set_sync(&self, sync: bool) -> rusqlite::Result<()> {
+        if self.sync.get() != sync {
+            self.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })?;
+            self.sync.set(sync);
+        }
+        Ok(())
     }
 
     /// Runs `work` in a transaction. What fails leaves nothing behind.

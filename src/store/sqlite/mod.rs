@@ -204,7 +204,7 @@ impl EventLog for SqliteStore {
 
     async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
         let name = destination.to_owned();
-        self.write(move |connection| log::save_progress(connection, &name, &latest())).await
+        self.writer()?.run(Turn::Light, move |connection| log::save_progress(connection, &name, &latest())).await
     }
 
     async fn bury(&self, letter: DeadLetter) -> Result<()> {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 /// `application_id` of a Jiesu store: "JIES".
 pub const APPLICATION_ID: i32 = 0x4A49_4553;
 /// Fixed, so that a damaged file can be read page by page.
-pub const PAGE_SIZE: u32 = 4096;
+pub const PAGE_SIZE: u32 = 8192;
 
 /// Each brings the file from the version of its index to the next.
 pub const MIGRATIONS: &[&str] = &[

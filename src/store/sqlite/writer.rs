@@ -65,6 +65,9 @@ impl<T: Send, F: FnMut(&Handle) -> rusqlite::Result<T> + Send> Job for Task<T, F
 pub(super) enum Turn {
     /// In the next transaction.
     Next,
+    /// The same, but what was written last may be lost with the power: nothing waits for the disk. Of use where that only
+    /// means that something is done twice.
+    Light,
     /// When there is no [`FLOOD`] of those whose turn is next, or after [`PATIENCE`]. Whoever asks for it has one or two
     /// such jobs in the queue at a time.
     GiveWay,
@@ -109,6 +112,7 @@ impl Thread {
     fn work(mut self, mut jobs: mpsc::Receiver<Queued>) {
         let (mut queued, mut batch) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         let mut giving_way = VecDeque::new();
+        let mut light = true;
         loop {
             match giving_way.is_empty() {
                 true if jobs.blocking_recv_many(&mut queued, BATCH) == 0 => break,
@@ -116,17 +120,20 @@ impl Thread {
                 false => queued.extend(std::iter::from_fn(|| jobs.try_recv().ok()).take(BATCH)),
             }
             for (turn, job) in queued.drain(..) {
+                light &= turn == Turn::Light;
                 match turn {
-                    Turn::Next => batch.push(job),
+                    Turn::Next | Turn::Light => batch.push(job),
                     Turn::GiveWay => giving_way.push_back((Instant::now(), job)),
                 }
             }
             let flood = batch.len() >= FLOOD;
             if let Some((_, job)) = giving_way.pop_front_if(|(since, _)| !flood || since.elapsed() > PATIENCE) {
+                light = false;
                 batch.push(job);
             }
+            let sync = !std::mem::replace(&mut light, true);
             match self.open() {
-                Ok(()) => self.commit(&mut batch),
+                Ok(()) => self.commit(&mut batch, sync),
                 Err(error) => batch.drain(..).for_each(|job| job.finish(Err(error.clone()))),
             }
             self.tidy();
@@ -150,11 +157,11 @@ impl Thread {
         Ok(())
     }
 
-    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>, sync: bool) {
         let Some(handle) = &self.handle else { return };
         let started = Instant::now();
         metrics::histogram!("jiesu_store_batch_jobs").record(batch.len() as f64);
-        let outcome = transaction(handle, batch);
+        let outcome = transaction(handle, batch, sync);
         metrics::histogram!("jiesu_store_commit_seconds").record(started.elapsed().as_secs_f64());
         match outcome {
             Ok(()) => {
@@ -182,7 +189,7 @@ impl Thread {
                 job.finish(Err(StoreError::Unavailable("the store is being reopened".into())));
                 continue;
             };
-            let outcome = transaction(handle, std::slice::from_mut(&mut job));
+            let outcome = transaction(handle, std::slice::from_mut(&mut job), true);
             job.finish(match outcome {
                 Ok(()) => {
                     self.shared.note_written();
@@ -241,7 +248,8 @@ impl Thread {
     }
 }
 
-fn transaction(handle: &Handle, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+fn transaction(handle: &Handle, batch: &mut [Box<dyn Job>], sync: bool) -> rusqlite::Result<()> {
+    handle.set_sync(sync)?;
     handle.transaction(|| batch.iter_mut().try_for_each(|job| job.run(handle)))
 }
 
