@@ -58,6 +58,8 @@ impl<'a> Gateway<'a> {
 }
 
 /// Whether this configuration's gateway runs. Who has a file knows it by its lock; who shares a database is asked.
+// The status is all that is looked at.
+#[allow(clippy::disallowed_methods)]
 pub async fn runs(loaded: &Loaded) -> anyhow::Result<bool> {
     if let Home::Sqlite(path) = &loaded.secrets.store {
         return Ok(!sqlite::lock_is_free(path));

@@ -24,7 +24,7 @@ pub struct BadAddress(String);
 /// Where the database is. Shows no password.
 #[derive(Clone)]
 pub struct Address {
-    config: Config,
+    config: Arc<Config>,
     tls: Option<MakeRustlsConnect>,
 }
 
@@ -88,7 +88,7 @@ impl Address {
         if config.get_hosts().len() > 1 {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self { config, tls })
+        Ok(Self { config: Arc::new(config), tls })
     }
 
     /// Whether a text has the scheme of one.

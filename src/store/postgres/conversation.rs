@@ -170,7 +170,7 @@ pub(super) async fn opened(tx: &Tx<'_>, message: &NewMessage, number: Number) ->
     }
     let sql = "SELECT opened_at, messages < 0 FROM conversation WHERE channel = $1 AND sender = $2 AND number = $3";
     let row = tx.row(sql, &[&channel, &sender, &key]).await?;
-    Ok(row.map(|row| Ok::<_, Fail>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
 }
 
 /// All messages of a conversation that have no outcome yet.

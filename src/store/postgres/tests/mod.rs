@@ -133,7 +133,11 @@ async fn who_has_lost_the_line_issues_nothing_any_more() {
     tokio::time::sleep(short).await;
     let now = Timestamp::now();
     assert_eq!(other.lease("line", "other", now, Duration::from_secs(60)).await, Ok(Some(2)));
-    let refused = fenced.issue(vec![ticket(MessageId(1), number, "x")]).await;
+    // Whose work is in the same transaction is not refused with them.
+    let with = async |index: u32| one.accept(vec![message(format!("{index}"), None)]).await;
+    let issue = fenced.issue(vec![ticket(MessageId(1), number, "x")]);
+    let (refused, first, second) = tokio::join!(issue, with(1), with(2));
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
     assert!(matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("another node")), "{refused:?}");
     assert!(other.ticket(number).await.unwrap().is_none());
     // All else it may still do, and who has the line now goes on.
