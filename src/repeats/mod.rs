@@ -207,7 +207,7 @@ impl Repeats {
     /// Notes where the index is that somebody fills it, or has done so: who does may be killed.
     async fn mark_filling(&self, filling: bool) -> Result<(), Away> {
         match &self.home {
-            Home::Memory(_) => Ok(()),
+            Home::Memory(_) | Home::Off => Ok(()),
             Home::Redis(home) => home.mark_filling(filling).await,
         }
     }
