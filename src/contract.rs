@@ -139,6 +139,7 @@ pub fn ticket_schema() -> Value {
             ("reason?", text()),
             ("score?", maybe(score())),
             ("first_at?", maybe(time())),
+            ("left_out?", count()),
         ],
     );
     let incident = object("Others have the same (同一事件).", [("id", text()), ("size", count()), ("reason", text())]);

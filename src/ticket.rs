@@ -201,6 +201,14 @@ pub struct Repeat {
     pub score: f64,
     /// When the first was received.
     pub first_at: Value,
+    /// Pieces that are not in the transcript, because it is long enough.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde asks.
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// An incident (同一事件).

@@ -1,6 +1,6 @@
 //! What matters are judged by: models and rules, from the policy's files or built in.
 
-use jiesu_linking::Model;
+use jiesu_linking::{Gazetteer, Model};
 use jiesu_triage::{Calendar, Categories, Linear, Policy};
 use std::{
     borrow::Cow,
@@ -24,6 +24,8 @@ pub struct Judgement {
     repeat_model: Arc<OnceLock<Model>>,
     /// How rare words are, as stored.
     pub repeat_words: Cow<'static, [u8]>,
+    /// The city's places.
+    pub places: Arc<Gazetteer>,
 }
 
 /// A built-in file; a test reads them all. Were one broken all the same, `broken` stands for it and stops nothing.
@@ -48,6 +50,7 @@ impl Judgement {
             category_model: built_in(model, Linear::empty),
             repeat_model: Arc::default(),
             repeat_words: include_bytes!("../../config/repeats.words").into(),
+            places: Arc::default(),
         }
     }
 

@@ -11,6 +11,7 @@ mod check;
 mod destinations;
 mod example;
 mod faults;
+mod gazetteer;
 mod hotlines;
 mod judgement;
 mod limits;

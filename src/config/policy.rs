@@ -3,14 +3,17 @@
 use super::{
     Hotlines,
     faults::Report,
-    hotlines,
+    gazetteer, hotlines,
     judgement::{self, Judgement},
     load::{read_bytes, read_file, read_toml},
 };
 use jiesu_connector::Words;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// What is wrong with one of the files: keys, or lines and columns, each with words.
 type Faults = Vec<(String, String)>;
@@ -45,6 +48,10 @@ pub struct Policy {
     /// How rare words are (`jiesu train repeats` writes it too); unless given, the built-in one.
     #[schemars(example = "repeats.words")]
     pub repeat_words: Option<PathBuf>,
+    /// The city's places with what else they are called and what they lie in (`gazetteer.example.toml` says how); unless
+    /// given, `gazetteer.toml` beside this file if there is one, else none.
+    #[schemars(example = "gazetteer.toml")]
+    pub gazetteer: Option<PathBuf>,
 }
 
 impl Policy {
@@ -91,6 +98,10 @@ impl Policy {
         });
         toml("categories", &self.categories, "categories.toml", &mut |text| {
             found.categories = judgement::categories(text)?;
+            Ok(())
+        });
+        toml("gazetteer", &self.gazetteer, "gazetteer.toml", &mut |text| {
+            found.places = Arc::new(gazetteer::parse(text)?);
             Ok(())
         });
         let files = [

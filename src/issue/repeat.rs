@@ -19,6 +19,9 @@ use jiesu_linking::Decision;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+/// Pieces of a ticket's transcript; of what is said again after that only files are added. The events have the words.
+const MOST_PIECES: usize = 200;
+
 impl Issuer {
     /// Counts `matter` to the ticket of `row`.
     pub(super) fn repeat(
@@ -34,14 +37,19 @@ impl Issuer {
         let content = matter.content();
         let mut draft = Draft::new(row);
         let length = |draft: &Draft, field: &str| draft.ticket[field].as_array().map_or(0, Vec::len);
-        let (mut files, mut said, mut media) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut files, mut said, mut media, mut left_out) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (message, appeal) in &mut matter.said {
             let (from, files_before) = (files.len(), length(&draft, "attachments"));
             let attachments = std::mem::take(&mut appeal.attachments);
             self.keep(&row.number.to_string(), files_before, attachments, &mut files, &mut media)?;
             let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
             for (kind, text, file) in pieces(appeal) {
-                let id = format!("m{}", length(&draft, "transcript") + said.len() + 1);
+                let before = length(&draft, "transcript") + said.len();
+                if before >= MOST_PIECES && file.is_none() {
+                    left_out += 1;
+                    continue;
+                }
+                let id = format!("m{}", before + 1);
                 let attachment = file.and_then(|file| files.get(from + file)).map(|file: &StoredFile| file.id.clone());
                 let location = place_of(kind, appeal);
                 said.push(json!(Piece { id, at: at.clone(), kind, text, attachment, location }));
@@ -49,7 +57,7 @@ impl Issuer {
         }
         draft.edit_list("transcript", |list| list.extend(said));
         draft.edit_list("attachments", |list| list.extend(files.iter().map(|file| json!(file))));
-        let Repeat { count, score, reason, .. } = raised(row, &mut draft, decision);
+        let Repeat { count, score, reason, .. } = raised(row, &mut draft, decision, left_out);
         let reply = sender.filter(|_| channel.parts.replier.is_some()).map(|recipient| {
             let values = [("number", row.number.to_string()), ("count", count.to_string())];
             let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
@@ -76,19 +84,20 @@ impl Issuer {
     /// What a ticket of its own says of the one that it repeats, and what that does to the first.
     pub(super) fn counted(&self, row: &TicketRow, decision: &Decision) -> (Repeat, TicketChange) {
         let mut draft = Draft::new(row);
-        let repeat = raised(row, &mut draft, decision);
+        let repeat = raised(row, &mut draft, decision, 0);
         (repeat, self.reviser.updated(row, &draft))
     }
 }
 
-/// The matter of `row`, whose `draft` this is, was raised once more.
-fn raised(row: &TicketRow, draft: &mut Draft, decision: &Decision) -> Repeat {
+/// The matter of `row`, whose `draft` this is, was raised once more; so many pieces of it are not in the transcript.
+fn raised(row: &TicketRow, draft: &mut Draft, decision: &Decision, left_out: u64) -> Repeat {
     let repeat = Repeat {
         of: row.number.to_string(),
         count: draft.ticket["repeat"]["count"].as_u64().unwrap_or(1) + 1,
         reason: decision.reason.clone(),
         score: rounded(decision.score),
         first_at: draft.ticket["received_at"].clone(),
+        left_out: draft.ticket["repeat"]["left_out"].as_u64().unwrap_or(0) + left_out,
     };
     draft.set("repeat", json!(repeat));
     repeat

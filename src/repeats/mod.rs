@@ -87,6 +87,26 @@ impl From<SharedError> for Away {
     }
 }
 
+/// Sees to it that a rebuild that fails, panics or is broken off is come back to.
+struct Rebuilding<'a> {
+    index: &'a Repeats,
+    done: bool,
+}
+
+impl Rebuilding<'_> {
+    fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Rebuilding<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.index.rebuild();
+        }
+    }
+}
+
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -111,6 +131,9 @@ impl Repeats {
 
     /// An index in Redis, under `prefix`.
     pub fn in_redis(judgement: &Judgement, window: Duration, redis: Arc<shared::Redis>, prefix: &str) -> Self {
+        // What was read by another gazetteer says other names: it is another index, filled from the store when it is empty.
+        let mark = Some(judgement.places.fingerprint()).filter(|mark| *mark != 0);
+        let prefix = format!("{{{prefix}}}{}", mark.map_or(String::new(), |mark| format!("{mark:08x}")));
         Self::new(judgement, window, Home::Redis(redis::RedisHome::new(redis, prefix, window)))
     }
 
@@ -248,12 +271,11 @@ impl Repeats {
         self.lost.store(true, Ordering::Relaxed);
     }
 
-    /// It has been built anew.
-    pub fn rebuilt(&self) {
+    /// It is being built anew: what is asked for from here on is asked for once more. Unless [`Rebuilding::done`], it is
+    /// still to be built.
+    fn rebuilding(&self) -> Rebuilding<'_> {
         self.lost.store(false, Ordering::Relaxed);
-        if let Home::Redis(home) = &self.home {
-            home.found();
-        }
+        Rebuilding { index: self, done: false }
     }
 
     /// Puts an appeal into the index, and decides what it belongs to.
@@ -319,10 +341,10 @@ impl Repeats {
 }
 
 fn linker(judgement: &Judgement, window: Duration) -> Lazy<Mutex<Linker>> {
-    let (model, words) = (judgement.repeat_model(), judgement.repeat_words.clone());
+    let (model, words, places) = (judgement.repeat_model(), judgement.repeat_words.clone(), judgement.places.clone());
     let window = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
     LazyLock::new(Box::new(move || {
-        Mutex::new(Linker { model: model(), vocabulary: Vocabulary::from_bytes(&words), window })
+        Mutex::new(Linker { model: model(), vocabulary: Vocabulary::from_bytes(&words), window, places })
     }))
 }
 

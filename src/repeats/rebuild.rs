@@ -56,9 +56,10 @@ pub fn counts_to(number: Number, ticket: &Value) -> Number {
 /// # Errors
 /// Why not, in words.
 pub async fn rebuild(repeats: &Repeats, store: &dyn Store, zone: &TimeZone) -> Result<usize, String> {
+    let rebuilding = repeats.rebuilding();
     repeats.clear().await.map_err(|error| error.to_string())?;
     let count = fill(repeats, store, zone).await?;
-    repeats.rebuilt();
+    rebuilding.done();
     Ok(count)
 }
 
@@ -95,4 +96,29 @@ pub async fn fill(repeats: &Repeats, store: &dyn Store, zone: &TimeZone) -> Resu
         tracing::info!(tickets = count, "the repeat index was filled from the store");
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Judgement, store::sqlite::SqliteStore};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn what_is_asked_for_while_a_rebuild_is_under_way_is_not_lost_with_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&directory.path().join("jiesu.db")).unwrap();
+        let index = Repeats::in_memory(&Judgement::built_in(), Duration::from_secs(60));
+        index.rebuild();
+        let first = index.rebuilding();
+        assert!(!index.must_rebuild(), "it is under way");
+        index.rebuild();
+        first.done();
+        assert!(index.must_rebuild(), "it was asked for after it had begun");
+        rebuild(&index, &store, &TimeZone::UTC).await.unwrap();
+        assert!(!index.must_rebuild());
+        store.close().await.unwrap();
+        rebuild(&index, &store, &TimeZone::UTC).await.unwrap_err();
+        assert!(index.must_rebuild(), "it failed");
+    }
 }

@@ -96,16 +96,9 @@ pub(super) struct RedisHome {
 }
 
 impl RedisHome {
-    pub(super) fn new(redis: Arc<shared::Redis>, prefix: &str, window: Duration) -> Self {
+    pub(super) fn new(redis: Arc<shared::Redis>, prefix: String, window: Duration) -> Self {
         let life = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 40);
-        Self {
-            redis,
-            prefix: format!("{{{prefix}}}"),
-            life,
-            notes: Mutex::default(),
-            last: AtomicU32::new(0),
-            lost: AtomicBool::new(false),
-        }
+        Self { redis, prefix, life, notes: Mutex::default(), last: AtomicU32::new(0), lost: AtomicBool::new(false) }
     }
 
     pub(super) async fn gather(&self, keys: &[(u16, u16)], record: &[u8]) -> Result<Gathered, Away> {
@@ -198,10 +191,6 @@ impl RedisHome {
 
     pub(super) fn lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn found(&self) {
-        self.lost.store(false, Ordering::Relaxed);
     }
 
     pub(super) async fn clear(&self) -> Result<(), Away> {

@@ -2,6 +2,7 @@
 
 mod citizens;
 mod city;
+mod gazetteer;
 mod history;
 mod line;
 mod operator;
@@ -10,7 +11,7 @@ mod scale;
 pub mod server;
 mod triage;
 
-use crate::harness::{Delivery, Gateway, Site, eventually, get, post, seconds};
+use crate::harness::{Delivery, Gateway, Site, eventually, get, post, post_all, seconds};
 use serde_json::{Value, json};
 
 /// A street lamp, said in several ways, and another one.

@@ -3,6 +3,7 @@
 use crate::{
     digest::{Appeal, Digest},
     features::{Features, TELLING},
+    gazetteer::Gazetteer,
     home::{Gathered, Placed},
     model::Model,
     postings,
@@ -11,6 +12,7 @@ use crate::{
     vocabulary::Vocabulary,
     words,
 };
+use std::sync::Arc;
 
 /// Candidates that are scored, beside the citizen's own.
 const MOST_CANDIDATES: usize = 32;
@@ -93,6 +95,8 @@ pub struct Linker {
     pub vocabulary: Vocabulary,
     /// What is older is not looked at, in seconds.
     pub window: i64,
+    /// The places that are known.
+    pub places: Arc<Gazetteer>,
 }
 
 impl Linker {
@@ -105,7 +109,7 @@ impl Linker {
 
     /// As [`Self::digest`], but nothing is learned.
     pub fn apart(&self, appeal: &Appeal<'_>) -> Digest {
-        Digest::new(appeal, &self.vocabulary, &self.model.topics)
+        Digest::new(appeal, &self.vocabulary, &self.model.topics, &self.places)
     }
 
     /// Where to look for candidates: buckets and tags.
@@ -226,7 +230,7 @@ impl Linker {
         // 滨河路 88 号, 滨河路 690 号: who lives next door may speak of the same, who lives down the street hardly.
         let (new, old) = (digest.door, chosen.record.door);
         let down_the_street = new != 0 && old != 0 && new.abs_diff(old) > NEIGHBOURS;
-        let open = other_numbers || down_the_street;
+        let open = other_numbers || down_the_street || chosen.features.apart;
         let sure = !open && (seconded || chosen.score >= self.model.limits(same_citizen).auto);
         let band = if sure { Band::Auto } else { Band::Ask };
         let record = &chosen.record;
@@ -251,13 +255,18 @@ mod tests {
 
     /// What the last of these, all of one citizen, is taken for.
     fn last(texts: &[&str]) -> Decision {
+        last_of(&Gazetteer::default(), texts, |_| 7)
+    }
+
+    /// The same in a city whose places are known, each by the citizen that `who` says.
+    fn last_of(places: &Gazetteer, texts: &[&str], who: impl Fn(i64) -> u64) -> Decision {
         let model = Model::parse(include_str!("../../../config/repeats.model.json")).unwrap();
         let vocabulary = Vocabulary::from_bytes(include_bytes!("../../../config/repeats.words"));
-        let mut linker = Linker { model, vocabulary, window: 86_400 };
+        let mut linker = Linker { model, vocabulary, window: 86_400, places: Arc::new(places.clone()) };
         let mut home = MemoryHome::default();
         let mut decision = None;
         for (number, text) in (1..).zip(texts) {
-            let appeal = Appeal { number, at: number * 60, citizen: 7, title: "", text };
+            let appeal = Appeal { number, at: number * 60, citizen: who(number), title: "", text };
             let digest = linker.digest(&appeal);
             let gathered = home.gather(&Linker::keys(&digest), appeal.at, &Record::of(&digest).to_bytes());
             let ids = Linker::candidates(&digest, &gathered);
@@ -280,6 +289,15 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_back_to_a_matter_says_so_and_that_counts() {
+        let (first, other) = ("东门菜场后面的化粪池满了，污水流到路上", "下水道的臭味熏人，请派人清理");
+        let (plain, again) = (last(&[first, other]), last(&[first, &format!("再次催问，至今还没有人来：{other}")]));
+        assert!(again.score > plain.score, "{again:?} {plain:?}");
+        let again = last(&[first, &format!("再次催问，至今还没有人来：{first}")]);
+        assert!(again.band == Band::Auto && again.reason.contains("提到此前反映"), "{again:?}");
+    }
+
+    #[test]
     fn down_the_street_is_another_place_and_next_door_is_not() {
         let noise = |door: &str| {
             format!(
@@ -289,5 +307,41 @@ mod tests {
         assert_eq!(last(&[&noise("88"), &noise("90")]).band, Band::Auto);
         assert_ne!(last(&[&noise("88"), &noise("690")]).band, Band::Auto);
         assert_ne!(last(&[&noise("88"), &noise("690"), &noise("380")]).band, Band::Auto, "nor is a third one");
+    }
+
+    #[test]
+    fn what_the_gazetteer_knows_is_one_place_by_all_its_names_and_no_other() {
+        let place = |name: &str, aliases: &[&str], parent: &str| crate::Place {
+            name: name.into(),
+            aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            parent: (!parent.is_empty()).then(|| parent.into()),
+            kind: None,
+        };
+        let places = crate::Gazetteer::new(&[
+            place("三明市", &[], ""),
+            place("沙县", &["沙县区"], "三明市"),
+            place("阳光花园小区", &["阳光花园", "阳光小区", "大坪地块安置房"], "沙县"),
+            place("月光花园小区", &["月光花园"], "沙县"),
+            place("阳光花园二期", &[], "阳光花园小区"),
+        ])
+        .unwrap();
+        let lift = |at: &str| format!("{at}的电梯又坏了，老人上不了楼，物业一直不来修，请派人来看看");
+        let two =
+            |places: &Gazetteer, one: &str, other: &str| last_of(places, &[&lift(one), &lift(other)], |who| who as u64);
+        let unknown = Gazetteer::default();
+        // By its other name it is another place to who does not know better.
+        assert_ne!(two(&unknown, "阳光花园小区", "大坪地块安置房").band, Band::Auto);
+        for other in ["阳光花园", "阳光小区", "大坪地块安置房", "沙县阳光花园"] {
+            let found = two(&places, "阳光花园小区", other);
+            assert!(found.band == Band::Auto && found.reason.contains("同一小区或场所"), "{other}: {found:?}");
+        }
+        let part = two(&places, "阳光花园小区", "阳光花园二期");
+        assert!(!part.reason.contains("不同地点"), "a part of it: {part:?}");
+        assert_eq!(two(&places, "阳光花园", "月光花园").band, Band::New);
+        // One citizen who says the same of another place is asked about at most.
+        let own = last_of(&places, &[&lift("阳光花园"), &lift("月光花园"), &lift("月光花园")], |_| 7);
+        assert_eq!(own.band, Band::Auto, "{own:?}");
+        let own = last_of(&places, &[&lift("阳光花园"), &lift("月光花园")], |_| 7);
+        assert!(own.band != Band::Auto && (own.band == Band::New || own.reason.contains("不同地点")), "{own:?}");
     }
 }

@@ -1,7 +1,9 @@
 //! An appeal taken apart: what it is compared by.
 
 use crate::{
+    again::said_again,
     fold::{folded, without_courtesy},
+    gazetteer::{self, Gazetteer},
     grams::{Gram, grams, letters},
     numbers::{door, numbers},
     places::{Class, Name, names},
@@ -61,6 +63,8 @@ pub(crate) struct Weighty {
     pub core: u32,
     pub rarity: f32,
     pub head: bool,
+    /// The gazetteer knows it.
+    pub known: bool,
 }
 
 /// A gram of a title.
@@ -102,6 +106,8 @@ pub struct Digest {
     pub(crate) numbers: u32,
     /// The number of the first address in a street; 0 if there is none.
     pub(crate) door: u16,
+    /// Words by which it comes back to something said before.
+    pub(crate) again: u32,
     pub(crate) length: u32,
     pub(crate) norm: f32,
     pub(crate) mass: f32,
@@ -119,12 +125,12 @@ pub(crate) fn short(gram: Gram) -> u32 {
 }
 
 impl Digest {
-    /// Takes `appeal` apart, weighed by `vocabulary`, and tells by `topics` what it is about.
-    pub fn new(appeal: &Appeal<'_>, vocabulary: &Vocabulary, topics: &Topics) -> Self {
+    /// Takes `appeal` apart, weighed by `vocabulary`, and tells by `topics` what it is about. `places` are known.
+    pub fn new(appeal: &Appeal<'_>, vocabulary: &Vocabulary, topics: &Topics, places: &Gazetteer) -> Self {
         // Without a title the first sentence stands for it.
         let title = if appeal.title.trim().is_empty() { first_sentence(appeal.text) } else { appeal.title };
-        let (title, title_names) = part(title);
-        let (text, text_names) = part(appeal.text);
+        let (title, title_names) = part(title, places);
+        let (text, text_names) = part(appeal.text, places);
         let (title_letters, text_letters) = (letters_of(&title), letters_of(&text));
         let mut digest = Self {
             number: appeal.number,
@@ -134,12 +140,14 @@ impl Digest {
             ..Self::default()
         };
         digest.take_grams(&title_letters, &text_letters);
+        digest.take_known(title_names.iter().chain(&text_names));
         digest.mark(&title, &title_names);
         digest.mark(&text, &text_names);
         digest.weigh(vocabulary);
         digest.topic = topics.of(&digest.grams);
         digest.name(&title_names, &text_names, title.len(), vocabulary);
         digest.numbers = numbers(title.iter().chain(&[' ']).chain(&text));
+        digest.again = (said_again(&title) | said_again(&text)).count_ones();
         digest.door = door(&title).or_else(|| door(&text)).unwrap_or(0);
         digest.exact =
             text_letters.iter().fold(0x811c_9dc5, |hash, letter| (hash ^ *letter as u32).wrapping_mul(0x0100_0193));
@@ -155,7 +163,7 @@ impl Digest {
 
     /// Each gram once, with how often it is there; those of the title count twice.
     fn take_grams(&mut self, title: &[char], text: &[char]) {
-        let most = (title.len() + text.len()) * LENGTHS.len();
+        let most = (title.len() + text.len()) * LENGTHS.len() + 2 * gazetteer::MOST;
         self.table = Table::with_room(most);
         self.grams.reserve(most);
         self.all.reserve(most);
@@ -177,10 +185,23 @@ impl Digest {
         }
     }
 
+    /// A known place is a gram of its own: it counts as what is said, and leads to others who say it.
+    fn take_known<'a>(&mut self, names: impl Iterator<Item = &'a Name>) {
+        for name in names.filter(|name| name.known && name.class != Class::Area) {
+            let (gram, next) = (short(name.core), self.grams.len());
+            if self.table.place(gram, next) == next {
+                self.grams.push(Weighed { gram, length: 3, named: true, weight: 1.0, ..Weighed::default() });
+                self.all.push(name.core);
+            }
+        }
+    }
+
     /// Marks grams in and around a name.
     fn mark(&mut self, text: &[char], names: &[Name]) {
         for name in names.iter().filter(|name| !matches!(name.class, Class::Area | Class::Number)) {
-            let around = text.get(name.at.saturating_sub(2)..(name.at + 4).min(text.len())).unwrap_or_default();
+            let span =
+                if name.known { name.at..name.end } else { name.at.saturating_sub(2)..(name.at + 4).min(text.len()) };
+            let around = text.get(span).unwrap_or_default();
             let around = letters(around.iter().copied());
             for gram in LENGTHS.into_iter().flat_map(|length| grams(&around, length)) {
                 if let Some(weighed) = self.table.get(short(gram)).and_then(|place| self.grams.get_mut(place)) {
@@ -229,6 +250,7 @@ impl Digest {
                     core: short(name.core),
                     rarity: vocabulary.rarity(name.core),
                     head,
+                    known: name.known,
                 });
             }
             if matches!(name.class, Class::Area | Class::Number) {
@@ -301,8 +323,8 @@ fn first_sentence(text: &str) -> &str {
 }
 
 /// The folded text without areas by code, and its names.
-fn part(text: &str) -> (Vec<char>, Vec<Name>) {
-    names(&without_courtesy(&folded(text)))
+fn part(text: &str, places: &Gazetteer) -> (Vec<char>, Vec<Name>) {
+    names(&without_courtesy(&folded(text)), places)
 }
 
 fn letters_of(text: &[char]) -> Vec<char> {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How many.
-pub const COUNT: usize = 26;
+pub const COUNT: usize = 27;
 
 /// The numbers, in the order of the model, and how each may act on the score.
 pub const FEATURES: [(&str, Direction); COUNT] = [
@@ -40,6 +40,7 @@ pub const FEATURES: [(&str, Direction); COUNT] = [
     ("title_beyond_names", Up),
     ("text_beyond_names", Up),
     ("topic", Up),
+    ("own_again", Up),
 ];
 
 /// Further numbers, for the question whether near copies speak of the same place.
@@ -54,6 +55,8 @@ pub struct Features {
     pub place: [f32; PLACE_COUNT],
     /// Of the rarest name that both have.
     pub shared_name: Option<Class>,
+    /// The gazetteer knows that they speak of different places.
+    pub apart: bool,
 }
 
 /// How the numbers in [`Features::place`] may act.
@@ -69,6 +72,7 @@ pub(crate) mod at {
     pub const SHARED_NUMBERS: usize = 15;
     pub const SAME_CITIZEN: usize = 18;
     pub const SAME_LETTERS: usize = 20;
+    pub const OWN_AGAIN: usize = 26;
 }
 
 /// Names found in the other text, and missed there: their weights, and the heaviest of each.
@@ -140,6 +144,17 @@ fn areas(new: &[Weighty], old: &[Weighty], head: bool) -> f32 {
         () if new.iter().filter(telling).any(common) => 1.0,
         () => -1.0,
     }
+}
+
+/// Whether both say known places of one kind, and none of them is the other's or lies in it.
+fn apart(new: &[Weighty], old: &[Weighty]) -> bool {
+    let known = |name: &&Weighty| name.known && name.class != Class::Area;
+    // Areas too: the part of an estate lies in it.
+    let says = |names: &[Weighty], one: &Weighty| names.iter().any(|other| other.known && other.core == one.core);
+    let alike = |one: &Weighty| old.iter().filter(known).any(|other| other.class == one.class);
+    new.iter().filter(known).any(alike)
+        && !new.iter().filter(known).any(|name| says(old, name))
+        && !old.iter().filter(known).any(|name| says(new, name))
 }
 
 /// Shorter texts, in letters, say too little by themselves.
@@ -226,6 +241,7 @@ impl Features {
             titles.beyond_names,
             plain_part,
             nearness(&new.topic, &old.topic),
+            same_citizen * new.again as f32,
         ];
         let place = [
             overlap,
@@ -249,6 +265,7 @@ impl Features {
         };
         let shared = new.names.iter().enumerate().filter(told).map(|(_, name)| name);
         let rarest = shared.reduce(|rarest, name| if name.rarity > rarest.rarity { name } else { rarest });
-        Self { matter, place, shared_name: rarest.map(|name| name.class) }
+        let apart = apart(&new.names, &old.names);
+        Self { matter, place, shared_name: rarest.map(|name| name.class), apart }
     }
 }

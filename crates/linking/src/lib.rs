@@ -5,12 +5,14 @@
 //! candidates in bounded time; a [`Model`] of boosted trees scores each, and [`Linker`] decides. [`MemoryHome`] is the
 //! index in this process; a home elsewhere keeps the same bytes and so gives the same decisions.
 
+mod again;
 mod common;
 mod decide;
 mod digest;
 mod features;
 mod fold;
 mod forest;
+mod gazetteer;
 mod grams;
 mod home;
 mod letters;
@@ -33,6 +35,7 @@ pub use digest::{Appeal, Digest};
 pub use features::{FEATURES, Features};
 pub use fold::{fold, is_han};
 pub use forest::{Forest, Node, Tree};
+pub use gazetteer::{BadPlace, Gazetteer, Part, Place};
 pub use grams::Gram;
 pub use home::{Gathered, MemoryHome, Placed};
 pub use letters::Letters;

@@ -8,7 +8,10 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// The version of the file's form.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+
+/// What is left of a score where both are known to speak of different places.
+const APART: f32 = 0.2;
 
 /// From which score on what is done.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -99,6 +102,7 @@ impl Model {
             all.iter().enumerate().filter(|(_, features)| asks(features)).map(|(at, _)| at).collect();
         let rows: Vec<&[f32]> =
             copies.iter().filter_map(|at| all.get(*at)).map(|features| &features.place[..]).collect();
+        all.iter().zip(&mut scores).filter(|(features, _)| features.apart).for_each(|(_, score)| *score *= APART);
         for (at, place) in copies.into_iter().zip(self.place.scores(&rows)) {
             if let Some(score) = scores.get_mut(at) {
                 *score *= (2.0 * place).min(1.0);

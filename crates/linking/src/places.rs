@@ -1,6 +1,11 @@
 //! What a text names: places, organisations, administrative areas, numbers.
 
-use crate::{fold::is_han, grams::Gram, letters::Letters};
+use crate::{
+    fold::is_han,
+    gazetteer::{Gazetteer, Told},
+    grams::Gram,
+    letters::Letters,
+};
 use std::{collections::HashMap, sync::LazyLock};
 
 /// What kind of name.
@@ -82,22 +87,26 @@ pub struct Name {
     pub at: usize,
     /// Where it ends, with its ending.
     pub end: usize,
+    /// The gazetteer knows it.
+    pub known: bool,
 }
 
-/// The text without administrative areas by code, and what it names.
-pub fn names(folded: &[char]) -> (Vec<char>, Vec<Name>) {
+/// The text without administrative areas by code, and what it names. What the gazetteer knows is written out.
+pub fn names(folded: &[char], gazetteer: &Gazetteer) -> (Vec<char>, Vec<Name>) {
     let mut rest = Vec::with_capacity(folded.len());
-    let mut names = Vec::new();
+    let mut codes = Vec::new();
+    let mut told = Told::default();
     let mut index = 0;
     while index < folded.len() {
+        if let Some((place, length)) = gazetteer.first(&folded[index..]) {
+            gazetteer.tell(place, &folded[index..index + length], &mut rest, &mut told);
+            index += length;
+            continue;
+        }
         match area_code(&folded[index..]) {
             Some(length) => {
-                names.push(Name {
-                    class: Class::Area,
-                    core: Gram::of(&folded[index..index + length]),
-                    at: rest.len(),
-                    end: rest.len(),
-                });
+                let core = Gram::of(&folded[index..index + length]);
+                codes.push(Name { class: Class::Area, core, at: rest.len(), end: rest.len(), known: false });
                 index += length;
             }
             None => {
@@ -106,9 +115,33 @@ pub fn names(folded: &[char]) -> (Vec<char>, Vec<Name>) {
             }
         }
     }
-    numbers(&rest, &mut names);
-    endings(&rest, &mut names);
-    (rest, names)
+    // What is known comes first: of many names only some are kept.
+    let Told { names: mut all, mut areas, spans, .. } = told;
+    all.append(&mut areas);
+    all.append(&mut codes);
+    numbers(&rest, &mut all);
+    let mut by_ending = Vec::new();
+    endings(&rest, &mut by_ending);
+    // A piece of a known name is no name of its own.
+    let after = |name: &Name| spans.get(spans.partition_point(|span| span.end <= name.at));
+    by_ending.retain(|name| after(name).is_none_or(|span| name.end <= span.start));
+    all.append(&mut by_ending);
+    (rest, all)
+}
+
+/// What a name is by how it ends.
+pub(crate) fn by_ending(name: &[char]) -> Option<Class> {
+    const AREAS: &str = "省市区县旗州盟";
+    let endings = BY_FIRST.values().flatten();
+    let ends = endings.filter(|(ending, _)| name.ends_with(ending)).max_by_key(|(ending, _)| ending.len());
+    let area = || name.last().filter(|last| AREAS.contains(**last)).map(|_| Class::Area);
+    ends.map(|(_, class)| *class).or_else(area)
+}
+
+/// Whether a text begins as names end.
+pub(crate) fn begins_with_ending(text: &[char]) -> bool {
+    let endings = text.first().and_then(|first| BY_FIRST.get(first));
+    endings.is_some_and(|endings| endings.iter().any(|(ending, _)| text.starts_with(ending)))
 }
 
 /// The areas that a text names by code, each once.
@@ -148,7 +181,8 @@ fn numbers(letters: &[char], names: &mut Vec<Name>) {
             let year = unit == Some('年') || unit == Some('月') || unit == Some('日') || unit == Some('点');
             if !year && (length > 1 || matches!(unit, Some('栋' | '路' | '号' | '期' | '万'))) {
                 let end = (index + length + 1).min(letters.len());
-                names.push(Name { class: Class::Number, core: Gram::of(&letters[index..end]), at: index, end });
+                let core = Gram::of(&letters[index..end]);
+                names.push(Name { class: Class::Number, core, at: index, end, known: false });
             }
         }
         index += length.max(1);
@@ -176,7 +210,8 @@ fn endings(letters: &[char], names: &mut Vec<Name>) {
         };
         let named = |letter: &char| (is_han(*letter) || letter.is_ascii_alphanumeric()) && !NO_NAME.has(*letter);
         if index >= last + 2 && core.iter().all(named) {
-            names.push(Name { class: *class, core: Gram::of(core), at: index - 2, end: index + ending.len() });
+            let core = Gram::of(core);
+            names.push(Name { class: *class, core, at: index - 2, end: index + ending.len(), known: false });
         }
         index += ending.len();
         if ending.len() > 1 {

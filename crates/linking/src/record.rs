@@ -107,7 +107,7 @@ impl Record {
         for name in &self.names {
             put_short(&mut bytes, name.core);
             bytes.push(steps(name.rarity));
-            bytes.push(name.class as u8 | if name.head { 0x80 } else { 0 });
+            bytes.push(name.class as u8 | if name.head { 0x80 } else { 0 } | if name.known { 0x40 } else { 0 });
         }
         bytes
     }
@@ -152,7 +152,8 @@ impl Record {
         for _ in 0..counts[2] {
             let (core, [rare, class]) = (take_short(&mut rest)?, take(&mut rest)?);
             let rarity = f32::from(rare) * STEP;
-            record.names.push(Weighty { class: Class::of(class & 0x7f)?, core, rarity, head: class & 0x80 != 0 });
+            let (head, known) = (class & 0x80 != 0, class & 0x40 != 0);
+            record.names.push(Weighty { class: Class::of(class & 0x3f)?, core, rarity, head, known });
         }
         Some(record)
     }

@@ -40,6 +40,12 @@ pub(crate) fn of(features: &Features, same_citizen: bool, seconds: i64) -> Strin
     if value(at::SHARED_NUMBERS) > 4.0 {
         parts.push("提到相同的号码或数额".into());
     }
+    if features.apart {
+        parts.push("地名库中是不同地点".into());
+    }
+    if value(at::OWN_AGAIN) > 0.5 {
+        parts.push("提到此前反映或尚未解决".into());
+    }
     parts.push(match value(at::OVERLAP) {
         _ if value(at::SAME_LETTERS) > 0.5 => "文字完全相同".into(),
         overlap if overlap >= 0.3 => "文字大部分相同".into(),

@@ -23,7 +23,7 @@ fn history() -> String {
     lines.join("\n") + "\n"
 }
 
-async fn run(site: &mut Site, name: &str, arguments: &[&str]) -> std::process::Output {
+pub(super) async fn run(site: &mut Site, name: &str, arguments: &[&str]) -> std::process::Output {
     let mut command = site.command(name, arguments);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }

@@ -43,6 +43,38 @@ async fn what_a_citizen_says_again_counts_to_the_first_ticket_and_can_be_undone(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_again_without_end_is_counted_and_the_transcript_is_not() {
+    let mut site = Site::new().await;
+    let gateway = site.start().await;
+    let (first, _) = say(&gateway, "13800138000", LAMP).await;
+    told(&site, "ticket.created", &first).await;
+    let bodies = (0..203).map(|_| json!({ "content": LAMP, "appellant": { "phone": "13800138000" } })).collect();
+    post_all(gateway.public, bodies, 8).await;
+    let again = eventually("all are counted", seconds(30), async || {
+        let again = ticket(&gateway, &first).await;
+        (again["repeat"]["count"] == 204).then_some(again)
+    })
+    .await;
+    assert_eq!(again["repeat"]["left_out"], 4);
+    let ids = again["transcript"].as_array().unwrap().iter().map(|piece| piece["id"].as_str().unwrap());
+    assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), 200, "no id comes twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_compared_each_is_a_ticket_and_nothing_waits_to_be() {
+    let mut site = Site::new().await;
+    site.set("repeats.window", "off");
+    let gateway = site.start().await;
+    for phone in ["13800138000", "13800138000", "13800138111"] {
+        let (number, _) = say(&gateway, phone, LAMP).await;
+        let event = told(&site, "ticket.created", &number).await.event;
+        let ticket = &event["data"]["ticket"];
+        assert!(ticket["repeat"].is_null() && ticket["incident"].is_null() && ticket["similar"].is_null(), "{ticket}");
+        assert_eq!(ticket["flags"], json!([]), "it is not unchecked either");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_with_the_same_incident_get_their_own_tickets_and_are_counted_by_citizen() {
     let mut site = Site::new().await;
     site.set("repeats.surge", 3);

@@ -28,12 +28,6 @@ pub struct Settings {
     pub least: f32,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { trees: 120, depth: 3, rate: 0.1, ridge: 4.0, least: 2.0 }
-    }
-}
-
 const BINS: usize = 48;
 
 struct Binned {

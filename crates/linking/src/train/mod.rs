@@ -24,6 +24,9 @@ use crate::{
 const SWAPPED: [f32; 2] = [0.01, 0.3];
 /// At most so many pairs of one message count as if there were but these, so that one big incident does not rule.
 const MOST_OF_ONE: f32 = 2.0;
+/// Trees of two questions after each other: deeper ones learn the few citizens who write much by heart.
+const MATTER: Settings = Settings { trees: 140, depth: 2, rate: 0.15, ridge: 4.0, least: 2.0 };
+const PLACE: Settings = Settings { trees: 80, depth: 3, ..MATTER };
 /// From this overlap on, see [`Model::near_copy`].
 const NEAR_COPY: f32 = 0.12;
 
@@ -42,7 +45,7 @@ fn learn(pairs: &Pairs, trained_on: String, takes: impl Fn(&Pair) -> bool) -> Mo
             _ => 1.0,
         };
         let weights: Vec<f32> = all().map(|pair| weight(&pair)).collect();
-        boost(&rows, &labels, &weights, &directions, Settings::default())
+        boost(&rows, &labels, &weights, &directions, MATTER)
     };
     let place = {
         let near = |pair: &&&Pair| {
@@ -56,8 +59,7 @@ fn learn(pairs: &Pairs, trained_on: String, takes: impl Fn(&Pair) -> bool) -> Mo
             false => (MOST_OF_ONE / pair.siblings as f32).clamp(0.3, 1.0),
         };
         let weights: Vec<f32> = all.iter().map(weight).collect();
-        let settings = Settings { trees: 80, depth: 3, ..Settings::default() };
-        if rows.is_empty() { Forest::default() } else { boost(&rows, &labels, &weights, &PLACE_DIRECTIONS, settings) }
+        if rows.is_empty() { Forest::default() } else { boost(&rows, &labels, &weights, &PLACE_DIRECTIONS, PLACE) }
     };
     Model { near_copy: NEAR_COPY, ..Model::new(trained_on, pairs.topics.clone(), matter, place) }
 }

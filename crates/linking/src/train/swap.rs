@@ -2,6 +2,7 @@
 
 use super::pairs::Sample;
 use crate::{
+    Gazetteer,
     fold::fold,
     places::{Class, area_codes, continues_name, names},
 };
@@ -90,7 +91,7 @@ fn letters(text: &str) -> Vec<char> {
 
 /// The names in a text with up to two characters before their cores, each once.
 fn named(folded: &str) -> Vec<(Class, String)> {
-    let (text, found) = names(&letters(folded));
+    let (text, found) = names(&letters(folded), &Gazetteer::default());
     let mut named = Vec::new();
     for name in found.into_iter().filter(|name| name.class.is_named()) {
         let before = text[..name.at].iter().rev().take(2).take_while(|letter| continues_name(**letter)).count();
