@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     number::Number,
-    store::{DeadLetter, DeadQuery, DeadState, NewEvent, Progress, Requeue, Sequence, Signal, StoredEvent},
+    store::{
+        DeadLetter, DeadQuery, DeadState, LatestProgress, NewEvent, Progress, Requeue, Sequence, Signal, StoredEvent,
+    },
 };
 use bytes::Bytes;
 use std::time::Duration;
@@ -77,11 +79,29 @@ pub(super) async fn progress(link: &Link, name: &str) -> Result<Progress, Fail> 
     Ok(Progress { cursor: Sequence(row.try_get(0)?), ahead })
 }
 
+const SAVE: &str = "INSERT INTO destination VALUES ($1, $2, $3)
+                    ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, ahead = excluded.ahead";
+
 pub(super) async fn save_progress(tx: &Tx<'_>, name: &str, progress: &Progress) -> Result<(), Fail> {
     let ahead = serde_json::to_string(&progress.ahead).unwrap_or_default();
-    let sql = "INSERT INTO destination VALUES ($1, $2, $3)
-               ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, ahead = excluded.ahead";
-    tx.execute(sql, &[&Text(name), &progress.cursor.0, &ahead]).await.map(drop)
+    tx.execute(SAVE, &[&Text(name), &progress.cursor.0, &ahead]).await.map(drop)
+}
+
+/// The same, in a transaction by itself that nobody waits for, and that does not wait for the disk: whoever writes a
+/// destination's progress is the only one, and what is lost with the power is only delivered twice.
+pub(super) async fn save_latest(link: &Link, name: &str, latest: &LatestProgress) -> Result<(), Fail> {
+    let save = link.prepare(SAVE).await?;
+    let progress = latest();
+    let ahead = serde_json::to_string(&progress.ahead).unwrap_or_default();
+    let (name, client) = (Text(name), link.client());
+    let values: super::link::Values<'_> = &[&name, &progress.cursor.0, &ahead];
+    // All in one journey.
+    let begin = client.batch_execute("BEGIN READ WRITE; SET LOCAL synchronous_commit = off");
+    let (begun, saved, committed) =
+        tokio::join!(biased; begin, client.execute(&save, values), client.batch_execute("COMMIT"));
+    begun?;
+    saved?;
+    Ok(committed?)
 }
 
 pub(super) async fn bury(tx: &Tx<'_>, letter: &DeadLetter) -> Result<(), Fail> {

@@ -150,8 +150,8 @@ struct Home {
     shared: Arc<Shared>,
     writer: Mutex<Option<Arc<writer::Writer>>>,
     readers: pool::Readers,
-    /// For leases, which must not run out because much is read.
-    leases: pool::Readers,
+    /// For what is written by itself: leases, which must not run out because much is read, and progress.
+    aside: pool::Readers,
     thread: Mutex<Option<JoinHandle<()>>>,
     ear: tokio::task::JoinHandle<()>,
 }
@@ -186,7 +186,7 @@ impl PostgresStore {
         let ear = tokio::spawn(listen::run(shared.clone(), Arc::downgrade(&writer)));
         let home = Home {
             readers: pool::Readers::new(shared.clone()),
-            leases: pool::Readers::for_leases(shared.clone()),
+            aside: pool::Readers::aside(shared.clone()),
             shared,
             writer: Mutex::new(Some(writer)),
             thread: Mutex::new(Some(thread)),
@@ -255,7 +255,8 @@ impl EventLog for PostgresStore {
 
     async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
         let name = destination.to_owned();
-        self.write(async move |tx: &Tx<'_>| log::save_progress(tx, &name, &latest()).await).await
+        let aside = &self.home.aside;
+        aside.read(move |link| async move { log::save_latest(link, &name, &latest).await }.boxed()).await
     }
 
     async fn bury(&self, letter: DeadLetter) -> Result<()> {

@@ -18,7 +18,7 @@ impl Nodes for PostgresStore {
     async fn say(&self, node: &str, standing: String, ttl: Duration) -> Result<()> {
         let node = node.to_owned();
         let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX / 2);
-        self.home.leases.read(move |link| async move { say(link, &node, &standing, ttl).await }.boxed()).await
+        self.home.aside.read(move |link| async move { say(link, &node, &standing, ttl).await }.boxed()).await
     }
 
     async fn said(&self) -> Result<Vec<String>> {
@@ -47,7 +47,7 @@ impl Nodes for PostgresStore {
 
     async fn clock(&self) -> Result<Timestamp> {
         let sql = format!("SELECT {NOW}");
-        let now = self.home.leases.read(move |link| async move { link.one::<i64>(&sql, &[]).await }.boxed()).await?;
+        let now = self.home.aside.read(move |link| async move { link.one::<i64>(&sql, &[]).await }.boxed()).await?;
         Ok(Timestamp::from_millisecond(now).unwrap_or_default())
     }
 }

@@ -11,7 +11,7 @@ use tokio::{sync::Semaphore, time::timeout};
 
 const LINKS: usize = 4;
 /// For leases: so that no number of slow questions makes one run out.
-const OWN_LINKS: usize = 2;
+const OWN_LINKS: usize = 4;
 /// For an answer.
 const ANSWER: Duration = Duration::from_secs(15);
 /// While a database that was away is not asked again.
@@ -32,8 +32,8 @@ impl Readers {
         Self { shared, idle: Mutex::default(), turns: Semaphore::new(LINKS), away: Mutex::default(), quiet: false }
     }
 
-    /// For leases, which are asked for again and again.
-    pub(super) fn for_leases(shared: Arc<Shared>) -> Self {
+    /// For leases, and for what is said again and again.
+    pub(super) fn aside(shared: Arc<Shared>) -> Self {
         Self { turns: Semaphore::new(OWN_LINKS), quiet: true, ..Self::new(shared) }
     }
 

@@ -258,13 +258,13 @@ impl Store for PostgresStore {
     /// By itself, behind nobody else: a lease must not run out while its holder is alive and busy.
     async fn lease(&self, resource: &str, holder: &str, _now: Timestamp, ttl: Duration) -> Result<Option<u64>> {
         let (resource, holder) = (resource.to_owned(), holder.to_owned());
-        self.home.leases.read(move |link| async move { log::lease(link, &resource, &holder, ttl).await }.boxed()).await
+        self.home.aside.read(move |link| async move { log::lease(link, &resource, &holder, ttl).await }.boxed()).await
     }
 
     async fn release_lease(&self, resource: &str, holder: &str) -> Result<()> {
         let (resource, holder) = (resource.to_owned(), holder.to_owned());
         self.home
-            .leases
+            .aside
             .read(move |link| async move { log::release_lease(link, &resource, &holder).await }.boxed())
             .await
     }
@@ -288,7 +288,7 @@ impl Store for PostgresStore {
             None => Ok(true),
         };
         self.home.readers.close();
-        self.home.leases.close();
+        self.home.aside.close();
         match joined {
             Ok(true) => Ok(()),
             _ => Err(StoreError::Failed("a thread of the store panicked".into())),

@@ -61,7 +61,7 @@ impl<'a> Tx<'a> {
         let lock = link.prepare(LOCK).await?;
         let begin = link.client().batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
         // One journey for both.
-        let (begun, locked) = tokio::join!(begin, link.client().query_one(&lock, &[]));
+        let (begun, locked) = tokio::join!(biased; begin, link.client().query_one(&lock, &[]));
         begun?;
         let row = locked?;
         let (message, event, version): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
