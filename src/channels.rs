@@ -2,6 +2,7 @@
 
 use crate::{
     config::{RepeatsBecome, Unsubscribe},
+    nodes,
     store::Window,
 };
 use jiesu_connector::{Inbound, Parts, Words};
@@ -67,6 +68,16 @@ impl Channel {
     /// Whether what comes in are another system's work orders.
     pub fn imports(&self) -> bool {
         matches!(&self.parts.inbound, Inbound::Pull(source) if source.importer().is_some())
+    }
+
+    /// Which node holds its sessions, if it has such: the one that has this resource. Where answers leave over them, it is
+    /// the one that sends answers.
+    pub fn resource(&self) -> Option<String> {
+        let Inbound::Pull(_) = self.parts.inbound else { return None };
+        match &self.parts.replier {
+            Some(replier) if replier.by_session() => Some(nodes::REPLIES.to_owned()),
+            _ => Some(format!("from/{}", self.id)),
+        }
     }
 
     /// How messages come in, in one word.

@@ -2,11 +2,13 @@
 
 mod key;
 mod parts;
+mod tasks;
 mod told;
 
 pub use key::receipt_key;
 pub use parts::channels;
 use parts::{look, rate};
+use tasks::{advise, answer, flush};
 
 use crate::{
     admin::{self, Admin},
@@ -14,12 +16,13 @@ use crate::{
     citizens::Citizens,
     config::Loaded,
     days::{Alarm, Days},
-    delivery,
+    delivery::{self, Post},
     event::Events,
     files::{Files, Spool},
     intake::Intake,
     issue::{Incidents, Issuer},
     media::Fetcher,
+    nodes::{self, News, Node, Standings, Term},
     public::{self, Public, Tries},
     registry::Registry,
     repeats::Repeats,
@@ -27,7 +30,7 @@ use crate::{
     revise::Reviser,
     server::{self, Caps, Settings, limits::Limiter},
     shared::{self, SharedLimiter},
-    sources,
+    sources::{self, Way},
     store::{OpenError, Opened, Store, StoreError},
 };
 use jiff::Timestamp;
@@ -38,7 +41,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -51,10 +54,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Between writes of the counts of what was rejected.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// Until a Redis that does not answer is asked again how it is set up.
-const ADVISE_AGAIN: Duration = Duration::from_secs(5);
 /// From the order to stop: when what is still under way behind the door is left as it is. It is on the disk, and goes on
 /// after the next start.
 const LINE_ENDS: Duration = Duration::from_millis(8_000);
@@ -85,6 +84,9 @@ pub enum RunError {
         /// What is wrong.
         error: io::Error,
     },
+    /// The nodes of one store must have one key.
+    #[error("store.key: the node {0} runs with another one; give all nodes the same, or stop them all to change it")]
+    OtherKey(String),
     /// The system gives no threads.
     #[error("the system gives no threads: {0}")]
     Threads(io::Error),
@@ -173,6 +175,9 @@ async fn serve(
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let key = receipt_key(loaded)?;
+    if let Some(node) = nodes::other_key(&*store, &key).await? {
+        return Err(RunError::OtherKey(node));
+    }
     loaded.outside.seal.set(key.clone());
     let channels = Arc::new(channels(loaded, registry));
     for id in store.paused_channels().await? {
@@ -189,11 +194,15 @@ async fn serve(
     let files = Files::new(config.store.files.path().to_owned());
     let spool = Spool::new(files.clone());
     let arrived = Arc::new(Notify::new());
-    let (issued, news) = watch::channel(store.last_event().await?);
+    let (issued, newest) = watch::channel(store.last_event().await?);
+    // Before anything is looked at: what other nodes do from here on is heard.
+    let signals = store.signals();
+    let node = Arc::new(Node::new(&store));
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
     let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
     let limits = limits.map(|redis| (Arc::new(redis), key.clone()));
     let reply_due = Arc::new(Notify::new());
+    let shared_by_nodes = limits.is_some();
     let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
         .with_outbox(reply_due.clone())
         .with_citizens(SharedLimiter::new(rate(&config.limits.per_citizen), "citizen", limits.clone()));
@@ -226,22 +235,23 @@ async fn serve(
         judgement: Arc::new(loaded.judgement.clone()),
         words: loaded.outside.words.clone(),
         alive_at: issuer_alive_at.clone(),
+        term: Term::for_ever(),
     };
-    let fetcher = Fetcher {
+    let fetcher = Arc::new(Fetcher {
         reviser: reviser.clone(),
         channels: channels.clone(),
         files: files.clone(),
         key: key.clone(),
         public_url: public_url.clone(),
-        due: media_due,
-    };
-    let replies = Replies {
+        due: media_due.clone(),
+    });
+    let replies = Arc::new(Replies {
         reviser: reviser.clone(),
         channels: channels.clone(),
         key: key.clone(),
         due: reply_due.clone(),
         under_way: Mutex::default(),
-    };
+    });
     let alarm = Alarm::default();
     let days = Days {
         store: store.clone(),
@@ -251,25 +261,60 @@ async fn serve(
         alarm: alarm.clone(),
     };
     let background = Background::start().map_err(RunError::Threads)?;
+    let way = Way { intake: intake.clone(), store: store.clone() };
     let mut destinations = BTreeMap::new();
     {
         let _there = background.handle().map(Handle::enter);
-        line.spawn(background.alone("issue", issuer.run(line_stop.clone())).map_err(RunError::Threads)?);
-        line.spawn(fetcher.run(line_stop.clone()));
-        line.spawn(replies.run(line_stop.clone()));
+        let issue = move |term, stop| issuer.in_term(term).run(stop);
+        let issuing = node.role(nodes::LINE).run(line_stop.clone(), issue);
+        line.spawn(background.alone("issue", issuing).map_err(RunError::Threads)?);
+        let fetch = move |_, stop| fetcher.clone().run(stop);
+        line.spawn(node.role(nodes::MEDIA).run(line_stop.clone(), fetch));
         line.spawn(advise(limits.as_ref().map(|(redis, _)| redis.clone()), line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
         line.spawn(days.run(line_stop.clone()));
-        line.spawn(spool.clone().run(store.clone(), line_stop.clone()));
+        line.spawn(spool.clone().run(store.clone(), !node.is_shared(), line_stop.clone()));
         for mut destination in told::destinations(loaded) {
             let name = destination.name.clone();
             destination.paused = paused_destinations.contains(&name);
-            let worker = delivery::start(store.clone(), destination, news.clone(), line_stop.clone())
+            let post = Post { role: node.role(&nodes::to(&name)), desk: Some(store.clone()) };
+            let worker = delivery::start(store.clone(), destination, post, newest.clone(), line_stop.clone())
                 .map_err(|error| RunError::Destination(name.clone(), error))?;
             destinations.insert(name, worker);
         }
     }
-    let sources = sources::start(&channels, &intake, &store, &stop);
+    let sources = sources::start(&channels, &way, &node, &stop);
+    let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
+        destinations.into_iter().map(|(name, worker)| ((name, worker.handle), worker.join)).unzip();
+    line.spawn(answer(&node, replies, (channels.clone(), way), background.handle(), line_stop.clone()));
+    let standings = Arc::new(Standings {
+        node: node.clone(),
+        store: store.clone(),
+        since: Timestamp::now(),
+        channels: channels.clone(),
+        destinations: handles,
+        key: nodes::sign_of(&key),
+        marked: AtomicBool::new(false),
+    });
+    if let Some(signals) = signals {
+        let news = Arc::new(News {
+            node: node.clone(),
+            reviser: reviser.clone(),
+            arrived: arrived.clone(),
+            reply_due: reply_due.clone(),
+            media_due,
+            channels: channels.clone(),
+            standings: standings.clone(),
+            citizens: citizens.clone(),
+            incidents: incidents.clone(),
+            repeats: repeats.clone(),
+            hotlines: hotlines.clone(),
+            files: files.clone(),
+            carrying_out: tokio::sync::Mutex::default(),
+        });
+        line.spawn(news.clone().listen(signals, line_stop.clone()));
+        line.spawn(news.look(line_stop.clone()));
+    }
 
     let public_state = Public {
         store: store.clone(),
@@ -291,22 +336,20 @@ async fn serve(
         look: look(loaded),
         public_url: public_url.clone(),
         categories: loaded.judgement.categories.clone(),
-        tries: Tries::default(),
+        tries: Tries::new(shared_by_nodes.then(|| (loaded.outside.shared.clone(), key.clone()))),
     };
-    let (handles, joins): (BTreeMap<_, _>, Vec<_>) =
-        destinations.into_iter().map(|(name, worker)| ((name, worker.handle), worker.join)).unzip();
     let admin_state = Admin {
         store: store.clone(),
         intake: intake.clone(),
         channels,
-        destinations: handles,
+        standings,
         hotlines,
         files,
         key,
         public_url,
         zone,
         arrived,
-        issued: news,
+        issued: newest,
         reviser: admin_reviser,
         alarm,
         repeats,
@@ -352,31 +395,4 @@ async fn serve(
     closed.unwrap_or_else(|_| Err(StoreError::Unavailable("the disk does not answer".into())))?;
     tracing::info!("stopped");
     Ok(())
-}
-
-async fn flush(intake: Arc<Intake>, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(FLUSH_EVERY);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => drop(intake.flush().await),
-        }
-    }
-}
-
-/// Says once what should be changed about Redis, as soon as it answers.
-async fn advise(redis: Option<Arc<shared::Redis>>, stop: CancellationToken) {
-    let Some(redis) = redis else { return };
-    let advice = async {
-        loop {
-            match redis.advice().await {
-                Ok(advice) => return advice,
-                Err(_) => tokio::time::sleep(ADVISE_AGAIN).await,
-            }
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        advice = advice => advice.iter().for_each(|advice| tracing::warn!("repeats.url: {advice}")),
-    }
 }

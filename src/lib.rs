@@ -29,6 +29,7 @@ pub mod issue;
 pub mod look_up;
 pub mod media;
 pub mod network;
+pub mod nodes;
 pub mod number;
 pub mod openapi;
 pub mod parity;

@@ -51,8 +51,8 @@ pub struct Fetcher {
 
 impl Fetcher {
     /// Fetches what is due and what comes, until `stop`. What is cut off then is due again after the start.
-    pub async fn run(self, stop: CancellationToken) {
-        let fetcher = Arc::new(self);
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let fetcher = self;
         let (mut under_way, mut names) = (JoinSet::new(), HashSet::new());
         while !stop.is_cancelled() {
             fetcher.start(&mut under_way, &mut names).await;

@@ -86,8 +86,8 @@ pub struct Replies {
 
 impl Replies {
     /// Sends what is due and what comes, until `stop`; attempts under way are finished, if they are quick.
-    pub async fn run(self, stop: CancellationToken) {
-        let replies = Arc::new(self);
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let replies = self;
         tokio::select! {
             () = stop.cancelled() => return,
             () = replies.settle_interrupted() => {}

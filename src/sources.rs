@@ -5,9 +5,11 @@ use crate::{
     channels::{Channel, Channels},
     intake::Intake,
     look_up::look_up,
+    nodes::{self, Node},
     store::Store,
 };
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use jiesu_connector::{Door, Inbound, Incoming, Listener, Lost, Question, Receipt, Refusal, Session, Source};
 use jiff::Timestamp;
 use std::{
@@ -36,9 +38,8 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// A session that lasted so long was a good one: if it is lost, the next is opened soon.
 const STEADY: Duration = Duration::from_secs(10);
-/// A node that holds a session says so at this pace, and loses it to another after [`LEASE`].
-const RENEW: Duration = Duration::from_secs(5);
-const LEASE: Duration = Duration::from_secs(20);
+/// Between looks whether an operator has stopped the channel, or started it again.
+const PAUSED: Duration = Duration::from_secs(5);
 /// How often a held session is looked at from outside.
 const LOOK: Duration = Duration::from_secs(1);
 /// Who takes a session over, or up again after a pause, is given so long to hear from it.
@@ -63,50 +64,94 @@ impl Sources {
     }
 }
 
-/// Starts a loop for each channel that needs one.
-pub fn start(channels: &Channels, intake: &Arc<Intake>, store: &Arc<dyn Store>, stop: &CancellationToken) -> Sources {
+/// What a loop works with.
+#[derive(Clone)]
+pub struct Way {
+    /// The one door.
+    pub intake: Arc<Intake>,
+    /// For what citizens ask over a session.
+    pub store: Arc<dyn Store>,
+}
+
+/// Starts a loop for each channel that needs one: the ports here, the sessions where this node holds the channel. Those
+/// over which answers leave go with the answers: see [`speaking`].
+pub fn start(channels: &Channels, way: &Way, node: &Node, stop: &CancellationToken) -> Sources {
     let mut tasks = JoinSet::new();
     for channel in channels.values() {
-        let (channel, intake, store, stop) = (channel.clone(), intake.clone(), store.clone(), stop.clone());
+        let (channel, way, stop) = (channel.clone(), way.clone(), stop.clone());
         match &channel.parts.inbound {
             Inbound::Push(_) => {}
-            Inbound::Pull(source) => {
-                for session in 0..source.sessions().max(1) {
-                    let (channel, intake, store, stop) = (channel.clone(), intake.clone(), store.clone(), stop.clone());
-                    tasks.spawn(async move { pull(&channel, session, &intake, store.as_ref(), stop).await });
-                }
+            Inbound::Pull(_) => {
+                let Some(resource) = channel.resource().filter(|resource| *resource != nodes::REPLIES) else {
+                    continue;
+                };
+                let role = node.role(&resource);
+                let work = role.run(stop, move |_, stop| {
+                    let sessions = Sessions::open(channel.clone(), &way, &stop);
+                    sessions.finish()
+                });
+                tasks.spawn(work);
             }
-            Inbound::Listen(_) => drop(tasks.spawn(async move { listen(channel, intake, stop).await })),
+            Inbound::Listen(_) => drop(tasks.spawn(async move { listen(channel, way.intake, stop).await })),
         }
     }
     Sources(tasks)
 }
 
-/// Holds one session at a time, on one node at a time; of a channel with several, one of them.
-async fn pull(channel: &Channel, session: usize, intake: &Intake, store: &dyn Store, stop: CancellationToken) {
+/// Holds the sessions over which answers leave, until `stop`; to be called in the runtime that takes messages in.
+pub fn speaking(channels: &Channels, way: &Way, stop: &CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+    let speaks = |channel: &&Arc<Channel>| channel.resource().as_deref() == Some(nodes::REPLIES);
+    let sessions: Vec<Sessions> =
+        channels.values().filter(speaks).map(|channel| Sessions::open(channel.clone(), way, stop)).collect();
+    async move { drop(join_all(sessions.into_iter().map(Sessions::finish)).await) }
+}
+
+/// The sessions of one channel; cut off when dropped.
+struct Sessions {
+    channel: Arc<Channel>,
+    tasks: JoinSet<()>,
+}
+
+impl Sessions {
+    fn open(channel: Arc<Channel>, way: &Way, stop: &CancellationToken) -> Self {
+        let mut tasks = JoinSet::new();
+        let Inbound::Pull(source) = &channel.parts.inbound else { return Self { channel, tasks } };
+        for session in 0..source.sessions().max(1) {
+            let (channel, way, stop) = (channel.clone(), way.clone(), stop.clone());
+            tasks.spawn(async move { pull(&channel, session, &way, stop).await });
+        }
+        Self { channel, tasks }
+    }
+
+    async fn finish(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        // What keeps messages from coming is another node's to say from now on.
+        self.channel.set_trouble(None);
+    }
+}
+
+/// Holds one session at a time; of a channel with several, one of them.
+async fn pull(channel: &Channel, session: usize, way: &Way, stop: CancellationToken) {
     let Inbound::Pull(source) = &channel.parts.inbound else { return };
-    let holder = ulid::Ulid::generate().to_string();
-    let resource = match session {
-        0 => format!("channel/{}", channel.id),
-        session => format!("channel/{}/{session}", channel.id),
-    };
     let mut wait = FIRST;
     // Since when the session is ours to hold.
     let mut since = None;
     while !stop.is_cancelled() {
-        let ours = !channel.is_paused()
-            && matches!(store.lease(&resource, &holder, Timestamp::now(), LEASE).await, Ok(Some(_)));
-        if !ours {
+        if channel.is_paused() {
             since = None;
             if session == 0 {
                 channel.set_trouble(None);
             }
-            pause(&stop, RENEW).await;
+            pause(&stop, PAUSED).await;
             continue;
         }
         let held = async {
-            let held = hold(channel, source.as_ref(), intake, store, (&resource, &holder), &stop, &mut wait).await;
-            if let Err(lost) = held {
+            if let Err(lost) = hold(channel, source.as_ref(), way, &stop, &mut wait).await {
                 metrics::counter!("jiesu_sessions_lost_total", "channel" => channel.id.to_string()).increment(1);
                 tracing::warn!(
                     channel = &*channel.id,
@@ -122,8 +167,6 @@ async fn pull(channel: &Channel, session: usize, intake: &Intake, store: &dyn St
             () = watch(channel, source.as_ref(), *since.get_or_insert_with(Instant::now)), if session == 0 => {}
         }
     }
-    // So that the next process, or another node, need not wait until the lease runs out.
-    let _ = store.lease(&resource, &holder, Timestamp::now(), Duration::ZERO).await;
 }
 
 /// Sees whether messages come, whatever the session is waiting for. Never ends.
@@ -159,9 +202,7 @@ async fn pause(stop: &CancellationToken, wait: Duration) {
 async fn hold(
     channel: &Channel,
     source: &dyn Source,
-    intake: &Intake,
-    store: &dyn Store,
-    (resource, holder): (&str, &str),
+    Way { intake, store }: &Way,
     stop: &CancellationToken,
     wait: &mut Duration,
 ) -> Result<(), Lost> {
@@ -172,18 +213,17 @@ async fn hold(
     let opened_at = Instant::now();
     // Whoever lets us in is there: a session that is lost again and again is not waited for as long as a log-in.
     *wait = (*wait).min(STEADY / 2);
-    let mut renew = tokio::time::interval(RENEW);
+    let mut look = tokio::time::interval(PAUSED);
     loop {
         let batch = {
-            // One wait, however often the lease is renewed meanwhile: a large batch may take long to arrive.
+            // One wait, however often is looked meanwhile: a large batch may take long to arrive.
             let mut next = pin!(session.next());
             loop {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => break None,
-                    _ = renew.tick() => {
-                        let lease = store.lease(resource, holder, Timestamp::now(), LEASE).await;
-                        if channel.is_paused() || matches!(lease, Ok(None)) {
+                    _ = look.tick() => {
+                        if channel.is_paused() {
                             break None;
                         }
                     }
@@ -216,7 +256,7 @@ async fn hold(
                 }
                 *wait = FIRST;
                 for Question { sender, number, answer } in session.questions() {
-                    let found = look_up(store, channel, &sender, number.as_deref()).await;
+                    let found = look_up(store.as_ref(), channel, &sender, number.as_deref()).await;
                     answer(found.as_deref().map_err(|refusal| *refusal));
                 }
             }

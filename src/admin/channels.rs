@@ -1,7 +1,7 @@
 //! Channels: how they are.
 
 use super::{Admin, failed, not_found};
-use crate::ticket;
+use crate::{nodes::Seen, ticket};
 use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
@@ -12,11 +12,21 @@ use std::sync::{Arc, atomic::Ordering};
 
 /// `GET channels`.
 pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
+    let all = match admin.standings.all().await {
+        Ok(all) => all,
+        Err(error) => return failed(error),
+    };
     let shown: Vec<Value> = admin
         .channels
         .values()
         .map(|channel| {
-            let last = channel.last_received.load(Ordering::Relaxed);
+            // What any node knows of it.
+            let seen: Vec<&Seen> = all.iter().filter_map(|node| node.channels.get(&*channel.id)).collect();
+            let last = seen.iter().map(|seen| seen.last_received).max().unwrap_or_default();
+            let holder = channel
+                .resource()
+                .and_then(|resource| all.iter().find(|node| node.holds.contains(&resource)))
+                .map(|node| &node.name);
             let last = (last > 0).then(|| Timestamp::from_millisecond(last).ok()).flatten();
             json!({
                 "id": &*channel.id,
@@ -25,7 +35,8 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
                 "direction": channel.direction(),
                 "replies": channel.parts.replier.is_some(),
                 "paused": channel.is_paused(),
-                "trouble": channel.trouble(),
+                "trouble": seen.iter().find_map(|seen| seen.trouble.as_ref()),
+                "held_by": holder,
                 "last_received_at": last.map(|at| ticket::rfc3339(at, &admin.zone)),
             })
         })

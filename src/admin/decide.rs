@@ -4,6 +4,7 @@ use super::{Admin, answer, failed, not_found};
 use crate::{
     event::kind,
     issue::count_late,
+    nodes::LINE,
     number::Number,
     repeats::{Known, citizen, counts_to, root_of},
     revise::Draft,
@@ -159,9 +160,8 @@ async fn same(admin: &Admin, from: &TicketRow, to: &TicketRow) -> Result<Value, 
         (of("repeat_of").unwrap_or(own), of("incident_of").or(of("repeat_of")).unwrap_or(own))
     };
     let (counts, root) = place(&done);
-    if admin.repeats.put(&known.appeal(from.number), counts, root).await.is_err() {
-        admin.repeats.rebuild();
-    }
+    let told = admin.repeats.put(&known.appeal(from.number), counts, root).await;
+    admin.retold(told).await?;
     Ok(done)
 }
 
@@ -175,6 +175,10 @@ async fn repeat(admin: &Admin, from: &TicketRow, first: Number, reason: &str) ->
 async fn join(admin: &Admin, from: &TicketRow, root: Number, reason: &str) -> Result<Value, No> {
     let Some(first) = admin.store.ticket(root).await? else { return Err(No::There("there is no ticket `to`")) };
     let who = Draft::new(from).ticket["appellant"]["key"].as_str().map(citizen).unwrap_or_default();
+    if !admin.node().holds(LINE) {
+        // What this node remembers of it may be of long ago.
+        admin.incidents.forget();
+    }
     let incident = admin.incidents.join_now(&admin.reviser, who, &first, reason).await?;
     admin.store.set_member(from.number, Some(root)).await?;
     let change = |row: &TicketRow| {

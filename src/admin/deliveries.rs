@@ -86,7 +86,9 @@ pub(super) async fn retry_all(State(admin): State<Arc<Admin>>, request: Request)
         Err(problem) => return answer(problem),
     };
     match serde_json::from_slice::<Which>(&body) {
-        Ok(Which { destination: Some(name) }) if !admin.destinations.contains_key(&name) => unknown(&admin, &name),
+        Ok(Which { destination: Some(name) }) if !admin.standings.destinations.contains_key(&name) => {
+            unknown(&admin, &name)
+        }
         Ok(Which { destination: Some(name) }) => requeue(&admin, Requeue::Of(name), false).await,
         Ok(Which { destination: None }) => requeue(&admin, Requeue::All, false).await,
         Err(error) => answer(Problem::new(StatusCode::BAD_REQUEST, error.to_string())),
@@ -97,8 +99,8 @@ async fn requeue(admin: &Admin, which: Requeue, one: bool) -> Response {
     match admin.store.requeue(which).await {
         Ok(0) if one => not_found("there is no such dead letter, or its retry was delivered already"),
         Ok(count) => {
-            for worker in admin.destinations.values() {
-                // One that has stopped finds them at its next start.
+            for worker in admin.standings.destinations.values() {
+                // One that has stopped finds them at its next start; another node's is told by the store.
                 let _ = worker.requeued().await;
             }
             (StatusCode::ACCEPTED, axum::Json(json!({ "requeued": count }))).into_response()
@@ -108,6 +110,6 @@ async fn requeue(admin: &Admin, which: Requeue, one: bool) -> Response {
 }
 
 pub(super) fn unknown(admin: &Admin, name: &str) -> Response {
-    let known: Vec<&str> = admin.destinations.keys().map(String::as_str).collect();
+    let known: Vec<&str> = admin.standings.destinations.keys().map(String::as_str).collect();
     not_found(format!("there is no destination {name:?}; known: {}", known.join(", ")))
 }

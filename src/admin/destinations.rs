@@ -2,6 +2,7 @@
 
 use super::{Admin, answer, deliveries::unknown, failed, not_found};
 use crate::{
+    nodes,
     number::Number,
     server::read_body,
     store::{DeadQuery, DeadState, Sequence, StoreError},
@@ -21,20 +22,20 @@ use std::{collections::BTreeMap, sync::Arc};
 /// `GET destinations`.
 pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
     let newest = *admin.issued.borrow();
-    match admin.store.glance(Timestamp::now(), 0).await {
-        Ok(glance) => {
-            let shown = show(&admin, &glance.dead);
-            axum::Json(json!({ "destinations": shown, "newest": newest.to_string() })).into_response()
-        }
+    let shown = async { show(&admin, &admin.store.glance(Timestamp::now(), 0).await?.dead).await };
+    match shown.await {
+        Ok(shown) => axum::Json(json!({ "destinations": shown, "newest": newest.to_string() })).into_response(),
         Err(error) => failed(error),
     }
 }
 
-/// Each destination with the number of its dead letters.
-pub(super) fn show(admin: &Admin, dead: &BTreeMap<String, u64>) -> Vec<Value> {
-    let shown = admin.destinations.iter().map(|(name, worker)| {
-        let status = worker.status();
-        json!({
+/// Each destination with the number of its dead letters, and the node that delivers to it.
+pub(super) async fn show(admin: &Admin, dead: &BTreeMap<String, u64>) -> Result<Vec<Value>, StoreError> {
+    let (all, newest) = (admin.standings.all().await?, *admin.issued.borrow());
+    let mut shown = Vec::new();
+    for name in admin.standings.destinations.keys() {
+        let Some((status, by)) = admin.standings.destination(name, &all, newest).await? else { continue };
+        shown.push(json!({
             "name": name,
             "up": status.up,
             "paused": status.paused,
@@ -44,9 +45,10 @@ pub(super) fn show(admin: &Admin, dead: &BTreeMap<String, u64>) -> Vec<Value> {
             "in_flight": status.in_flight,
             "dead": dead.get(name).unwrap_or(&0),
             "last_error": status.last_error,
-        })
-    });
-    shown.collect()
+            "held_by": by,
+        }));
+    }
+    Ok(shown)
 }
 
 /// `GET tickets/{number}/deliveries`: `done` is delivered, or not chosen by the destination's `events` and `where`.
@@ -61,13 +63,18 @@ pub(super) async fn of_ticket(State(admin): State<Arc<Admin>>, Path(number): Pat
 async fn fates(admin: &Admin, number: Number) -> Result<Vec<Value>, StoreError> {
     let letters = DeadQuery { number: Some(number), limit: 1000, ..DeadQuery::default() };
     let letters = admin.store.dead_letters(letters).await?;
-    let slowest = admin.destinations.values().map(|worker| worker.status().cursor).min().unwrap_or_default();
-    let open = admin.store.events_of(number, slowest).await?;
+    let (all, newest) = (admin.standings.all().await?, *admin.issued.borrow());
+    let mut cursors = BTreeMap::new();
+    for name in admin.standings.destinations.keys() {
+        let status = admin.standings.destination(name, &all, newest).await?;
+        cursors.insert(name, status.map(|(status, _)| status.cursor).unwrap_or_default());
+    }
+    let open = admin.store.events_of(number, cursors.values().min().copied().unwrap_or_default()).await?;
     let mut fates = Vec::new();
-    for (name, worker) in &admin.destinations {
+    for (name, known) in cursors {
         let progress = admin.store.progress(name).await?;
         // What was saved last may be a little older than what the worker knows.
-        let cursor = progress.cursor.max(worker.status().cursor);
+        let cursor = progress.cursor.max(known);
         let done = |at: &Sequence| {
             *at <= cursor || progress.ahead.iter().any(|(first, last)| (*first..=*last).contains(&at.0))
         };
@@ -91,7 +98,7 @@ struct Rewind {
 
 /// `POST destinations/{name}/rewind` with `{"after": CURSOR}`: everything after it goes to this destination again.
 pub(super) async fn rewind(State(admin): State<Arc<Admin>>, Path(name): Path<String>, request: Request) -> Response {
-    let Some(worker) = admin.destinations.get(&name) else { return unknown(&admin, &name) };
+    let Some(worker) = admin.standings.destinations.get(&name) else { return unknown(&admin, &name) };
     let body = match read_body(request.into_body(), 4096).await {
         Ok(body) => body,
         Err(problem) => return answer(problem),
@@ -104,11 +111,22 @@ pub(super) async fn rewind(State(admin): State<Arc<Admin>>, Path(name): Path<Str
         let detail = "must be a cursor: 0, or the next of a page of the feed".into();
         return answer(Problem::fields(vec![FieldFault { field: "after".into(), detail }]));
     };
-    match worker.rewind(Sequence(after)).await {
+    let done = match worker.is_here() {
+        true => worker.rewind(Sequence(after)).await.map_err(|stopped| StoreError::Unavailable(stopped.to_string())),
+        false => elsewhere(&admin, &name, Sequence(after)).await,
+    };
+    match done {
         Ok(cursor) => (StatusCode::ACCEPTED, axum::Json(json!({ "destination": name, "after": cursor.to_string() })))
             .into_response(),
-        Err(stopped) => failed(StoreError::Unavailable(stopped.to_string())),
+        Err(error) => failed(error),
     }
+}
+
+/// Whoever delivers to it goes back, or whoever does so next. Gives the cursor that it will have.
+async fn elsewhere(admin: &Admin, name: &str, after: Sequence) -> Result<Sequence, StoreError> {
+    let cursor = admin.store.progress(name).await?.cursor.min(after);
+    admin.store.order(&nodes::to(name), &format!("{}{}", nodes::REWIND, after.0)).await?;
+    Ok(cursor)
 }
 
 /// `POST destinations/{name}/pause`: nothing goes to it until it is resumed, also after a restart.
@@ -122,7 +140,7 @@ pub(super) async fn resume(state: State<Arc<Admin>>, name: Path<String>) -> Resp
 }
 
 async fn set_paused(State(admin): State<Arc<Admin>>, Path(name): Path<String>, paused: bool) -> Response {
-    let Some(worker) = admin.destinations.get(&name) else { return unknown(&admin, &name) };
+    let Some(worker) = admin.standings.destinations.get(&name) else { return unknown(&admin, &name) };
     if let Err(error) = admin.store.pause_destination(&name, paused, Timestamp::now()).await {
         return failed(error);
     }

@@ -1,17 +1,25 @@
 //! Alive, ready, and the metrics.
 
 use super::Admin;
+use crate::{nodes::LINE, store::StoreError};
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
 use jiff::Timestamp;
-use serde_json::json;
-use std::sync::{Arc, atomic::Ordering};
+use serde_json::{Map, Value, json};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::time::timeout;
 
 /// A line whose issuer did not complete a round for so long stands still, in milliseconds.
 const STILL: i64 = 60_000;
+
+/// For what the store adds to an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The process answers.
 pub(super) async fn healthz() -> Response {
@@ -27,24 +35,15 @@ pub(super) async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
     }
     faults.extend(admin.store.health().trouble.map(|trouble| format!("the store cannot write: {trouble}")));
     let still = Timestamp::now().as_millisecond() - admin.issuer_alive_at.load(Ordering::Relaxed);
-    if still > STILL {
+    if admin.node().holds(LINE) && still > STILL {
         faults.push(format!("no ticket was issued for {} s", still / 1000));
     }
-    let dead = admin.destinations.iter().filter(|(_, worker)| worker.is_finished());
+    let vacant = admin.node().vacant();
+    faults.extend(vacant.iter().map(|resource| format!("no node is known to hold {resource}")));
+    let dead = admin.standings.destinations.iter().filter(|(_, worker)| worker.is_finished());
     faults.extend(dead.map(|(name, _)| format!("nobody delivers to {name}")));
-    let destinations: serde_json::Map<_, _> = admin
-        .destinations
-        .iter()
-        .map(|(name, worker)| {
-            let status = worker.status();
-            let state = match (status.paused, status.up) {
-                (true, _) => "paused",
-                (false, true) => "up",
-                (false, false) => "down",
-            };
-            (name.clone(), json!(state))
-        })
-        .collect();
+    // Whoever asks is told in time, though the store may not answer.
+    let destinations = timeout(PATIENCE, states(&admin)).await.ok().and_then(Result::ok).unwrap_or_default();
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let notices: Vec<String> = admin.alarm.notice().into_iter().collect();
     let body =
@@ -52,9 +51,25 @@ pub(super) async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
     (status, axum::Json(body)).into_response()
 }
 
+/// How each destination is, wherever it is delivered to.
+async fn states(admin: &Admin) -> Result<Map<String, Value>, StoreError> {
+    let (all, newest) = (admin.standings.all().await?, *admin.issued.borrow());
+    let mut states = Map::new();
+    for name in admin.standings.destinations.keys() {
+        let Some((status, _)) = admin.standings.destination(name, &all, newest).await? else { continue };
+        let state = match (status.paused, status.up) {
+            (true, _) => "paused",
+            (false, true) => "up",
+            (false, false) => "down",
+        };
+        states.insert(name.clone(), json!(state));
+    }
+    Ok(states)
+}
+
 /// Prometheus text.
 pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    if let Ok(backlog) = admin.store.backlog().await {
+    if let Ok(Ok(backlog)) = timeout(PATIENCE, admin.store.backlog()).await {
         let age = backlog.oldest.map_or(0, |oldest| Timestamp::now().as_millisecond() - oldest.as_millisecond());
         metrics::gauge!("jiesu_backlog_messages").set(backlog.messages as f64);
         metrics::gauge!("jiesu_backlog_oldest_seconds").set(age.max(0) as f64 / 1000.0);

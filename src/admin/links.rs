@@ -76,15 +76,15 @@ async fn undo(admin: &Admin, number: Number) -> Result<Option<Vec<&'static str>>
     admin.incidents.forget();
     // The index learns it: the ticket stands for itself from now on.
     let known = Known::of(&ticket);
-    if admin.repeats.put(&known.appeal(number), number.to_key(), number.to_key()).await.is_err() {
-        admin.repeats.rebuild();
-    }
+    let told = admin.repeats.put(&known.appeal(number), number.to_key(), number.to_key()).await;
+    admin.retold(told).await?;
     Ok(Some(undone))
 }
 
 /// `POST repeats/reindex`: the index is built anew from the store, as soon as the line has time.
 pub(super) async fn reindex(State(admin): State<Arc<Admin>>) -> Response {
-    admin.repeats.rebuild();
-    admin.arrived.notify_one();
+    if let Err(error) = admin.reindex().await {
+        return failed(error);
+    }
     (StatusCode::ACCEPTED, axum::Json(json!({ "reindex": "under way" }))).into_response()
 }

@@ -12,6 +12,7 @@ mod guard;
 pub mod handed;
 mod health;
 mod links;
+mod nodes;
 mod overview;
 mod parity;
 mod quarantine;
@@ -24,13 +25,13 @@ use crate::{
     citizens::Citizens,
     config::Hotlines,
     days::Alarm,
-    delivery::Handle,
     files::Files,
     intake::Intake,
     issue::Incidents,
+    nodes::{LINE, Node, REINDEX, Standings},
     number::ReceiptKey,
     openapi,
-    repeats::Repeats,
+    repeats::{Away, Repeats},
     revise::Reviser,
     server::problem::{Http, with_fallbacks, with_problems},
     store::{Sequence, Store, StoreError},
@@ -45,7 +46,6 @@ use jiesu_connector::{Problem, Secret};
 use jiff::tz::TimeZone;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{
-    collections::BTreeMap,
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
@@ -60,8 +60,8 @@ pub struct Admin {
     pub intake: Arc<Intake>,
     /// The channels.
     pub channels: Arc<Channels>,
-    /// The destinations' workers, by name.
-    pub destinations: BTreeMap<String, Handle>,
+    /// The destinations' workers, and how all nodes stand.
+    pub standings: Arc<Standings>,
     /// The register of hotlines.
     pub hotlines: Arc<Hotlines>,
     /// Attachments.
@@ -98,6 +98,30 @@ pub struct Admin {
     pub stop: CancellationToken,
 }
 
+impl Admin {
+    fn node(&self) -> &Node {
+        &self.standings.node
+    }
+
+    /// The repeat index is built anew as soon as the line has time, wherever that is.
+    async fn reindex(&self) -> Result<(), StoreError> {
+        if self.node().holds(LINE) {
+            self.repeats.rebuild();
+            self.arrived.notify_one();
+            return Ok(());
+        }
+        self.store.order(LINE, REINDEX).await
+    }
+
+    /// The index was told something by this node: one that no other node sees must learn it where the line is.
+    async fn retold(&self, told: Result<(), Away>) -> Result<(), StoreError> {
+        match told {
+            Ok(()) if !self.repeats.is_own() || self.node().holds(LINE) => Ok(()),
+            _ => self.reindex().await,
+        }
+    }
+}
+
 /// The routes.
 pub fn routes(admin: Arc<Admin>) -> Router {
     let api = Router::new()
@@ -131,6 +155,7 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/release", post(quarantine::release_all))
         .route("/quarantine/{message}/release", post(quarantine::release))
+        .route("/nodes", get(nodes::list))
         .route("/audit", get(audit::list))
         .route("/openapi.json", get(async || axum::Json(openapi::document(openapi::Listener::Admin))));
     let router = Router::new()

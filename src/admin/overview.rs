@@ -35,7 +35,7 @@ async fn overview(admin: &Admin) -> Result<Value, StoreError> {
         "arrivals": per_minute(&glance.arrivals, now),
         "backlog": { "messages": backlog.messages, "oldest_at": backlog.oldest.map(time) },
         "quarantined": glance.quarantined,
-        "destinations": destinations::show(admin, &glance.dead),
+        "destinations": destinations::show(admin, &glance.dead).await?,
         "newest": admin.issued.borrow().to_string(),
         "store": { "trouble": health.trouble, "bytes": health.bytes },
     }))

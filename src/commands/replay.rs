@@ -4,6 +4,7 @@ use super::{beside, load};
 use anyhow::bail;
 use jiesu::{
     config::Loaded,
+    nodes,
     store::{Progress, Requeue, Sequence},
 };
 use serde_json::json;
@@ -52,8 +53,14 @@ async fn on_the_store(loaded: &Loaded, arguments: &Arguments) -> anyhow::Result<
         (Some(name), Some(after)) => {
             let now = store.progress(name).await?.cursor;
             let cursor = Sequence(i64::try_from(after)?.min(now.0));
-            store.save_progress(name, Progress { cursor, ahead: Vec::new() }).await?;
-            format!("{name} begins again after {cursor} when the gateway starts")
+            // Of several nodes one may run, and keep its cursor in memory.
+            if store.signals().is_some() {
+                store.order(&nodes::to(name), &format!("{}{}", nodes::REWIND, cursor)).await?;
+                format!("{name} begins again after {cursor}, at once where a node runs")
+            } else {
+                store.save_progress(name, Progress { cursor, ahead: Vec::new() }).await?;
+                format!("{name} begins again after {cursor} when the gateway starts")
+            }
         }
         (destination, _) => {
             let which = destination.clone().map_or(Requeue::All, Requeue::Of);

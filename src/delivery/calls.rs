@@ -106,7 +106,7 @@ pub fn pause(failures: u32) -> Duration {
 }
 
 /// Asks until there is an answer. The store itself says, once and loudly, what its trouble is.
-async fn patiently<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F) -> T {
+pub(super) async fn patiently<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F) -> T {
     let mut failures = 0;
     loop {
         match ask().await {

@@ -3,7 +3,7 @@
 //! One task per destination reads the event log from its own cursor, so that one destination's trouble is nobody
 //! else's. What the parts decide is pure and told the time: `window` which event may go next, `health` whether the
 //! destination may be tried, `ledger` what is done with, `outcome` what an answer means. The `worker` does the
-//! waiting, `attempt` the sending.
+//! waiting, `attempt` the sending. Of several nodes one delivers to a destination at a time: `post`.
 
 mod attempt;
 mod calls;
@@ -14,6 +14,7 @@ mod ledger;
 mod mask;
 mod outcome;
 mod pace;
+mod post;
 pub mod predicate;
 mod status;
 mod veil;
@@ -27,18 +28,15 @@ pub use attempt::BadDestination;
 pub use destination::{Contact, Destination, Map, Predicate, RetryPolicy, Success};
 pub use filter::Filter;
 pub use jiesu_signing as signature;
+pub use post::{Post, start};
 pub use status::DestinationStatus;
 
-use crate::store::{EventLog, Sequence};
+use crate::store::Sequence;
 use std::sync::Arc;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use tokio_util::sync::CancellationToken;
-
-/// Commands that may wait for a worker.
-const COMMANDS: usize = 16;
 
 /// A destination's running task.
 #[derive(Debug)]
@@ -67,23 +65,37 @@ impl Handle {
         self.shared.status()
     }
 
+    /// Whether this node delivers to it, and not another.
+    pub fn is_here(&self) -> bool {
+        self.shared.is_here()
+    }
+
     /// Sends everything after `after` again, to this destination only. Never goes forward. Answers with the cursor
     /// once it is saved.
     ///
     /// # Errors
-    /// [`Stopped`]
+    /// [`Stopped`], also where another node delivers.
     pub async fn rewind(&self, after: Sequence) -> Result<Sequence, Stopped> {
+        if !self.is_here() {
+            return Err(Stopped);
+        }
         let (done, saved) = oneshot::channel();
         self.commands.send(Command::Rewind { after, done }).await.map_err(|_| Stopped)?;
         saved.await.map_err(|_| Stopped)
     }
 
-    /// Sends nothing until it is told otherwise; what is under way is finished.
+    /// Sends nothing until it is told otherwise; what is under way is finished. Where another node delivers, it is only
+    /// noted.
     ///
     /// # Errors
     /// [`Stopped`]
     pub async fn pause(&self, paused: bool) -> Result<(), Stopped> {
-        self.commands.send(Command::Pause(paused)).await.map_err(|_| Stopped)
+        self.shared.set_paused(paused);
+        match self.is_here() {
+            true => self.commands.send(Command::Pause(paused)).await.map_err(|_| Stopped),
+            false if self.is_finished() => Err(Stopped),
+            false => Ok(()),
+        }
     }
 
     /// Whether its task has ended.
@@ -91,12 +103,16 @@ impl Handle {
         self.commands.is_closed()
     }
 
-    /// Dead letters were requeued in the store.
+    /// Dead letters were requeued in the store. Whoever begins to deliver finds them by itself.
     ///
     /// # Errors
     /// [`Stopped`]
     pub async fn requeued(&self) -> Result<(), Stopped> {
-        self.commands.send(Command::Requeued).await.map_err(|_| Stopped)
+        match self.is_here() {
+            true => self.commands.send(Command::Requeued).await.map_err(|_| Stopped),
+            false if self.is_finished() => Err(Stopped),
+            false => Ok(()),
+        }
     }
 }
 
@@ -113,32 +129,4 @@ enum Command {
     Requeued,
     /// Send nothing, or go on.
     Pause(bool),
-}
-
-/// Starts delivering to `destination`. `wake` holds the newest event's sequence and changes with it.
-///
-/// # Errors
-/// [`BadDestination`]: nothing was started.
-pub fn start(
-    store: Arc<dyn EventLog>,
-    destination: Destination,
-    wake: watch::Receiver<Sequence>,
-    stop: CancellationToken,
-) -> Result<Worker, BadDestination> {
-    let transport = attempt::Http::new(&destination)?;
-    Ok(start_with(store, destination, transport, health::PROBE_INTERVAL, wake, stop))
-}
-
-fn start_with(
-    store: Arc<dyn EventLog>,
-    destination: Destination,
-    transport: impl attempt::Transport,
-    probe_interval: std::time::Duration,
-    wake: watch::Receiver<Sequence>,
-    stop: CancellationToken,
-) -> Worker {
-    let (commands, orders) = mpsc::channel(COMMANDS);
-    let shared = Arc::new(status::Shared::new(&destination.name));
-    let delivery = worker::Delivery::new(store, destination, transport, probe_interval, Arc::clone(&shared));
-    Worker { join: tokio::spawn(delivery.run(orders, wake, stop)), handle: Handle { commands, shared } }
 }

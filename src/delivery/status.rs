@@ -4,7 +4,7 @@ use super::outcome::{FaultClass, Outcome};
 use crate::store::Sequence;
 use jiff::Timestamp;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     sync::{
         Mutex, PoisonError,
@@ -14,7 +14,7 @@ use std::{
 };
 
 /// How a destination is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationStatus {
     /// Its name.
     pub name: String,
@@ -42,6 +42,8 @@ pub struct Shared {
     in_flight: AtomicUsize,
     behind: AtomicU64,
     paused: AtomicBool,
+    /// This node delivers to it.
+    here: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -60,6 +62,7 @@ impl Shared {
             in_flight: AtomicUsize::new(0),
             behind: AtomicU64::new(0),
             paused: AtomicBool::new(false),
+            here: AtomicBool::new(false),
             state: Mutex::new(State { up: true, since: Timestamp::now(), last_error: None }),
         }
     }
@@ -87,6 +90,25 @@ impl Shared {
 
     pub(super) fn set_paused(&self, paused: bool) {
         self.paused.store(paused, Relaxed);
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Another node goes on: nothing is known of it here.
+    pub(super) fn left(&self) {
+        self.moved(self.status().cursor, 0, 0);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State { up: true, since: Timestamp::now(), last_error: None };
+    }
+
+    pub(super) fn is_here(&self) -> bool {
+        self.here.load(Relaxed)
+    }
+
+    pub(super) fn set_here(&self, here: bool) {
+        self.here.store(here, Relaxed);
     }
 
     pub(super) fn failed(&self, class: FaultClass) {
@@ -127,6 +149,14 @@ impl Meters {
         };
         meters.up(true);
         meters
+    }
+
+    /// Another node shows how it stands.
+    pub(super) fn left(destination: &str) {
+        let name = || destination.to_owned();
+        gauge!("jiesu_destination_up", "destination" => name()).set(1.0);
+        gauge!("jiesu_destination_paused", "destination" => name()).set(0.0);
+        gauge!("jiesu_delivery_lag_events", "destination" => name()).set(0.0);
     }
 
     pub(super) fn attempt(&self, outcome: &Outcome, took: Duration) {

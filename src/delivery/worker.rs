@@ -16,6 +16,7 @@ use super::{
     window::{Key, Window},
 };
 use crate::{
+    nodes::Term,
     number::Number,
     store::{EventLog, Sequence, StoreError, StoredEvent},
 };
@@ -140,13 +141,13 @@ impl<T: Transport> Delivery<T> {
     pub fn new(
         store: Arc<dyn EventLog>,
         destination: Destination,
-        transport: T,
+        transport: Arc<T>,
         probe_interval: Duration,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
             caller: Caller { store, name: destination.name.as_str().into() },
-            transport: Arc::new(transport),
+            transport,
             meters: Meters::new(&destination.name),
             shared,
             jitter: RandomState::new(),
@@ -170,11 +171,13 @@ impl<T: Transport> Delivery<T> {
         }
     }
 
-    /// Delivers until `stop`.
+    /// Delivers until `stop`, or until another node may deliver: then nothing is saved any more, for the other one may have
+    /// come further, or have gone back.
     pub async fn run(
         mut self,
-        mut commands: mpsc::Receiver<Command>,
+        commands: &mut mpsc::Receiver<Command>,
         mut wake: watch::Receiver<Sequence>,
+        term: &Term,
         stop: CancellationToken,
     ) {
         tokio::select! {
@@ -185,6 +188,9 @@ impl<T: Transport> Delivery<T> {
         let mut flights = FuturesUnordered::new();
         let (mut commanded, mut waking) = (true, true);
         while !self.is_over(flights.len()) {
+            if term.is_over() {
+                return;
+            }
             while let Some(flight) = self.next_flight(flights.len()) {
                 flights.push(fly(Arc::clone(&self.transport), flight));
             }

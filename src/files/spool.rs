@@ -27,6 +27,11 @@ pub(super) const FOLDER: &str = "uploads";
 const PART: &str = ".part-";
 /// How long something waits for its form. Longer than a page's reference to it works.
 const LIFE: Duration = Duration::from_secs(24 * 3600);
+/// A file that is still arriving after so long is not: who brought it has gone, or the node that took it.
+const PART_LIFE: Duration = Duration::from_secs(6 * 3600);
+/// Who comes with the same bytes so shortly before their time is over does not rely on what lies there: another node may
+/// be about to remove it.
+const NEAR_THE_END: Duration = Duration::from_secs(3600);
 /// Between looks for what nothing came of.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// Bytes that wait at most: who uploads and never sends a form must not fill the disk.
@@ -103,9 +108,12 @@ impl Spool {
         self.files.directory().join(FOLDER)
     }
 
-    /// Removes what nothing came of, now and then until `stop`; at once what was cut off by the end of the last process.
-    pub async fn run(self, store: Arc<dyn Store>, stop: CancellationToken) {
-        self.remove_parts();
+    /// Removes what nothing came of, now and then until `stop`; at once what was cut off by the end of the last process,
+    /// unless it may be another node's.
+    pub async fn run(self, store: Arc<dyn Store>, alone: bool, stop: CancellationToken) {
+        if alone {
+            self.remove_parts(Duration::ZERO);
+        }
         loop {
             if let Err(error) = self.sweep(store.as_ref(), SystemTime::now()).await {
                 tracing::warn!(%error, "looking for uploads that nothing came of waits");
@@ -117,8 +125,10 @@ impl Spool {
         }
     }
 
-    fn remove_parts(&self) {
-        for (path, _, _) in self.list(PART) {
+    /// Removes what began to arrive so long ago and never did.
+    fn remove_parts(&self, age: Duration) {
+        let over = |since: &SystemTime| SystemTime::now().duration_since(*since).unwrap_or_default() >= age;
+        for (path, _, _) in self.list(PART).into_iter().filter(|(_, since, _)| over(since)) {
             let _ = fs::remove_file(path);
         }
     }
@@ -140,6 +150,7 @@ impl Spool {
 
     /// Removes what has waited too long at `now`, unless a message in the store still needs it.
     async fn sweep(&self, store: &dyn Store, now: SystemTime) -> Result<(), StoreError> {
+        self.remove_parts(PART_LIFE);
         let mut waiting = 0;
         for (path, since, bytes) in self.list("") {
             let over = |since: SystemTime| now.duration_since(since).is_ok_and(|age| age > LIFE);
@@ -213,9 +224,14 @@ impl Incomplete {
         }
         // A name that was there already stands for the same bytes, and begins its day anew.
         let _turn = self.spool.turn.clone().lock_owned().await;
-        let (from, folder) = (self.path.clone(), self.spool.folder());
+        let from = self.path.clone();
         let moved = tokio::task::spawn_blocking(move || {
-            fs::rename(&from, &waiting)?;
+            let age = fs::metadata(&waiting).and_then(|there| there.modified()).ok();
+            let age = age.and_then(|since| SystemTime::now().duration_since(since).ok()).unwrap_or_default();
+            let place = if age + NEAR_THE_END > LIFE { &kept } else { &waiting };
+            let folder = place.parent().unwrap_or(place);
+            make_directory(folder)?;
+            fs::rename(&from, place)?;
             fs::File::open(folder)?.sync_all()
         });
         moved.await.map_err(io::Error::other)??;
@@ -277,6 +293,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_comes_again_shortly_before_its_time_is_over_is_kept_whoever_removes_the_other() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = Files::new(directory.path().join("files"));
+        let store = SqliteStore::open(&directory.path().join("store.db")).expect("a store");
+        let (here, there) = (Spool::new(files.clone()), Spool::new(files.clone()));
+        let name = upload(&here, b"photo").await;
+        let nearly = SystemTime::now() - (LIFE - Duration::from_secs(60));
+        let left = fs::File::options().write(true).open(files.uploaded(&name)).expect("it is there");
+        left.set_modified(nearly).expect("its age is set");
+        assert_eq!(upload(&there, b"photo").await, name);
+        here.sweep(&store, SystemTime::now() + Duration::from_secs(120)).await.expect("swept");
+        assert!(files.adopt(&name).expect("taken"), "the form that came with it finds it");
+    }
+
+    #[tokio::test]
     async fn one_address_cannot_fill_the_disk_and_another_does_not_notice() {
         let directory = tempfile::tempdir().expect("a directory");
         let spool = Spool::new(Files::new(directory.path().join("files")));
@@ -292,7 +323,7 @@ mod tests {
         let spool = Spool::new(Files::new(directory.path().join("files")));
         std::mem::forget(spool.begin(HOME).await.expect("there is room"));
         assert_eq!(names(&spool).len(), 1);
-        spool.remove_parts();
+        spool.remove_parts(Duration::ZERO);
         assert_eq!(names(&spool).len(), 0);
     }
 }

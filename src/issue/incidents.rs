@@ -123,7 +123,7 @@ impl Incidents {
         let root = first.number;
         let there = self.known().contains_key(&root);
         let draft = Draft::new(first);
-        let read = if there { None } else { Some(Self::read(reviser, root, &draft).await?) };
+        let read = if there { None } else { Some(Self::read(reviser, root, &draft, self.surge).await?) };
         let grown = {
             let mut known = self.known();
             if known.len() >= REMEMBERED {
@@ -196,7 +196,7 @@ impl Incidents {
         Ok(())
     }
 
-    async fn read(reviser: &Reviser, root: Number, first: &Draft) -> Result<Incident, StoreError> {
+    async fn read(reviser: &Reviser, root: Number, first: &Draft, surge: usize) -> Result<Incident, StoreError> {
         let members = reviser.store.members(root, MOST_MEMBERS).await?;
         let key = first.ticket["appellant"]["key"].as_str().unwrap_or_default();
         let mut incident = Incident { citizens: HashSet::from([repeats::citizen(key)]), ..Incident::default() };
@@ -206,7 +206,9 @@ impl Incidents {
                 incident.recent.push(member.at.as_second());
             }
         }
-        incident.alarmed_at = incident.recent.len();
+        // Whoever remembered it before has raised the alarm, if there was reason to.
+        let recent = incident.recent.len();
+        incident.alarmed_at = if recent >= surge { recent } else { 0 };
         Ok(incident)
     }
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     event::kind,
     number::Number,
-    repeats::{self, Away, Known},
+    repeats::{self, Away, Content, Known},
     revise::Draft,
     store::{StoreError, TicketRow},
 };
@@ -31,7 +31,9 @@ impl Issuer {
         if self.repeats.is_off() {
             return;
         }
-        let _ = tokio::time::timeout(MOMENT, self.fill(false, stop)).await;
+        // What is in this process alone does not know what other nodes did since.
+        let anew = self.repeats.is_own();
+        let _ = tokio::time::timeout(MOMENT, self.fill(anew, stop)).await;
     }
 
     /// Fills the index from the store, beside the line; if `anew`, it is emptied first.
@@ -41,10 +43,12 @@ impl Issuer {
         tokio::spawn(async move {
             let (index, store, zone) = (&issuer.repeats, &*issuer.aside, &issuer.reviser.zone);
             let filled = async {
-                match index.is_empty().await {
+                match index.content().await {
                     _ if anew => repeats::rebuild(index, store, zone).await.map(drop),
-                    Ok(true) => repeats::fill(index, store, zone).await.map(drop),
-                    Ok(false) => Ok(()),
+                    Ok(Content::Nothing) => repeats::fill(index, store, zone).await.map(drop),
+                    // Whoever filled it last did not come to the end.
+                    Ok(Content::Part) => repeats::rebuild(index, store, zone).await.map(drop),
+                    Ok(Content::Whole) => Ok(()),
                     Err(away) => Err(away.to_string()),
                 }
             };

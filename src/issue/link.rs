@@ -122,11 +122,14 @@ impl Issuer {
         let decision = checked.decision;
         let Some(found) = &decision.matched else { return Ok(Link::New) };
         let store = &self.reviser.store;
-        // An operator has said that it is not: it becomes a ticket, and nobody is asked again.
-        if found.same_citizen && store.repeat_of(number).await? == Some(None) {
+        let by_itself = || {
             let own = number.to_key();
             self.repeats.place(Placed { id: checked.id, ticket: own, root: own });
-            return Ok(Link::New);
+            Ok(Link::New)
+        };
+        // An operator has said that it is not: it becomes a ticket, and nobody is asked again.
+        if found.same_citizen && store.repeat_of(number).await? == Some(None) {
+            return by_itself();
         }
         if decision.band == Band::Ask {
             return Ok(Link::Perhaps(Similar {
@@ -136,9 +139,15 @@ impl Issuer {
                 same_citizen: found.same_citizen,
             }));
         }
+        let mine = if found.same_citizen { found.ticket } else { found.root };
+        // Somebody after it was found to belong to it, and has no ticket yet.
+        if mine == number.to_key() {
+            return by_itself();
+        }
         if found.same_citizen {
             return match store.known(Number::from_key(found.ticket)).await? {
                 Known::Ticket(row) => Ok(Link::Repeat(row, decision)),
+                Known::InTheLine { .. } if self.goes_first(number, mine) => by_itself(),
                 Known::InTheLine { .. } => Err(NotNow::AfterOthers),
                 Known::Nothing => Ok(Link::New),
             };
@@ -151,8 +160,16 @@ impl Issuer {
             Known::Ticket(row) if row.number == root => {
                 Ok(Link::Joined(self.incidents.join(&self.reviser, citizen, &row, &decision.reason, fresh).await?))
             }
+            Known::InTheLine { .. } if self.goes_first(number, mine) => by_itself(),
             Known::InTheLine { .. } => Err(NotNow::AfterOthers),
             Known::Ticket(_) | Known::Nothing => Ok(Link::New),
         }
+    }
+
+    /// What is found waits for its ticket, too. A gateway that was killed, or that lost the line to another node, may have put
+    /// both into the index and made a ticket of none: then each finds the other, and the one with the lower number goes first.
+    fn goes_first(&self, number: Number, found: i64) -> bool {
+        let found = Number::from_key(found);
+        number < found && !self.decided.is_ready(found)
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     citizens::Citizens,
     config::{Hotlines, Judgement, RepeatsBecome},
     files::Files,
+    nodes::{LINE, Term},
     number::ReceiptKey,
     repeats::Repeats,
     revise::Reviser,
@@ -35,7 +36,10 @@ use jiesu_connector::{Appeal, Intent, Payload, Words};
 use jiff::Timestamp;
 use link::Link;
 use pieces::Wholes;
-use std::sync::{Arc, atomic::AtomicI64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 use tokio::sync::Notify;
 
 /// What makes tickets of messages.
@@ -75,6 +79,8 @@ pub struct Issuer {
     pub words: Words,
     /// When a round was last completed, milliseconds since 1970: a line that stands still is seen.
     pub alive_at: Arc<AtomicI64>,
+    /// For how long it is this node's to make tickets.
+    pub term: Term,
 }
 
 /// Why a message has no outcome in this round; it keeps its place.
@@ -94,6 +100,19 @@ impl From<StoreError> for NotNow {
 }
 
 impl Issuer {
+    /// The same for a term: nothing is remembered of an earlier one, because another node made tickets since, and nothing
+    /// is stored once it is over.
+    #[must_use]
+    pub fn in_term(&self, term: Term) -> Self {
+        self.citizens.forget();
+        drop(self.citizens.take());
+        self.incidents.forget();
+        self.decided.clear();
+        self.alive_at.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
+        let store = Arc::clone(&self.reviser.store).fenced(LINE, term.fence());
+        Self { reviser: Reviser { store, ..self.reviser.clone() }, term, ..self.clone() }
+    }
+
     /// What becomes of one message, or of all of a conversation.
     async fn outcomes(&self, messages: Vec<Message>) -> Result<Vec<Outcome>, NotNow> {
         let mut outcomes = Vec::with_capacity(1);

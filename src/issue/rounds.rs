@@ -35,14 +35,14 @@ struct Round {
 }
 
 impl Issuer {
-    /// Makes tickets of what waits and of what comes, until `stop`.
+    /// Makes tickets of what waits and of what comes, until `stop`, or until another node may.
     pub async fn run(self, stop: CancellationToken) {
         self.prepare(&stop).await;
         let (mut after, mut begun) = (Pass::default(), Instant::now());
         let mut skipped = false;
         // Messages still to be taken one at a time: one of them failed the transaction of all.
         let mut alone = 0usize;
-        loop {
+        while !self.term.is_over() {
             self.alive_at.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
             let round = tokio::select! {
                 biased;
@@ -134,7 +134,10 @@ impl Issuer {
                 decided = self.decide(said).await;
             }
             match decided {
-                Ok(decided) => outcomes.extend(decided),
+                Ok(decided) => {
+                    self.decided.make_ready(decided.iter().filter_map(numbered));
+                    outcomes.extend(decided);
+                }
                 Err(NotNow::Later | NotNow::AfterOthers) => skipped = true,
                 Err(NotNow::Store(error)) => return Err(error),
             }
@@ -170,11 +173,10 @@ impl Issuer {
         outcomes.extend((!learnt.is_empty()).then_some(Outcome::Learnt(learnt)));
         let (mut issued, mut repeated, mut quarantined, mut media, mut reply) = (0, 0, 0, false, false);
         let mut begin = Vec::new();
-        let mut numbers = Vec::with_capacity(outcomes.len());
+        let numbers: Vec<Number> = outcomes.iter().filter_map(numbered).collect();
         for outcome in &outcomes {
             match outcome {
                 Outcome::Ticket { media: files, ticket, .. } => {
-                    numbers.push(ticket.number);
                     let joins = ticket.joins.as_ref().filter(|joins| joins.begins.is_some());
                     begin.extend(joins.map(|joins| joins.root));
                     issued += 1;
@@ -182,8 +184,7 @@ impl Issuer {
                 }
                 Outcome::Quarantine { .. } => quarantined += 1,
                 Outcome::Supplement { change, .. } => media |= !change.media.is_empty(),
-                Outcome::Repeat { change, number, .. } => {
-                    numbers.push(*number);
+                Outcome::Repeat { change, .. } => {
                     repeated += 1;
                     media |= !change.media.is_empty();
                     reply |= change.reply.is_some();
@@ -191,7 +192,9 @@ impl Issuer {
                 Outcome::Noted { .. } | Outcome::Apart { .. } | Outcome::Learnt(_) => {}
             }
         }
-        let left = match self.reviser.store.issue(outcomes).await {
+        let issued_now = self.reviser.store.issue(outcomes).await;
+        self.decided.stored();
+        let left = match issued_now {
             Ok(left) => left,
             Err(error) => {
                 self.incidents.forget();
@@ -231,6 +234,15 @@ fn comes_after(decided: &Result<Vec<Outcome>, NotNow>, others: &[Outcome]) -> bo
             changed.is_some() && others.iter().any(|other| self::changed(other) == changed)
         }),
         Err(_) => false,
+    }
+}
+
+/// The number that gets its ticket, or is found to repeat another.
+fn numbered(outcome: &Outcome) -> Option<Number> {
+    match outcome {
+        Outcome::Ticket { ticket, .. } => Some(ticket.number),
+        Outcome::Repeat { number, .. } => Some(*number),
+        _ => None,
     }
 }
 

@@ -117,6 +117,9 @@ pub(super) fn operations() -> Vec<Operation> {
         limit(get("/api/v1/audit", "Who looked at what"))
             .answers(200, "Newest first", all("audit"))
             .problems(&[400, 401, 403, 503]),
+        get("/api/v1/nodes", "The nodes of the gateway, and what each of them holds")
+            .answers(200, "This one first", all("nodes"))
+            .problems(&[401, 403, 503]),
         get("/api/v1/overview", "What the console shows first").answers(200, "Now", any()).problems(&[401, 403, 503]),
         get("/healthz", "The process answers").answers(200, "It does", object(&[("status", text())])),
         get("/readyz", "Appeals can be accepted").answers(200, "They can", any()).answers(503, "They cannot", any()),

@@ -65,6 +65,17 @@ pub struct Checked {
     pub decision: Decision,
 }
 
+/// What an index holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing.
+    Nothing,
+    /// What was put into it before somebody who filled it was cut off.
+    Part,
+    /// What there is.
+    Whole,
+}
+
 /// The index cannot be asked now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the repeat index cannot be asked: {0}")]
@@ -194,6 +205,33 @@ impl Repeats {
             Home::Off => Ok(true),
             Home::Memory(home) => Ok(held(home).is_empty()),
             Home::Redis(home) => home.is_empty().await,
+        }
+    }
+
+    /// What the index holds.
+    ///
+    /// # Errors
+    /// [`Away`]
+    pub async fn content(&self) -> Result<Content, Away> {
+        if self.is_empty().await? {
+            return Ok(Content::Nothing);
+        }
+        match &self.home {
+            Home::Redis(home) if home.is_being_filled().await? => Ok(Content::Part),
+            _ => Ok(Content::Whole),
+        }
+    }
+
+    /// Whether it is in this process alone, and no other node sees it.
+    pub fn is_own(&self) -> bool {
+        matches!(self.home, Home::Memory(_))
+    }
+
+    /// Notes where the index is that somebody fills it, or has done so: who does may be killed.
+    async fn mark_filling(&self, filling: bool) -> Result<(), Away> {
+        match &self.home {
+            Home::Memory(_) | Home::Off => Ok(()),
+            Home::Redis(home) => home.mark_filling(filling).await,
         }
     }
 

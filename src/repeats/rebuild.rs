@@ -68,6 +68,7 @@ pub async fn rebuild(repeats: &Repeats, store: &dyn Store, zone: &TimeZone) -> R
 /// # Errors
 /// Why not, in words.
 pub async fn fill(repeats: &Repeats, store: &dyn Store, zone: &TimeZone) -> Result<usize, String> {
+    repeats.mark_filling(true).await.map_err(|error| error.to_string())?;
     let window = SignedDuration::try_from(repeats.window()).unwrap_or(SignedDuration::MAX);
     let since = Timestamp::now().saturating_sub(window).unwrap_or(Timestamp::MIN);
     let newest = store.tickets(TicketQuery { limit: 1, ..TicketQuery::default() }).await;
@@ -90,6 +91,7 @@ pub async fn fill(repeats: &Repeats, store: &dyn Store, zone: &TimeZone) -> Resu
             tokio::task::yield_now().await;
         }
     }
+    repeats.mark_filling(false).await.map_err(|error| error.to_string())?;
     if count > 0 {
         tracing::info!(tickets = count, "the repeat index was filled from the store");
     }

@@ -2,8 +2,8 @@
 //!
 //! The keys share a hash tag, so that a script may touch them all and a cluster keeps them together: `{PREFIX}:n` counts the
 //! appeals, `{PREFIX}:p:N` and `{PREFIX}:l:N` are small and large buckets of postings, many to a hash, because a key costs
-//! Redis more than what most of them hold; `{PREFIX}:e:N` are records. All expire with the window. What is noted of an
-//! appeal after it was put in travels with the next one.
+//! Redis more than what most of them hold; `{PREFIX}:e:N` are records; `{PREFIX}:filling` is there while somebody fills it.
+//! All expire with the window. What is noted of an appeal after it was put in travels with the next one.
 
 use super::{Away, held};
 use crate::shared;
@@ -170,6 +170,23 @@ impl RedisHome {
         let mut exists = cmd("EXISTS");
         exists.arg(format!("{}:n", self.prefix));
         Ok(self.redis.command::<i64>(&exists).await? == 0)
+    }
+
+    pub(super) async fn is_being_filled(&self) -> Result<bool, Away> {
+        let mut exists = cmd("EXISTS");
+        exists.arg(format!("{}:filling", self.prefix));
+        Ok(self.redis.command::<i64>(&exists).await? != 0)
+    }
+
+    pub(super) async fn mark_filling(&self, filling: bool) -> Result<(), Away> {
+        let key = format!("{}:filling", self.prefix);
+        let mut mark = cmd(if filling { "SET" } else { "DEL" });
+        mark.arg(key);
+        if filling {
+            mark.arg(1).arg("PX").arg(self.life);
+        }
+        // DEL counts, SET says OK.
+        self.redis.command::<redis::Value>(&mark).await.map(drop).map_err(Away::from)
     }
 
     pub(super) fn lost(&self) -> bool {

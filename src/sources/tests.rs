@@ -23,6 +23,7 @@ struct Trial {
     intake: Arc<Intake>,
     channel: Arc<Channel>,
     script: PullScript,
+    node: Node,
     stop: CancellationToken,
     sources: Option<Sources>,
 }
@@ -35,7 +36,8 @@ impl Trial {
             Arc::new(Intake::new(store.clone(), ReceiptKey::new([1; 32]), TimeZone::UTC, Arc::new(Notify::new())));
         let channel = Arc::new(Channel::new(id, "scripted", "12345", None, parts));
         let stop = CancellationToken::new();
-        Self { _directory: directory, store, intake, channel, script: PullScript::of(id), stop, sources: None }
+        let node = Node::new(&store);
+        Self { _directory: directory, store, intake, channel, script: PullScript::of(id), node, stop, sources: None }
     }
 
     fn pull(id: &str) -> Self {
@@ -45,7 +47,8 @@ impl Trial {
 
     fn start(&mut self) {
         let channels = BTreeMap::from([(self.channel.id.clone(), self.channel.clone())]);
-        self.sources = Some(start(&channels, &self.intake, &self.store, &self.stop));
+        let way = Way { intake: self.intake.clone(), store: self.store.clone() };
+        self.sources = Some(start(&channels, &way, &self.node, &self.stop));
     }
 
     async fn until(&self, enough: impl Fn(&[Event]) -> bool) -> Vec<Event> {
@@ -142,24 +145,28 @@ async fn a_paused_channel_is_not_asked_and_a_resumed_one_is() {
 #[tokio::test]
 async fn after_a_clean_stop_the_next_process_need_not_wait_for_the_session() {
     let mut trial = Trial::pull("pull-lease");
+    trial.node = Node::sharing(&trial.store);
     trial.start();
     trial.until(|events| opened(events) == 1).await;
     trial.stop().await;
-    let lease = trial.store.lease("channel/pull-lease", "another", Timestamp::now(), LEASE).await;
+    let lease = trial.store.lease("from/pull-lease", "another", Timestamp::now(), STEADY).await;
     assert_eq!(lease.unwrap(), Some(2));
 }
 
 #[tokio::test]
-async fn a_session_held_by_another_node_is_not_opened_here() {
+async fn a_session_held_by_another_node_is_not_opened_here_until_that_one_is_gone() {
     let mut trial = Trial::pull("pull-other-node");
-    trial.store.lease("channel/pull-other-node", "another", Timestamp::now(), LEASE).await.unwrap();
+    trial.node = Node::sharing(&trial.store);
+    trial.store.lease("from/pull-other-node", "another", Timestamp::now(), STEADY * 6).await.unwrap();
     trial.start();
     sleep(Duration::from_millis(300)).await;
-    trial.stop().await;
     assert_eq!(trial.script.events(), []);
+    trial.store.release_lease("from/pull-other-node", "another").await.unwrap();
+    trial.until(|events| opened(events) == 1).await;
+    trial.stop().await;
 }
 
-/// A session whose only batch takes longer to arrive than the lease is renewed.
+/// A session whose only batch takes longer to arrive than it takes until somebody looks.
 struct Slow(Arc<AtomicUsize>);
 
 #[async_trait]
@@ -172,7 +179,7 @@ impl Source for Slow {
 #[async_trait]
 impl Session for Slow {
     async fn next(&mut self) -> Result<jiesu_connector::Batch, Lost> {
-        sleep(RENEW + Duration::from_secs(1)).await;
+        sleep(PAUSED + Duration::from_secs(1)).await;
         Ok(jiesu_connector::Batch { id: 0, messages: vec![message(Some("1"), "路灯坏了")] })
     }
 

@@ -8,6 +8,7 @@ mod citizens;
 mod fates;
 mod home;
 mod links;
+mod nodes;
 pub mod postgres;
 mod records;
 mod seen;
@@ -21,6 +22,7 @@ pub use citizens::*;
 pub use fates::*;
 pub use home::{Home, OpenError, Opened};
 pub use links::*;
+pub use nodes::*;
 pub use records::*;
 pub use seen::*;
 pub use signal::Signal;
@@ -86,7 +88,7 @@ pub trait EventLog: Send + Sync + 'static {
 
 /// The durable truth.
 #[async_trait]
-pub trait Store: EventLog + Records {
+pub trait Store: EventLog + Records + Nodes {
     // --- accept ---
 
     /// Stores `messages` with a receipt number each, all or none; recognises redeliveries.

@@ -15,4 +15,6 @@ pub enum Signal {
     /// An operator did something: stopped a channel or a destination, undid a repeat, split a citizen, asked for dead
     /// letters again.
     Desk,
+    /// A resource was given back, and may be had.
+    Left,
 }

@@ -5,7 +5,7 @@ use crate::number::Number;
 use bytes::Bytes;
 use jiesu_connector::{Contact, Incoming, Piece, Raw};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A message's place in the order of acceptance.
@@ -13,7 +13,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub struct MessageId(pub i64);
 
 /// An event's place in the log; 0 is before the first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Sequence(pub i64);
 
 impl fmt::Display for Sequence {

@@ -20,6 +20,7 @@ mod hostile;
 mod hotlines;
 mod house;
 mod ivr;
+mod nodes;
 mod parity;
 mod postgres;
 mod power_cut;

@@ -8,7 +8,7 @@ mod line;
 mod operator;
 mod outage;
 mod scale;
-mod server;
+pub mod server;
 mod triage;
 
 use crate::harness::{Delivery, Gateway, Site, eventually, get, post, post_all, seconds};

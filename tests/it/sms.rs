@@ -1,10 +1,10 @@
 //! Short messages from end to end: the real gateway between a carrier's gateway written from the specification, a message
 //! centre of other people's making, and the core.
 
-mod answers;
-mod carrier;
+pub mod answers;
+pub mod carrier;
 mod centre;
-mod citizens;
+pub mod citizens;
 mod clouds;
 mod cmpp;
 mod long;
@@ -23,7 +23,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// What the core shows on its callbacks.
-const CORE_TOKEN: &str = "the-core-shows-this-0123456789";
+pub const CORE_TOKEN: &str = "the-core-shows-this-0123456789";
 /// Each message is an appeal.
 const IMMEDIATE: &str = "\"immediate\"";
 

@@ -31,6 +31,12 @@ pub trait Replier: Send + Sync {
         None
     }
 
+    /// Whether replies leave over the sessions of the channel's own source: of several nodes the one that holds those
+    /// sends the replies, too.
+    fn by_session(&self) -> bool {
+        false
+    }
+
     /// How long the fate of a reply that was taken may be awaited, where the channel reports it
     /// ([`crate::Note::Fate`], for each name in [`Sent::message`]): until then it is under way, afterwards unknown.
     /// `None`: what was taken is delivered, unless a report says otherwise.

@@ -66,6 +66,10 @@ impl Replier for Answers {
         line.citizen.is_mobile().then(|| line.name(&self.service_code))
     }
 
+    fn by_session(&self) -> bool {
+        true
+    }
+
     fn reports_within(&self) -> Option<Duration> {
         Some(REPORTS)
     }

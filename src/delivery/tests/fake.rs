@@ -6,7 +6,7 @@ use crate::{
         Destination, Handle, RetryPolicy, Worker,
         attempt::Transport,
         outcome::{Fault, FaultClass, Outcome},
-        start_with,
+        post::{Post, start_with},
     },
     store::*,
 };
@@ -204,7 +204,7 @@ pub fn run(
     let scripted = Scripted { script: Arc::new(script), log: Arc::clone(&log) };
     let stop = CancellationToken::new();
     let store_: Arc<dyn EventLog> = Arc::<Fake>::clone(store);
-    let worker = start_with(store_, destination, scripted, PROBE, store.wake(), stop.clone());
+    let worker = start_with(store_, destination, scripted, PROBE, Post::alone(), store.wake(), stop.clone());
     Run { handle: worker.handle.clone(), worker, stop, log }
 }
 

@@ -11,8 +11,8 @@ use crate::{
         attempt::{Http, Transport},
         health::PROBE_INTERVAL,
         outcome::{FaultClass, Outcome},
+        post::{Post, start, start_with},
         signature::{Signed, SigningKey},
-        start, start_with,
     },
     store::EventLog,
 };
@@ -136,7 +136,7 @@ async fn an_event_whose_answer_was_lost_is_sent_again_byte_for_byte() {
     let stop = CancellationToken::new();
     let http = Http::new(&at(&receiver)).unwrap();
     let store_: Arc<dyn EventLog> = Arc::<Fake>::clone(&store);
-    let worker = start_with(store_, at(&receiver), http, PROBE, store.wake(), stop.clone());
+    let worker = start_with(store_, at(&receiver), http, PROBE, Post::alone(), store.wake(), stop.clone());
     until("three times", || receiver.seen().len() == 3).await;
     for seen in receiver.seen() {
         assert_eq!(seen.header("webhook-id"), Some("ev_1"));
@@ -160,7 +160,7 @@ async fn a_real_second_passes_between_probes_and_retry_after_is_waited_for() {
     let mut destination = at(&receiver);
     destination.retry.max = Duration::from_secs(10);
     let store_: Arc<dyn EventLog> = Arc::<Fake>::clone(&store);
-    let worker = start(store_, destination, store.wake(), stop.clone()).unwrap();
+    let worker = start(store_, destination, Post::alone(), store.wake(), stop.clone()).unwrap();
     let started = Instant::now();
     store.append([1, 1, 1]);
     until("the first", || receiver.seen().len() == 1).await;

@@ -8,7 +8,7 @@ use super::{
     soon, until,
 };
 use crate::{
-    delivery::{Destination, start},
+    delivery::{Destination, Post, start},
     store::{
         Accepted, EventLog, NewEvent, NewMessage, NewTicket, Outcome, Pace, Progress, Sequence, Store,
         sqlite::SqliteStore,
@@ -98,7 +98,9 @@ async fn whatever_moment_it_dies_everything_arrives_in_order_and_hardly_anything
     let destination = Destination { concurrency: 32, url: receiver.url(), ..destination() };
     let (_wake, wake) = watch::channel(Sequence(EVENTS as i64));
     for life in 1.. {
-        let worker = start(Arc::clone(&store), destination.clone(), wake.clone(), CancellationToken::new()).unwrap();
+        let worker =
+            start(Arc::clone(&store), destination.clone(), Post::alone(), wake.clone(), CancellationToken::new())
+                .unwrap();
         let enough = (life * 500).min(EVENTS);
         until("some more", || receiver.seen.lock().unwrap().len() >= enough).await;
         if enough == EVENTS {
@@ -148,7 +150,7 @@ async fn after_an_orderly_stop_nothing_is_sent_again() {
     for enough in [200, 400, 1000] {
         let store = open(&path);
         let stop = CancellationToken::new();
-        let worker = start(store.clone(), destination.clone(), wake.clone(), stop.clone()).unwrap();
+        let worker = start(store.clone(), destination.clone(), Post::alone(), wake.clone(), stop.clone()).unwrap();
         until("some more", || receiver.seen.lock().unwrap().len() >= enough).await;
         stop.cancel();
         soon(worker.join).await.unwrap();

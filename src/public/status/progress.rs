@@ -10,7 +10,7 @@ use crate::{
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Events that are looked at, the latest; a ticket has a dozen.
 const MOST_EVENTS: usize = 60;
@@ -101,17 +101,17 @@ fn typed_number(text: &str) -> String {
 /// Looks up. An unknown number and a wrong code take the same way and the same time.
 pub(super) async fn look_up(public: &Public, query: &Query) -> Found {
     let typed = typed_number(&query.number);
-    if let Err(wait) = public.tries.take(&typed, Instant::now()) {
+    if let Err(wait) = public.tries.take(&typed).await {
         return Found::Wait(wait);
     }
     match find(public, &typed, &query.code).await {
         Ok(None) => Found::Nothing,
         Ok(Some(progress)) => {
-            public.tries.give_back(&typed);
+            public.tries.give_back(&typed).await;
             Found::Progress(Box::new(progress))
         }
         Err(_) => {
-            public.tries.give_back(&typed);
+            public.tries.give_back(&typed).await;
             Found::Unavailable
         }
     }

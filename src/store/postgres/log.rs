@@ -4,7 +4,7 @@ use super::{
     fail::Fail,
     inbox::{READ_BYTES, time},
     link::{Link, Text},
-    tx::Tx,
+    tx::{CHANNEL, LEFT, Tx},
 };
 use crate::{
     number::Number,
@@ -176,7 +176,7 @@ pub(super) async fn requeued(link: &Link, name: &str, limit: usize) -> Result<Ve
 }
 
 /// The server's clock, in milliseconds since 1970: the nodes' own may differ.
-const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 pub(super) async fn lease(link: &Link, resource: &str, holder: &str, ttl: Duration) -> Result<Option<u64>, Fail> {
     let sql = format!(
@@ -192,10 +192,11 @@ pub(super) async fn lease(link: &Link, resource: &str, holder: &str, ttl: Durati
     Ok(row.map(|row| row.try_get::<_, i64>(0)).transpose()?.map(|fence| fence as u64))
 }
 
-/// The row stays, so that the fence goes on from where it is.
+/// The row stays, so that the fence goes on from where it is. Whoever waits for it is told.
 pub(super) async fn release_lease(link: &Link, resource: &str, holder: &str) -> Result<(), Fail> {
-    let sql = "UPDATE lease SET until = 0 WHERE resource = $1 AND holder = $2";
-    link.execute(sql, &[&Text(resource), &Text(holder)]).await.map(drop)
+    let sql = "WITH given AS (UPDATE lease SET until = 0 WHERE resource = $1 AND holder = $2 RETURNING 1)
+               SELECT count(pg_notify($3, $4)) FROM given";
+    link.row(sql, &[&Text(resource), &Text(holder), &CHANNEL, &LEFT]).await.map(drop)
 }
 
 /// Nobody takes the resource from whom this fence was given to before the transaction has ended; fails if somebody has.

@@ -20,6 +20,7 @@ mod link;
 mod links;
 mod listen;
 mod log;
+mod nodes;
 mod outbox;
 mod pieces;
 mod pool;
@@ -185,7 +186,7 @@ impl PostgresStore {
         let ear = tokio::spawn(listen::run(shared.clone(), Arc::downgrade(&writer)));
         let home = Home {
             readers: pool::Readers::new(shared.clone()),
-            aside: pool::Readers::new(shared.clone()),
+            aside: pool::Readers::aside(shared.clone()),
             shared,
             writer: Mutex::new(Some(writer)),
             thread: Mutex::new(Some(thread)),

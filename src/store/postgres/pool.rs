@@ -10,6 +10,8 @@ use std::{
 use tokio::{sync::Semaphore, time::timeout};
 
 const LINKS: usize = 4;
+/// For leases: so that no number of slow questions makes one run out.
+const OWN_LINKS: usize = 4;
 /// For an answer.
 const ANSWER: Duration = Duration::from_secs(15);
 /// While a database that was away is not asked again.
@@ -21,11 +23,18 @@ pub(super) struct Readers {
     idle: Mutex<Vec<Link>>,
     turns: Semaphore,
     away: Mutex<Option<(Instant, Fail)>>,
+    /// What fails is told by whoever asks.
+    quiet: bool,
 }
 
 impl Readers {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, idle: Mutex::default(), turns: Semaphore::new(LINKS), away: Mutex::default() }
+        Self { shared, idle: Mutex::default(), turns: Semaphore::new(LINKS), away: Mutex::default(), quiet: false }
+    }
+
+    /// For leases, and for what is said again and again.
+    pub(super) fn aside(shared: Arc<Shared>) -> Self {
+        Self { turns: Semaphore::new(OWN_LINKS), quiet: true, ..Self::new(shared) }
     }
 
     /// Asks one question.
@@ -46,7 +55,9 @@ impl Readers {
             }
             // A connection that failed is not used again.
             Err(fail) => {
-                tracing::warn!(error = fail.text(), "reading the store failed");
+                if !self.quiet {
+                    tracing::warn!(error = fail.text(), "reading the store failed");
+                }
                 Err(fail.into())
             }
         }

@@ -86,6 +86,7 @@ async fn paused_destinations(link: &Link) -> std::result::Result<Vec<String>, Fa
 }
 
 async fn record_parity(tx: &Tx<'_>, run: &ParityRun) -> std::result::Result<(), Fail> {
+    tx.tell(Signal::Desk);
     let counts = [run.matched, run.different, run.missing_here, run.missing_there].map(|count| count as i64);
     let [matched, different, here, there] = counts;
     let sql = "INSERT INTO parity (line, first, last, at, file, matched, different, missing_here, missing_there)

@@ -119,7 +119,12 @@ impl Store for PostgresStore {
     }
 
     async fn set_member(&self, number: Number, root: Option<Number>) -> Result<()> {
-        self.write(async move |tx: &Tx<'_>| links::set(tx, number, root).await).await
+        let set = async move |tx: &Tx<'_>| {
+            // The line remembers who is in which incident.
+            tx.tell(Signal::Desk);
+            links::set(tx, number, root).await
+        };
+        self.write(set).await
     }
 
     async fn unchecked(&self, limit: usize) -> Result<Vec<TicketRow>> {

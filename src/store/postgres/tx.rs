@@ -158,6 +158,9 @@ impl<'a> Tx<'a> {
     }
 }
 
+/// What [`Signal::Left`] is called.
+pub(super) const LEFT: &str = "left";
+
 /// What a signal is called between the nodes.
 pub(super) fn name(signal: Signal) -> &'static str {
     match signal {
@@ -166,9 +169,10 @@ pub(super) fn name(signal: Signal) -> &'static str {
         Signal::ReplyDue => "reply",
         Signal::MediaDue => "media",
         Signal::Desk => "desk",
+        Signal::Left => LEFT,
     }
 }
 
 /// All there are.
-pub(super) const SIGNALS: [Signal; 5] =
-    [Signal::Arrived, Signal::Issued, Signal::ReplyDue, Signal::MediaDue, Signal::Desk];
+pub(super) const SIGNALS: [Signal; 6] =
+    [Signal::Arrived, Signal::Issued, Signal::ReplyDue, Signal::MediaDue, Signal::Desk, Signal::Left];

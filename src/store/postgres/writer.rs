@@ -280,8 +280,10 @@ impl Thread {
 }
 
 fn told(fail: Fail) -> StoreError {
-    if let Fail::Statement(error) = &fail {
-        tracing::error!(error, "a store job failed");
+    match &fail {
+        Fail::Statement(error) => tracing::error!(error, "a store job failed"),
+        Fail::Refused(why) => tracing::warn!(why, "what this node has made of messages is not stored"),
+        Fail::Lost(_) | Fail::NotNow(_) => {}
     }
     fail.into()
 }

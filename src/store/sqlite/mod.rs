@@ -35,7 +35,7 @@ pub use records::parity_at_rest;
 
 use super::{
     Accepted, AuditEntry, Backlog, Changed, Contested, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance,
-    Health, Identity, Known, LatestProgress, Member, Message, MessageId, NewMessage, Outcome, Pass, Progress,
+    Health, Identity, Known, LatestProgress, Member, Message, MessageId, NewMessage, Nodes, Outcome, Pass, Progress,
     PublishedQuery, Quarantined, Reach, Reported, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange,
     TicketQuery, TicketRow,
 };
@@ -178,6 +178,9 @@ impl SqliteStore {
         writer.ok_or_else(|| super::StoreError::Unavailable("the store is closed".into()))
     }
 }
+
+/// One process has the file for itself.
+impl Nodes for SqliteStore {}
 
 #[async_trait]
 impl EventLog for SqliteStore {

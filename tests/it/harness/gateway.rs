@@ -62,6 +62,16 @@ impl Gateway {
         kill_process(pid, Signal::TERM).unwrap();
     }
 
+    /// SIGSTOP: it does nothing any more, and does not know.
+    pub fn freeze(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+    }
+
+    /// SIGCONT: it goes on, as if no time had passed.
+    pub fn thaw(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
+    }
+
     /// Waits for its end.
     pub async fn ended(&mut self, within: Duration) -> ExitStatus {
         until("the end of the gateway", within, || self.child.try_wait().unwrap()).await
