@@ -1,7 +1,7 @@
 //! The store in PostgreSQL: for several nodes, all alike.
 //!
 //! What is said of the SQLite home holds here too: one writer a node commits whatever is waiting together, and readers see
-//! the last commit. Of the nodes' writers one writes at a time ([`tx`]), so that each rule is as simple as with one.
+//! the last commit. Of the nodes' writers one writes at a time (`tx`), so that each rule is as simple as with one.
 
 mod accept;
 mod address;
