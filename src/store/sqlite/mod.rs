@@ -6,6 +6,7 @@ mod citizens;
 mod contacts;
 mod conversation;
 mod desk;
+mod events;
 mod handle;
 mod inbox;
 mod keeper;
@@ -34,10 +35,9 @@ pub use open::{OpenError, inspect};
 pub use records::parity_at_rest;
 
 use super::{
-    Accepted, AuditEntry, Backlog, Changed, Contested, DeadLetter, DeadQuery, DueMedia, DueReply, EventLog, Glance,
-    Health, Identity, Known, LatestProgress, Member, Message, MessageId, NewMessage, Nodes, Outcome, Pass, Progress,
-    PublishedQuery, Quarantined, Reach, Reported, Requeue, Result, Sequence, Store, StoredEvent, Tally, TicketChange,
-    TicketQuery, TicketRow,
+    Accepted, AuditEntry, Backlog, Changed, Contested, DueMedia, DueReply, Glance, Health, Identity, Known, Member,
+    Message, MessageId, NewMessage, Nodes, Outcome, Pass, PublishedQuery, Quarantined, Reach, Reported, Result,
+    Sequence, Store, Tally, TicketChange, TicketQuery, TicketRow,
 };
 use crate::number::Number;
 use async_trait::async_trait;
@@ -181,54 +181,6 @@ impl SqliteStore {
 
 /// One process has the file for itself.
 impl Nodes for SqliteStore {}
-
-#[async_trait]
-impl EventLog for SqliteStore {
-    async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
-        self.read(move |connection| log::events(connection, cursor, limit)).await
-    }
-
-    async fn last_event(&self) -> Result<Sequence> {
-        self.read(log::last).await
-    }
-
-    async fn progress(&self, destination: &str) -> Result<Progress> {
-        let name = destination.to_owned();
-        self.read(move |connection| log::progress(connection, &name)).await
-    }
-
-    async fn save_progress(&self, destination: &str, progress: Progress) -> Result<()> {
-        let name = destination.to_owned();
-        self.write(move |connection| log::save_progress(connection, &name, &progress)).await
-    }
-
-    async fn save_latest(&self, destination: &str, latest: LatestProgress) -> Result<()> {
-        let name = destination.to_owned();
-        self.writer()?.run(Turn::Light, move |connection| log::save_progress(connection, &name, &latest())).await
-    }
-
-    async fn bury(&self, letter: DeadLetter) -> Result<()> {
-        self.write(move |connection| log::bury(connection, &letter)).await
-    }
-
-    async fn exhume(&self, destination: &str, sequence: Sequence) -> Result<()> {
-        let name = destination.to_owned();
-        self.write(move |connection| log::exhume(connection, &name, sequence)).await
-    }
-
-    async fn dead_letters(&self, query: DeadQuery) -> Result<Vec<DeadLetter>> {
-        self.read(move |connection| log::dead_letters(connection, &query)).await
-    }
-
-    async fn requeue(&self, which: Requeue) -> Result<usize> {
-        self.write(move |connection| log::requeue(connection, &which)).await
-    }
-
-    async fn requeued(&self, destination: &str, limit: usize) -> Result<Vec<StoredEvent>> {
-        let name = destination.to_owned();
-        self.read(move |connection| log::requeued(connection, &name, limit)).await
-    }
-}
 
 #[async_trait]
 impl Store for SqliteStore {
