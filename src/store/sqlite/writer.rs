@@ -22,7 +22,7 @@ const BATCH: usize = 512;
 /// So many jobs that wait are a flood.
 const FLOOD: usize = 16;
 /// Work that gives way does so no longer than this.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(250);
 /// The writer waits so long for readers before the log begins anew.
 const RESTART_WAIT: Duration = Duration::from_millis(20);
 /// Between attempts to reopen a handle that failed.
