@@ -45,7 +45,7 @@ const WINDOW: usize = 256;
 /// Saves under way: as soon as one has been written, and while it is being synced, the next gets in line, so that every
 /// commit of the store takes the latest progress along.
 const SAVES: usize = 2;
-/// Between saves: what is delivered meanwhile shares one.
+/// Between saves, unless as many events are unsaved as may be under way: what is delivered meanwhile shares one.
 const SAVE_EVERY: Duration = Duration::from_millis(2);
 /// Replays in play, about.
 const REPLAYS: usize = 64;
@@ -109,6 +109,8 @@ struct Doing {
     asking_replays: bool,
     filing: usize,
     unsaved: bool,
+    /// Done with since the last save.
+    fresh: usize,
     /// Saves under way.
     saving: usize,
     failed_saves: u32,
@@ -267,7 +269,7 @@ impl<T: Transport> Delivery<T> {
 
     /// Asks the store for what is missing, and tells it what is new.
     fn ask(&mut self, wake: &mut watch::Receiver<Sequence>) {
-        if self.may_save() && self.next_save <= Instant::now() {
+        if self.may_save() && (self.next_save <= Instant::now() || self.doing.fresh >= self.destination.concurrency) {
             self.save();
         }
         if self.doing.stopping.is_some() {
@@ -368,6 +370,7 @@ impl<T: Transport> Delivery<T> {
         } else if counts {
             self.ledger().close(key.sequence);
             self.doing.unsaved = true;
+            self.doing.fresh += 1;
         }
     }
 
@@ -400,6 +403,7 @@ impl<T: Transport> Delivery<T> {
         self.next_save = Instant::now() + SAVE_EVERY;
         self.rewinds.iter_mut().for_each(|rewind| _ = rewind.save.get_or_insert(self.saves));
         self.doing.unsaved = false;
+        self.doing.fresh = 0;
         self.doing.saving += 1;
         let (save, asked, ledger) = (self.saves, Arc::clone(&self.asked), Arc::clone(&self.ledger));
         let latest = Arc::new(move || {

@@ -131,9 +131,9 @@ async fn whatever_moment_it_dies_everything_arrives_in_order_and_hardly_anything
         let before = of_ticket.insert((sequence - 1) / 4, sequence).unwrap_or_default();
         assert!(before < sequence);
     }
-    // Whatever was delivered was in line to be saved: only what was under way goes again.
+    // At most as many as may be under way were not in line to be saved: only they and what was under way go again.
     let again = seen.len() - EVENTS;
-    assert!(again <= 7 * 32, "{again} of {EVENTS} twice");
+    assert!(again <= 7 * 2 * 32, "{again} of {EVENTS} twice");
 }
 
 #[tokio::test]
