@@ -26,10 +26,6 @@ use std::{
 /// After the index did not answer, it is left alone for so long: appeals pass on unchecked instead of each waiting in turn.
 const REST_MS: i64 = 2_000;
 
-/// Of the keys in Redis. It changes with the layout, so that what an earlier version has left is not taken for an index; it
-/// expires with the window.
-const PREFIX: &str = "jiesu:repeats:3";
-
 /// Made when it is first used.
 type Lazy<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
 
@@ -119,7 +115,7 @@ impl Repeats {
         };
         let redis = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
         match redis {
-            Some(redis) => Self::in_redis(&loaded.judgement, window, Arc::new(redis), PREFIX),
+            Some(redis) => Self::in_redis(&loaded.judgement, window, Arc::new(redis), shared::INDEX),
             None => Self::in_memory(&loaded.judgement, window),
         }
     }

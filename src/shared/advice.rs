@@ -1,13 +1,11 @@
 //! Whether Redis is set up so that it keeps what it is given.
 
-use super::Redis;
+use super::{INDEX, Redis};
 use jiesu_connector::SharedError;
 use redis::cmd;
 
 /// Asks the node that holds the index, also in a cluster.
 const MEMORY: &str = "return redis.call('INFO', 'memory')";
-/// A key of the index.
-const KEY: &str = "{jiesu:repeats:3}:n";
 
 impl Redis {
     /// What should be changed about Redis, in words.
@@ -16,7 +14,7 @@ impl Redis {
     /// It does not answer.
     pub async fn advice(&self) -> Result<Vec<String>, SharedError> {
         let mut info = cmd("EVAL");
-        info.arg(MEMORY).arg(1).arg(KEY);
+        info.arg(MEMORY).arg(1).arg(format!("{{{INDEX}}}"));
         let info: String = self.quietly(&info).await?;
         let get = |name: &str| {
             info.lines()

@@ -13,6 +13,10 @@ pub use redis::{BadUrl, Redis};
 use jiesu_connector::{LocalMemory, Secret, Shared};
 use std::sync::Arc;
 
+/// Of the repeat index's keys in Redis, between braces, so that one node of a cluster has them all. It changes with the layout:
+/// what an earlier version has left is not taken for an index, and expires with the window.
+pub(crate) const INDEX: &str = "jiesu:repeats:3";
+
 /// The memory behind `[repeats] url`; `None` stands for `memory:`. Opens nothing.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The durable truth: everything that was acknowledged is here, and nothing else is true.
 //!
 //! The trait is what the line needs, not what a database offers: each method that writes is one transaction, durable
-//! when it returns. No method relies on memory of this process, so that several nodes can share one store: work is
+//! when it returns ([`EventLog::save_latest`] apart). No method relies on memory of this process, so that several nodes can share one store: work is
 //! claimed by [`Store::lease`], and tickets are changed by compare-and-swap on their version.
 
 mod citizens;
@@ -18,6 +18,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod tests;
 mod types;
+mod waiting;
 
 pub use citizens::*;
 pub use fates::*;

@@ -460,3 +460,17 @@ pub enum Changed {
     /// The ticket has changed since it was read.
     Stale,
 }
+
+/// What became of a message, as it is counted by day, channel and hotline.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counter {
+    Ticketed,
+    Supplement,
+    /// Of the same citizen's same matter: counted to an earlier ticket.
+    Repeat,
+    Redelivery,
+    /// Refused: no message was kept.
+    Refused,
+    /// Kept, but neither a ticket nor part of one.
+    Noted,
+}

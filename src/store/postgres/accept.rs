@@ -3,17 +3,19 @@
 use super::{
     contacts,
     conversation::Talks,
-    count::{Counter, Counts},
+    count::Counts,
     fail::Fail,
     keys::{Found, Keys},
     link::Text,
-    pieces::{self, Place},
-    receipts,
+    pieces, receipts,
     tx::Tx,
 };
 use crate::{
     number::Number,
-    store::{Accepted, MessageId, NewMessage, Signal},
+    store::{
+        Accepted, Counter, MessageId, NewMessage, Signal,
+        waiting::{self, pieces::Place},
+    },
 };
 use jiesu_connector::OnOtherContent;
 use jiff::Timestamp;
@@ -150,7 +152,7 @@ impl<'a> Accepting<'a, '_> {
         };
         let (number, due, first) = match (place, of_contact) {
             (Place::With(number, due), _) | (_, Some((number, due))) => (number, due, false),
-            _ if message.contact.is_some() => (tx.next_number(message.day, id).await?, contacts::OPEN, true),
+            _ if message.contact.is_some() => (tx.next_number(message.day, id).await?, waiting::contacts::OPEN, true),
             _ => match talks.join(message) {
                 Some((number, due)) => (number, due, false),
                 None => {

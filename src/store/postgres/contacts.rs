@@ -1,27 +1,14 @@
 //! Contacts that the channel itself delimits (calls): every message of one has its number, and waits in the line until the
 //! contact is complete or its time is over; what comes later is late.
 
-use super::{conversation::milliseconds, fail::Fail, inbox, link::Link, pieces, tx::Tx};
+use super::{fail::Fail, inbox, link::Link, pieces, tx::Tx};
 use crate::{
     number::Number,
-    store::{Message, MessageId, NewMessage},
+    store::{
+        Message, MessageId, NewMessage,
+        waiting::contacts::{FORGET, REMEMBERED, due, joins, name},
+    },
 };
-use jiesu_connector::{Contact, digest};
-
-/// What comes after so long a silence begins another: no platform keeps its calls, or its recordings, for longer.
-const REMEMBERED: i64 = 90 * 24 * 3_600_000;
-/// One that never comes to rest is a ticket after so long, where the channel has no window that says otherwise.
-const LONGEST: i64 = 24 * 3_600_000;
-/// Forgotten at a time, so that nobody waits long for it.
-const FORGET: i64 = 16;
-/// `due` of a message of a contact that is not whole yet; [`add`] sets the time.
-pub(super) const OPEN: i64 = 1;
-/// What [`inbox::COLUMNS`] takes for late.
-const LATE: i64 = -1;
-
-fn name(message: &NewMessage, contact: &Contact) -> [u8; 16] {
-    digest([message.channel.as_bytes(), contact.name.as_bytes()])
-}
 
 /// The number of the contact that `message` is of, and what is due, if it has one.
 pub(super) async fn place(tx: &Tx<'_>, message: &NewMessage) -> Result<Option<(Number, i64)>, Fail> {
@@ -32,7 +19,7 @@ pub(super) async fn place(tx: &Tx<'_>, message: &NewMessage) -> Result<Option<(N
                FROM contact WHERE name = $1 AND last_at > $2";
     let row = tx.row(sql, &[&&name(message, contact)[..], &(now - REMEMBERED)]).await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some((Number::from_key(row.try_get(0)?), if row.try_get(1)? { OPEN } else { LATE })))
+    Ok(Some((Number::from_key(row.try_get(0)?), joins(row.try_get(1)?))))
 }
 
 /// Remembers a message that was just stored under `number`, and says when its contact goes on now.
@@ -53,12 +40,8 @@ pub(super) async fn add(tx: &Tx<'_>, message: &NewMessage, id: MessageId, number
     let (opened_at, last_at): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
     let sql = "INSERT INTO contact_message VALUES ($1, $2) ON CONFLICT DO NOTHING";
     tx.execute(sql, &[&key, &id.0]).await?;
-    let settle = milliseconds(contact.patience.settle);
-    let wait = milliseconds(contact.patience.wait(brings as u32, expects as u32));
-    let (idle, longest) =
-        message.window.map_or((i64::MAX, LONGEST), |window| (milliseconds(window.idle), milliseconds(window.max)));
-    let due = last_at.saturating_add(wait.min(idle.max(settle))).min(opened_at.saturating_add(longest));
-    tx.execute(pieces::SET_DUE, &[&key, &due.max(1)]).await.map(drop)
+    let due = due(message, contact, (brings as u32, expects as u32), (opened_at, last_at));
+    tx.execute(pieces::SET_DUE, &[&key, &due]).await.map(drop)
 }
 
 /// All messages of the contact of this number.

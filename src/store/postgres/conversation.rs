@@ -6,30 +6,18 @@ use super::{
     fail::Fail,
     inbox,
     link::{Link, Text},
-    pieces,
     tx::Tx,
 };
 use crate::{
     number::Number,
-    store::{Message, NewMessage, Pace},
+    store::{Message, NewMessage, Pace, waiting::talk::Talk},
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
-/// A conversation of so many messages is whole; what follows is another, so that no ticket grows without end.
-const MOST: i64 = 200;
-
-pub(super) fn milliseconds(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Where a sender's conversation stands. `last_at` lies in the future until the first word is said, so that it closes no
-/// sooner than it must; `messages` is negative once an urgent word has ended its waiting.
-struct Talk {
-    number: i64,
-    opened_at: i64,
-    last_at: i64,
-    messages: i64,
+/// A sender's conversation.
+struct Known {
+    talk: Talk,
     /// When it closes; `None` if none of its messages waits any more.
     due: Option<i64>,
     /// It has a message that is not whole.
@@ -39,7 +27,7 @@ struct Talk {
 
 /// The conversations of the senders of some messages.
 pub(super) struct Talks<'a> {
-    known: HashMap<(&'a str, &'a str), Talk>,
+    known: HashMap<(&'a str, &'a str), Known>,
     /// Numbers that are due at another time now.
     dues: BTreeMap<i64, i64>,
 }
@@ -74,74 +62,45 @@ impl<'a> Talks<'a> {
                 opened_at: row.try_get(2)?,
                 last_at: row.try_get(3)?,
                 messages: row.try_get(4)?,
-                due: row.try_get(5)?,
-                missing: row.try_get(6)?,
-                changed: false,
             };
-            talks.known.insert(*who, talk);
+            let known = Known { talk, due: row.try_get(5)?, missing: row.try_get(6)?, changed: false };
+            talks.known.insert(*who, known);
         }
         Ok(talks)
     }
 
     /// The number of the sender's open conversation, and when it closes now that `message` has joined it.
     pub(super) fn join(&mut self, message: &'a NewMessage) -> Option<(Number, i64)> {
-        let window = message.window?;
-        let now = message.received_at.as_millisecond();
-        let talk = self.known.get_mut(&who(message)?)?;
-        let urgent = talk.messages < 0;
-        let closes = talk.opened_at.saturating_add(milliseconds(window.max));
-        let idle = milliseconds(window.idle);
-        // One that is a ticket already is over, whatever the clock says; only to an urgent one more is added.
-        let over = talk.due.is_none() && !urgent;
-        if over || talk.messages.abs() >= MOST || now >= closes || now >= talk.last_at.saturating_add(idle) {
-            return None;
+        let known = self.known.get_mut(&who(message)?)?;
+        let (talk, mut due) = known.talk.join(message, known.due.is_some())?;
+        (known.talk, known.changed) = (talk, true);
+        if let Some(before) = known.due {
+            if known.missing {
+                due = due.max(before);
+            }
+            known.due = Some(due);
+            self.dues.insert(talk.number, due);
         }
-        talk.last_at = match message.pace {
-            Pace::End => now.saturating_sub(idle),
-            Pace::Wordless => talk.last_at.max(now),
-            Pace::Usual | Pace::Urgent => now,
-        };
-        let urgent = urgent || message.pace == Pace::Urgent;
-        talk.messages = if urgent { -talk.messages.abs() - 1 } else { talk.messages + 1 };
-        talk.changed = true;
-        let number = Number::from_key(talk.number);
-        let Some(before) = talk.due else { return Some((number, pieces::LATE)) };
-        let mut due = if urgent { pieces::FIRST } else { talk.last_at.saturating_add(idle).min(closes) };
-        if talk.missing {
-            due = due.max(before);
-        }
-        let due = due.max(pieces::FIRST);
-        talk.due = Some(due);
-        self.dues.insert(talk.number, due);
-        Some((number, due))
+        Some((Number::from_key(talk.number), due))
     }
 
     /// Opens a conversation under `number`, if `message` may; tells when it closes, 0 for one that has no window.
     pub(super) fn open(&mut self, message: &'a NewMessage, number: Number) -> i64 {
-        let (Some(window), Some(who)) = (message.window, who(message)) else { return 0 };
-        let now = message.received_at.as_millisecond();
-        let (idle, max) = (milliseconds(window.idle), milliseconds(window.max));
-        let (last_at, messages, due) = match message.pace {
-            Pace::Urgent => (now, -1, pieces::FIRST),
-            Pace::Wordless => (now.saturating_add(max.saturating_sub(idle).max(0)), 1, now.saturating_add(max)),
-            Pace::Usual | Pace::End => (now, 1, now.saturating_add(idle.min(max))),
-        };
-        let due = due.max(pieces::FIRST);
-        let number = number.to_key();
-        let talk = Talk { number, opened_at: now, last_at, messages, due: Some(due), missing: false, changed: true };
-        self.known.insert(who, talk);
+        let Some(who) = who(message) else { return 0 };
+        let Some((talk, due)) = Talk::open(message, number.to_key()) else { return 0 };
+        self.known.insert(who, Known { talk, due: Some(due), missing: false, changed: true });
         due
     }
 
     /// Writes what has changed; after the messages themselves.
     pub(super) async fn store(&self, tx: &Tx<'_>) -> Result<(), Fail> {
-        let changed: Vec<_> = self.known.iter().filter(|(_, talk)| talk.changed).collect();
+        let changed: Vec<_> = self.known.iter().filter(|(_, known)| known.changed).collect();
         if changed.is_empty() {
             return Ok(());
         }
         let channels: Vec<Text<&str>> = changed.iter().map(|((channel, _), _)| Text(*channel)).collect();
         let senders: Vec<Text<&str>> = changed.iter().map(|((_, sender), _)| Text(*sender)).collect();
-        let column = |of: fn(&Talk) -> i64| changed.iter().map(|(_, talk)| of(talk)).collect::<Vec<i64>>();
+        let column = |of: fn(&Talk) -> i64| changed.iter().map(|(_, known)| of(&known.talk)).collect::<Vec<i64>>();
         let (numbers, opened) = (column(|talk| talk.number), column(|talk| talk.opened_at));
         let (last, messages) = (column(|talk| talk.last_at), column(|talk| talk.messages));
         let sql = "INSERT INTO conversation

@@ -1,21 +1,8 @@
 //! What became of what was received, counted with the outcome, in its own transaction.
 
 use super::{fail::Fail, link::Text, tx::Tx};
+use crate::store::Counter;
 use std::collections::BTreeMap;
-
-/// What is counted.
-#[derive(Clone, Copy)]
-pub(super) enum Counter {
-    Ticketed,
-    Supplement,
-    /// Of the same citizen's same matter: counted to an earlier ticket.
-    Repeat,
-    Redelivery,
-    /// Refused: no message was kept.
-    Refused,
-    /// Kept, but neither a ticket nor part of one.
-    Noted,
-}
 
 /// Counts of a transaction, by day, channel and hotline; what is taken back is below zero.
 #[derive(Default)]

@@ -1,15 +1,14 @@
 //! Messages: waiting, in quarantine, counted.
 
 use super::{
-    count::{Counter, Counts},
+    count::Counts,
     fail::Fail,
     link::{Link, Text},
-    pieces,
     tx::Tx,
 };
 use crate::{
     number::Number,
-    store::{Backlog, Message, MessageId, Pass, Quarantined, Signal, Tally},
+    store::{Backlog, Counter, Message, MessageId, Pass, Quarantined, Signal, Tally, waiting},
 };
 use bytes::Bytes;
 use jiesu_connector::Raw;
@@ -97,7 +96,7 @@ pub(super) async fn backlog(link: &Link) -> Result<Backlog, Fail> {
          {}",
         message_of("p")
     );
-    for (after, until) in [(0, pieces::FIRST), (pieces::FIRST, Timestamp::now().as_millisecond())] {
+    for (after, until) in [(0, waiting::FIRST), (waiting::FIRST, Timestamp::now().as_millisecond())] {
         since.extend(link.row(&sql, &[&after, &until]).await?.map(|row| row.try_get::<_, i64>(0)).transpose()?);
     }
     Ok(Backlog { messages: messages as u64, oldest: since.into_iter().min().map(time) })

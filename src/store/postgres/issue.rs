@@ -4,7 +4,7 @@ use super::{
     bulk::{self, Fresh},
     change::{change, version},
     citizens,
-    count::{Counter, Counts},
+    count::Counts,
     fail::Fail,
     link::Text,
     links, outbox,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     number::Number,
-    store::{Changed, Learnt, MessageId, Outcome},
+    store::{Changed, Counter, Learnt, MessageId, Outcome},
 };
 use jiff::Timestamp;
 use std::collections::HashMap;

@@ -1,16 +1,9 @@
 //! Repeats, incidents, and tickets that have not been looked at yet.
 
-use super::{
-    count::{Counter, Counts},
-    fail::Fail,
-    inbox::time,
-    link::Link,
-    tickets,
-    tx::Tx,
-};
+use super::{count::Counts, fail::Fail, inbox::time, link::Link, tickets, tx::Tx};
 use crate::{
     number::Number,
-    store::{Member, Signal, TicketRow},
+    store::{Counter, Member, Signal, TicketRow},
 };
 use tokio_postgres::Row;
 

@@ -4,25 +4,12 @@
 use super::{handle::Handle, inbox, pieces};
 use crate::{
     number::Number,
-    store::{Message, MessageId, NewMessage},
+    store::{
+        Message, MessageId, NewMessage,
+        waiting::contacts::{FORGET, REMEMBERED, due, joins, name},
+    },
 };
-use jiesu_connector::{Contact, digest};
 use rusqlite::{Connection, OptionalExtension, params};
-
-/// What comes after so long a silence begins another: no platform keeps its calls, or its recordings, for longer.
-const REMEMBERED: i64 = 90 * 24 * 3_600_000;
-/// One that never comes to rest is a ticket after so long, where the channel has no window that says otherwise.
-const LONGEST: i64 = 24 * 3_600_000;
-/// Forgotten at a time, so that nobody waits long for it.
-const FORGET: i64 = 16;
-/// `due` of a message of a contact that is not whole yet; [`add`] sets the time.
-pub(super) const OPEN: i64 = 1;
-/// What [`inbox::COLUMNS`] takes for late.
-const LATE: i64 = -1;
-
-fn name(message: &NewMessage, contact: &Contact) -> [u8; 16] {
-    digest([message.channel.as_bytes(), contact.name.as_bytes()])
-}
 
 /// The number of the contact that `message` is of, and what is due, if it has one.
 pub(super) fn place(connection: &Connection, message: &NewMessage) -> rusqlite::Result<Option<(Number, i64)>> {
@@ -35,7 +22,7 @@ pub(super) fn place(connection: &Connection, message: &NewMessage) -> rusqlite::
         .prepare_cached(sql)?
         .query_row(params![name(message, contact), now - REMEMBERED], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(found.map(|(number, open)| (Number::from_key(number), if open { OPEN } else { LATE })))
+    Ok(found.map(|(number, open)| (Number::from_key(number), joins(open))))
 }
 
 /// Remembers a message that was just stored under `number`, and says when its contact goes on now.
@@ -55,13 +42,8 @@ pub(super) fn add(handle: &Handle, message: &NewMessage, id: MessageId, number: 
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
     handle.prepare_cached("INSERT OR IGNORE INTO contact_message VALUES (?1, ?2)")?.execute(params![key, id.0])?;
-    let milliseconds = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    let settle = milliseconds(contact.patience.settle);
-    let wait = milliseconds(contact.patience.wait(brings, expects));
-    let (idle, longest) =
-        message.window.map_or((i64::MAX, LONGEST), |window| (milliseconds(window.idle), milliseconds(window.max)));
-    let due = last_at.saturating_add(wait.min(idle.max(settle))).min(opened_at.saturating_add(longest));
-    handle.prepare_cached(pieces::SET_DUE)?.execute(params![key, due.max(1)]).map(drop)
+    let due = due(message, contact, (brings, expects), (opened_at, last_at));
+    handle.prepare_cached(pieces::SET_DUE)?.execute(params![key, due]).map(drop)
 }
 
 /// All messages of the contact of this number.

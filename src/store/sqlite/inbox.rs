@@ -4,12 +4,14 @@ use super::{
     contacts, conversation,
     handle::Handle,
     keys::{self, Found},
-    pieces::{self, Place},
-    receipts,
+    pieces, receipts,
 };
 use crate::{
     number::Number,
-    store::{Accepted, Backlog, Message, MessageId, NewMessage, Pass, Quarantined, Tally},
+    store::{
+        Accepted, Backlog, Counter, Message, MessageId, NewMessage, Pass, Quarantined, Tally,
+        waiting::{self, pieces::Place},
+    },
 };
 use bytes::Bytes;
 use jiesu_connector::{OnOtherContent, Raw};
@@ -64,7 +66,7 @@ fn accept_one(handle: &Handle, message: &NewMessage) -> rusqlite::Result<Accepte
         Place::With(number, due) => (number, due),
         Place::First | Place::Known(_) if message.contact.is_some() => match contacts::place(handle, message)? {
             Some(placed) => placed,
-            None => (new_number()?, contacts::OPEN),
+            None => (new_number()?, waiting::contacts::OPEN),
         },
         Place::First | Place::Known(_) => match conversation::join(handle, message)? {
             Some(joined) => joined,
@@ -119,29 +121,15 @@ fn redelivery(connection: &Connection, message: &NewMessage, first: MessageId) -
     Ok(accepted)
 }
 
-#[derive(Clone, Copy)]
-pub(super) enum Counter {
-    Ticketed,
-    Supplement,
-    /// Of the same citizen's same matter: counted to an earlier ticket.
-    Repeat,
-    Redelivery,
-    /// Refused: no message was kept.
-    Refused,
-    /// Kept, but neither a ticket nor part of one.
-    Noted,
-}
-
-impl Counter {
-    fn column(&self) -> &'static str {
-        match self {
-            Self::Ticketed => "ticketed",
-            Self::Supplement => "supplement",
-            Self::Repeat => "repeat",
-            Self::Redelivery => "redelivery",
-            Self::Refused => "refused",
-            Self::Noted => "noted",
-        }
+/// Where it is counted.
+fn column(counter: Counter) -> &'static str {
+    match counter {
+        Counter::Ticketed => "ticketed",
+        Counter::Supplement => "supplement",
+        Counter::Repeat => "repeat",
+        Counter::Redelivery => "redelivery",
+        Counter::Refused => "refused",
+        Counter::Noted => "noted",
     }
 }
 
@@ -154,7 +142,7 @@ pub(super) fn uncount(
     counter: Counter,
     by: u64,
 ) -> rusqlite::Result<()> {
-    let column = counter.column();
+    let column = column(counter);
     let sql =
         format!("UPDATE tally SET {column} = max(0, {column} - ?4) WHERE day = ?1 AND channel = ?2 AND hotline = ?3");
     connection.prepare_cached(&sql)?.execute(params![day, channel, hotline, by as i64]).map(drop)
@@ -168,7 +156,7 @@ pub(super) fn count(
     counter: Counter,
     by: u64,
 ) -> rusqlite::Result<()> {
-    let column = counter.column();
+    let column = column(counter);
     let sql = format!(
         "INSERT INTO tally (day, channel, hotline, {column}) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (day, channel, hotline) DO UPDATE SET {column} = {column} + excluded.{column}"
@@ -260,7 +248,7 @@ pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
     let since = |after: i64, until: i64| {
         connection.prepare_cached(sql)?.query_row([after, until], |row| time(row, "since")).optional()
     };
-    let (first, ripe) = (since(0, pieces::FIRST)?, since(pieces::FIRST, Timestamp::now().as_millisecond())?);
+    let (first, ripe) = (since(0, waiting::FIRST)?, since(waiting::FIRST, Timestamp::now().as_millisecond())?);
     Ok(Backlog { messages: messages as u64, oldest: ready.into_iter().chain(first).chain(ripe).min() })
 }
 

@@ -1,12 +1,9 @@
 //! Repeats, incidents, and tickets that have not been looked at yet.
 
-use super::{
-    inbox::{self, Counter},
-    tickets,
-};
+use super::{inbox, tickets};
 use crate::{
     number::Number,
-    store::{Member, MessageId, TicketRow},
+    store::{Counter, Member, MessageId, TicketRow},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 

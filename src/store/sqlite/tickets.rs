@@ -1,14 +1,11 @@
 //! Tickets, and the events that tell of them, in one transaction.
 
-use super::{
-    citizens,
-    handle::Handle,
-    inbox::{self, Counter},
-    links, log, outbox, receipts,
-};
+use super::{citizens, handle::Handle, inbox, links, log, outbox, receipts};
 use crate::{
     number::Number,
-    store::{Changed, Known, MessageId, NewTicket, Outcome, PublishedQuery, TicketChange, TicketQuery, TicketRow},
+    store::{
+        Changed, Counter, Known, MessageId, NewTicket, Outcome, PublishedQuery, TicketChange, TicketQuery, TicketRow,
+    },
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
