@@ -85,3 +85,57 @@ async fn haste_and_taking_back_reach_the_ticket_before_and_after_it_is_there() {
     );
     log_is_clean(&gateway, account, &["oHASTE", "oBACK", "oOTHER"], &["三天了", "路灯"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_as_citizens_write_them_make_no_tickets_and_the_same_words_beside_a_complaint_are_part_of_it() {
+    let mut town = Town::new(SOON).await;
+    let gateway = town.site.start().await;
+    let account = &town.account;
+    let first = number(&account.say(&gateway, &text("oMANY", "路燈壞了")).await);
+    account.say(&gateway, &text("oMANY", "请尽快处理")).await;
+    let ticket = tickets(&gateway, "ticket.created", 1).await.remove(0);
+    assert_eq!(ticket["content"], "路燈壞了\n请尽快处理");
+    assert!(account.say(&gateway, &text("oMANY", "請問處理得怎麼樣了？")).await.contains(&first));
+    assert!(account.say(&gateway, &text("oMANY", "麻煩催辦一下，謝謝")).await.contains("催办已收到"));
+    tickets(&gateway, "ticket.urged", 1).await;
+    // By itself it is haste, though nobody can know that when it comes in.
+    account.say(&gateway, &text("oMANY", "怎么还没人来处理？")).await;
+    let urged = tickets(&gateway, "ticket.urged", 2).await.remove(1);
+    assert_eq!(urged["number"], first.as_str());
+    let update = json!({ "id": "c1", "status": "closed", "ask_rating": true });
+    assert_eq!(core_says(&gateway, &first, &update).await.status, 200);
+    assert!(account.say(&gateway, &text("oMANY", "不滿意，還是不亮")).await.contains("评价已收到"));
+    let rated = tickets(&gateway, "ticket.rated", 1).await.remove(0);
+    assert_eq!((&rated["number"], &rated["rating"]["score"]), (&json!(first), &json!(2)));
+    account.say(&gateway, &text("oMANY", "我要撤訴")).await;
+    tickets(&gateway, "ticket.withdrawn", 1).await;
+    // A digit where nobody asked answers what was talked about.
+    let second = number(&account.say(&gateway, &text("oFLOOR", "楼道的灯坏了")).await);
+    account.say(&gateway, &text("oFLOOR", "5")).await;
+    let more = tickets(&gateway, "ticket.supplemented", 1).await.remove(0);
+    assert_eq!((&more["number"], &more["content"]), (&json!(second), &json!("楼道的灯坏了\n5")));
+    tickets(&gateway, "ticket.created", 2).await;
+    balanced(&gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_may_hand_on_a_word_of_its_citizen() {
+    let mut town = Town::new(SOON).await;
+    let gateway = town.site.start().await;
+    let say = async |phone: &str, words: &str| {
+        let answer = gateway.appeal(&json!({ "content": words, "appellant": { "phone": phone } })).await;
+        answer.json()["number"].as_str().unwrap().to_owned()
+    };
+    let first = say("13800000001", "人民路口的红绿灯坏了").await;
+    tickets(&gateway, "ticket.created", 1).await;
+    say("13800000001", "催办").await;
+    assert_eq!(tickets(&gateway, "ticket.urged", 1).await[0]["number"], first.as_str());
+    say("13800000001", "进度").await;
+    // Neither of whom nothing is known, nor with somebody else's number, does it do anything but reach a person.
+    let stranger = say("13800000002", &format!("撤回 {first}")).await;
+    assert_eq!(tickets(&gateway, "ticket.created", 2).await[1]["number"], stranger.as_str());
+    say("13800000001", &format!("撤回 {first}")).await;
+    assert_eq!(tickets(&gateway, "ticket.withdrawn", 1).await[0]["number"], first.as_str());
+    let total = balanced(&gateway).await;
+    assert_eq!((total["ticketed"].as_u64(), total["supplement"].as_u64()), (Some(2), Some(2)), "{total}");
+}
