@@ -35,7 +35,7 @@ mod words;
 
 pub use appeal::{
     Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Proven, Provenance,
-    Thread, mask_email, mask_name, mask_phone,
+    Thread, digit, is_email, is_phone, mask_email, mask_name, mask_phone,
 };
 pub use ask::{Ask, is_end, is_haste, is_urgent, rating, recognise};
 pub use contact::{Contact, Patience};
