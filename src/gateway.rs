@@ -31,7 +31,7 @@ use crate::{
     server::{self, Caps, Settings, limits::Limiter},
     shared::{self, SharedLimiter},
     sources::{self, Way},
-    store::{OpenError, Opened, Store, StoreError},
+    store::{Home, OpenError, Opened, Store, StoreError, sqlite},
 };
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -139,6 +139,11 @@ pub async fn run(mut loaded: Loaded, registry: &Registry, stop: CancellationToke
     }
 
     let Opened { store, line: line_store } = loaded.secrets.store.open().await?;
+    if let Home::Sqlite(path) = &loaded.secrets.store
+        && let Err(error) = sqlite::note_admin(path, admin_at)
+    {
+        tracing::warn!(%error, "the admin listener's address cannot be noted beside the store");
+    }
     let outcome = serve(
         &mut loaded,
         registry,

@@ -5,11 +5,15 @@ use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
+    net::SocketAddr,
     path::Path,
 };
 
 /// Behind the holder's process id, while its store is open.
 const OPEN: &str = "open";
+
+/// The suffix of the note beside the store.
+const ADMIN: &str = ".admin";
 
 /// The right to the file, for as long as this lives.
 pub(super) struct Lock {
@@ -52,6 +56,20 @@ impl Lock {
         }
         file.sync_all()
     }
+}
+
+/// Notes where the holder's operators' listener is, for commands beside it: a port that the system chose is in no
+/// configuration. The note is good for as long as the lock is held.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn note_admin(path: &Path, at: SocketAddr) -> io::Result<()> {
+    std::fs::write(beside(path, ADMIN), at.to_string())
+}
+
+/// What [`note_admin`] noted last.
+pub fn noted_admin(path: &Path) -> Option<SocketAddr> {
+    std::fs::read_to_string(beside(path, ADMIN)).ok()?.parse().ok()
 }
 
 /// Whether no process has the store at `path` open.

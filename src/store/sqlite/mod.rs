@@ -29,7 +29,7 @@ mod tests;
 mod tickets;
 mod writer;
 
-pub use lock::lock_is_free;
+pub use lock::{lock_is_free, note_admin, noted_admin};
 pub(crate) use open::make_directory;
 pub use open::{OpenError, inspect};
 pub use records::parity_at_rest;

@@ -187,9 +187,13 @@ impl Site {
         command
     }
 
-    /// Runs a `jiesu` command beside a running gateway. Its admin listener's address is in the configuration then.
+    /// Runs a `jiesu` command beside a running gateway. Whose store is no file has its admin listener's address in the
+    /// configuration then.
     pub async fn run_beside(&mut self, gateway: &Gateway, name: &str, arguments: &[&str]) -> Output {
-        self.set("admin.listen", gateway.admin.to_string());
+        let shared = self.config["store"]["url"].as_str().is_some_and(|url| url.starts_with("postgres"));
+        if shared {
+            self.set("admin.listen", gateway.admin.to_string());
+        }
         let mut command = self.command(name, arguments);
         self.set("admin.listen", "127.0.0.1:0");
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
