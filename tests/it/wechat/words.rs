@@ -117,25 +117,3 @@ async fn words_as_citizens_write_them_make_no_tickets_and_the_same_words_beside_
     tickets(&gateway, "ticket.created", 2).await;
     balanced(&gateway).await;
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_partner_may_hand_on_a_word_of_its_citizen() {
-    let mut town = Town::new(SOON).await;
-    let gateway = town.site.start().await;
-    let say = async |phone: &str, words: &str| {
-        let answer = gateway.appeal(&json!({ "content": words, "appellant": { "phone": phone } })).await;
-        answer.json()["number"].as_str().unwrap().to_owned()
-    };
-    let first = say("13800000001", "人民路口的红绿灯坏了").await;
-    tickets(&gateway, "ticket.created", 1).await;
-    say("13800000001", "催办").await;
-    assert_eq!(tickets(&gateway, "ticket.urged", 1).await[0]["number"], first.as_str());
-    say("13800000001", "进度").await;
-    // Neither of whom nothing is known, nor with somebody else's number, does it do anything but reach a person.
-    let stranger = say("13800000002", &format!("撤回 {first}")).await;
-    assert_eq!(tickets(&gateway, "ticket.created", 2).await[1]["number"], stranger.as_str());
-    say("13800000001", &format!("撤回 {first}")).await;
-    assert_eq!(tickets(&gateway, "ticket.withdrawn", 1).await[0]["number"], first.as_str());
-    let total = balanced(&gateway).await;
-    assert_eq!((total["ticketed"].as_u64(), total["supplement"].as_u64()), (Some(2), Some(2)), "{total}");
-}
