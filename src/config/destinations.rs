@@ -202,6 +202,9 @@ pub struct Where {
     /// Only tickets of lines that the register of hotlines sends it (`subscriber` there), while they are parallel or a
     /// sub-centre.
     pub registered: bool,
+    /// Complaints against officials (the flag `against_official`), too. A subscriber with conditions is a unit's own system, and
+    /// gets none of them unless this is set: who is complained about must not read it. The core has them all.
+    pub against_officials: bool,
 }
 
 impl Where {

@@ -22,7 +22,13 @@ pub struct Filter {
     pub lines: Vec<String>,
     /// Nothing but these.
     pub registered: bool,
+    /// Complaints against officials, too. Who has conditions is a unit's own system, and one of the unit must not read what is
+    /// said of them.
+    pub officials: bool,
 }
+
+/// The flag of a complaint against an official (`deadlines.toml`).
+const AGAINST_OFFICIAL: &str = "against_official";
 
 impl Filter {
     /// Whether an event of `kind` with this body is wanted. A body that cannot be read is: better one too many.
@@ -34,6 +40,9 @@ impl Filter {
             return true;
         }
         let Ok(Event { data: Data { ticket } }) = serde_json::from_slice(body) else { return !self.registered };
+        if !self.officials && ticket.flags.iter().any(|flag| flag == AGAINST_OFFICIAL) {
+            return false;
+        }
         let hotline = ticket.hotline.unwrap_or_default();
         let code = hotline.code.as_deref();
         // The ticket's own mode, so that its later events go where its first one went.
@@ -80,6 +89,8 @@ struct Ticket<'a> {
     category: Option<Coded<'a>>,
     #[serde(borrow, default)]
     location: Option<Place<'a>>,
+    #[serde(borrow, default)]
+    flags: Vec<Cow<'a, str>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -145,6 +156,17 @@ mod tests {
         assert!(filter(&[], &[], &["12345"], &[], BARE));
         assert!(!filter(&["*"], &[], &[], &[], BARE), "no region fits no region pattern");
         assert!(!filter(&[], &["*"], &[], &[], BARE));
+    }
+
+    #[test]
+    fn a_units_system_is_not_told_of_complaints_against_its_officials_unless_it_is_said_so() {
+        let body = BODY.replace("\"content\"", "\"flags\":[\"sensitive\",\"against_official\"],\"content\"");
+        let unit = Filter { hotlines: list(&["12319"]), ..Filter::default() };
+        assert!(unit.wants("ticket.created", BODY.as_bytes()) && !unit.wants("ticket.created", body.as_bytes()));
+        let only = Filter { registered: true, lines: vec!["12319".into()], ..Filter::default() };
+        assert!(!only.wants("ticket.created", body.as_bytes()));
+        assert!(Filter { officials: true, ..unit }.wants("ticket.created", body.as_bytes()));
+        assert!(Filter::default().wants("ticket.created", body.as_bytes()), "who gets everything gets these, too");
     }
 
     #[test]
