@@ -56,7 +56,7 @@ pub use sample::{Sample, SampleError};
 pub use seal::{LocalSeal, Seal};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
 pub use sniff::{HARMFUL, media_type_of};
-pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
+pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile, says_nothing};
 pub use told::shorten;
 pub use upload::{Form, KeptFile, Upload, UploadCaps, UploadFault, plain_file_name};
 pub use words::Words;

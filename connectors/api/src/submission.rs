@@ -106,7 +106,7 @@ impl Submission {
         let mut faults = Faults::default();
         match self.content.as_deref().map(str::trim) {
             None => faults.add("content", "is required: the citizen's words"),
-            Some(text) if text.chars().all(is_unseen) => faults.add("content", "is empty: give the citizen's words"),
+            Some(text) if says_nothing(text) => faults.add("content", "is empty: give the citizen's words"),
             Some(_) => faults.text("content", &self.content, MAX_CONTENT),
         }
         faults.text("id", &self.id, 200);
@@ -218,6 +218,11 @@ fn plainly(field: &str, error: &serde_json::Error) -> String {
         ("unknown variant", "unknown value"),
     ];
     terms.into_iter().fold(said, |said, (ours, theirs)| said.replace(ours, theirs))
+}
+
+/// Whether there is nothing to read in `text`; a U+0000 is another fault.
+pub fn says_nothing(text: &str) -> bool {
+    text.chars().all(|character| character != '\0' && is_unseen(character))
 }
 
 /// It leaves nothing to read: space, control characters, and the invisible ones for direction and joining.

@@ -81,7 +81,7 @@ async fn names_of_one_citizen_lead_to_one_key_until_an_operator_takes_one_away()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partner_may_hand_on_a_word_of_its_citizen() {
-    let site = Site::new().await;
+    let mut site = Site::new().await;
     let gateway = site.start().await;
     let (first, _) = say(&gateway, "13800000001", "人民路口的红绿灯坏了").await;
     told(&site, "ticket.created", &first).await;
