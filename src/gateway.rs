@@ -363,8 +363,8 @@ async fn serve(
     };
     let caps = Caps { connections: config.server.max_connections.get() as usize, ..Caps::default() };
     let settings = |name| Settings { name, caps, proxies: loaded.config.server.trusted_proxies.clone() };
-    let public_app = public::routes(Arc::new(public_state));
-    let admin_app = admin::routes(Arc::new(admin_state));
+    let public_app = || public::routes(Arc::new(public_state));
+    let admin_app = || admin::routes(Arc::new(admin_state));
     tracing::info!(listener = "public", "listening on {public_at}");
     tracing::info!(listener = "admin", "listening on {admin_at}");
     let admin_serving = tokio::spawn(server::serve(admin_listener, admin_app, settings("admin"), stop.clone()));
