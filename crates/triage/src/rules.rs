@@ -1,7 +1,7 @@
 //! Rules that an auditor can read: which words make what of a matter, and why.
 
 use crate::{Calendar, Categories, Due, Guess, Linear, Mode, Policy};
-use jiesu_linking::{Letters, fold};
+use jiesu_folding::{Letters, fold};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 
