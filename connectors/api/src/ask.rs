@@ -6,7 +6,7 @@
 //! simplified ones.
 
 use crate::{Intent, Words};
-use jiesu_linking::fold;
+use jiesu_folding::fold;
 
 /// A word to the gateway is short: what is longer is an appeal, or what follows a word for haste.
 const LONGEST: usize = 60;

@@ -1,7 +1,7 @@
 //! What is said to citizens, and the words that citizens say to the gateway: data, so that a city can change them.
 
 use crate::FieldFault;
-use jiesu_linking::fold;
+use jiesu_folding::fold;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
