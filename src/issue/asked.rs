@@ -46,7 +46,9 @@ impl Issuer {
     /// What becomes of messages that add to a ticket that is there, or are only polite. None if they are an appeal.
     async fn adds(&self, channel: &Arc<Channel>, said: &[(Message, Appeal)]) -> Result<Option<Vec<Outcome>>, NotNow> {
         let Some((first, appeal)) = said.first() else { return Ok(None) };
-        let adds = |appeal: &Appeal| wordless(appeal) || is_more(&appeal.content, &channel.words);
+        // Where each message is a matter of its own, a photo is one.
+        let mute = |appeal: &Appeal| channel.window.is_some() && wordless(appeal);
+        let adds = |appeal: &Appeal| mute(appeal) || is_more(&appeal.content, &channel.words);
         let polite = |appeal: &Appeal| appeal.attachments.is_empty() && is_courtesy(&appeal.content, &channel.words);
         let number = said.iter().find_map(|(_, appeal)| named(&appeal.content)?.parse::<Number>().ok());
         let all = said.iter().all(|(_, appeal)| adds(appeal) || polite(appeal));

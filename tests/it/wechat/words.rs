@@ -133,6 +133,8 @@ async fn what_comes_late_is_added_to_the_open_ticket_and_what_is_only_polite_mak
     let more = tickets(&gateway, "ticket.supplemented", 2).await.remove(1);
     assert_eq!((&more["number"], &more["location"]["text"]), (&json!(first), &json!("滨河路88号")));
     account.say(&gateway, &text("oLATE", "好的，谢谢！")).await;
+    let total = balanced(&gateway).await;
+    assert_eq!((total["supplement"].as_u64(), total["rejected"].as_u64()), (Some(2), Some(1)), "{total}");
     // Another matter is one, and so is whatever comes once the ticket is closed.
     account.say(&gateway, &text("oLATE", "小区门口的垃圾没有人收")).await;
     let second = tickets(&gateway, "ticket.created", 2).await.remove(1);
