@@ -31,59 +31,56 @@ local scanned = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[3], 'COUNT', ARGV[2])
 for _, key in ipairs(scanned[2]) do redis.call('UNLINK', key) end
 return tonumber(scanned[1])";
 
-/// Puts an appeal in, and answers its place and what the buckets held before. Cuts a bucket as `jiesu_linking`'s own do.
+/// Puts an appeal in, and answers its place and what the buckets held before.
 /// Small buckets lie together in one hash that Redis keeps in one piece of memory (`hash-max-listpack-value`); one that
-/// grows moves to a hash of large ones, and leaves nothing but its name. Once there are many appeals most buckets are large,
-/// and are looked for there first.
-/// KEYS: the counter. ARGV: the prefix, life in ms, the record, the longest bucket, postings kept of a tag, where the place
-/// stands in a record, how many notes, the notes (id, bytes), then of each bucket its hash and field there, and the tag.
+/// grows moves to a hash of large ones, and one that grows further is parted, so that what is read and written stays short.
+/// Each leaves nothing but its name. Once there are many appeals most buckets are large, then parted, and are looked for there
+/// first. A part is cut down as `jiesu_linking`'s own are.
+/// KEYS: the counter. ARGV: the prefix, life in ms, the record, where the place stands in a record, postings kept of a tag and
+/// of a part, after how many it is cut, how many notes, the notes (id, bytes), then of each bucket its hash, its field there,
+/// its part's, and the tag.
 const GATHER: &str = r"
 local call, sub, floor = redis.call, string.sub, math.floor
-local prefix, life, most, newest = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
-local at, notes = ARGV[6], tonumber(ARGV[7])
-for n = 8, 6 + 2 * notes, 2 do
+local prefix, life, notes = ARGV[1], ARGV[2], tonumber(ARGV[8])
+for n = 9, 8 + 2 * notes, 2 do
   local key = prefix .. ':e:' .. ARGV[n]
-  if call('EXISTS', key) == 1 then call('SETRANGE', key, at, ARGV[n + 1]) end
+  if call('EXISTS', key) == 1 then call('SETRANGE', key, ARGV[4], ARGV[n + 1]) end
 end
 local id = call('INCR', KEYS[1])
-local many = 32768
 local le = string.char(id % 256, floor(id / 256) % 256, floor(id / 65536) % 256, floor(id / 16777216) % 256)
-local buckets = {}
-for a = 8 + 2 * notes, #ARGV, 3 do
-  local hash, field = ARGV[a], ARGV[a + 1]
-  local small, large = prefix .. ':p:' .. hash, prefix .. ':l:' .. hash
-  local key, bucket = large, id > many and call('HGET', large, field)
-  if not bucket then
-    bucket = call('HGET', small, field)
-    if bucket ~= '' then key = small elseif id <= many then bucket = call('HGET', large, field) end
-    bucket = bucket or ''
-  end
-  buckets[#buckets + 1] = bucket
-  bucket = bucket .. ARGV[a + 2] .. le
-  if #bucket > most then
-    local counts, kept, count = {}, {}, 0
-    for from = #bucket - 5, 1, -6 do
-      local of = sub(bucket, from, from + 1)
-      counts[of] = (counts[of] or 0) + 1
-      if counts[of] <= newest and count < most / 12 then
-        count = count + 1
-        kept[count] = sub(bucket, from, from + 5)
-      end
+local newest, most, step = tonumber(ARGV[5]), tonumber(ARGV[6]), 6 * tonumber(ARGV[7])
+local function cut(part)
+  local counts, kept, count = {}, {}, 0
+  for from = #part - 5, 1, -6 do
+    local of = sub(part, from, from + 1)
+    counts[of] = (counts[of] or 0) + 1
+    if counts[of] <= newest and count < most then
+      count = count + 1
+      kept[count] = sub(part, from, from + 5)
     end
-    for i = 1, floor(count / 2) do kept[i], kept[count - i + 1] = kept[count - i + 1], kept[i] end
-    bucket = table.concat(kept)
   end
-  if key == small and #bucket > 60 then
-    call('HSET', small, field, '')
-    call('PEXPIRE', small, life)
-    key = large
-  end
-  if call('HSET', key, field, bucket) == 1 or id % 16 == 0 then call('PEXPIRE', key, life) end
-  if key ~= small and id % 16 == 0 then call('PEXPIRE', small, life) end
+  for i = 1, floor(count / 2) do kept[i], kept[count - i + 1] = kept[count - i + 1], kept[i] end
+  return table.concat(kept)
 end
-call('SET', prefix .. ':e:' .. id, ARGV[3], 'PX', life)
-return { id, buckets }";
-
+local small, large, parted, again = prefix .. ':p:', prefix .. ':l:', prefix .. ':q:', id % 16 == 0
+local likely = id > 262144 and 3 or id > 32768 and 2 or 1
+local buckets = {}
+for a = 9 + 2 * notes, #ARGV, 4 do
+  local hash, field, part, tag = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  local key, bucket = parted .. hash, likely == 3 and call('HGET', parted .. hash, part)
+  local level = bucket and 3
+  if not bucket and likely >= 2 then
+    bucket = call('HGET', large .. hash, field)
+    level = bucket and 2
+  end
+  if not bucket then
+    bucket = call('HGET', small .. hash, field)
+    level = 1
+    if bucket == '' and likely == 1 then
+      bucket = call('HGET', large .. hash, field)
+      level = 2
+    end
+  end
 /// The index in Redis.
 pub(super) struct RedisHome {
     redis: Arc<shared::Redis>,
@@ -123,9 +120,7 @@ impl RedisHome {
                     true => Err(Away("Redis has lost the index; it is built anew".into())),
                     false => {
                         let mut gathered = Gathered { id, ..Gathered::default() };
-                        keys.iter()
-                            .zip(&buckets)
-                            .for_each(|((_, tag), bucket)| gathered.add(postings::newest(bucket, *tag)));
+                        keys.iter().zip(&buckets).for_each(|((_, tag), bucket)| gathered.add(bucket, *tag));
                         Ok(gathered)
                     }
                 }
