@@ -1,8 +1,8 @@
 //! The index in Redis: two round trips an appeal.
 //!
 //! The keys share a hash tag, so that a script may touch them all and a cluster keeps them together: `{PREFIX}:n` counts the
-//! appeals, `{PREFIX}:p:N` and `{PREFIX}:l:N` are small and large buckets of postings, many to a hash, because a key costs
-//! Redis more than what most of them hold; `{PREFIX}:e:N` are records; `{PREFIX}:filling` is there while somebody fills it.
+//! appeals, `{PREFIX}:p:N`, `{PREFIX}:l:N` and `{PREFIX}:q:N` are small, large and parted buckets of postings, many to a hash,
+//! because a key costs Redis more than what most of them hold; `{PREFIX}:e:N` are records; `{PREFIX}:filling` is there while somebody fills it.
 //! All expire with the window. What is noted of an appeal after it was put in travels with the next one.
 
 use super::{Away, held};
@@ -32,23 +32,22 @@ for _, key in ipairs(scanned[2]) do redis.call('UNLINK', key) end
 return tonumber(scanned[1])";
 
 /// Puts an appeal in, and answers its place and what the buckets held before.
-/// Small buckets lie together in one hash that Redis keeps in one piece of memory (`hash-max-listpack-value`); one that
-/// grows moves to a hash of large ones, and one that grows further is parted, so that what is read and written stays short.
-/// Each leaves nothing but its name. Once there are many appeals most buckets are large, then parted, and are looked for there
-/// first. A part is cut down as `jiesu_linking`'s own are.
-/// KEYS: the counter. ARGV: the prefix, life in ms, the record, where the place stands in a record, postings kept of a tag and
-/// of a part, after how many it is cut, how many notes, the notes (id, bytes), then of each bucket its hash, its field there,
-/// its part's, and the tag.
+///
+/// A bucket is in one of three hashes, each named after the one before: small ones lie together in a hash that Redis keeps in one
+/// piece of memory (`hash-max-listpack-value`); large ones each for themselves; of what has grown further, the parts, so that
+/// what is read and written stays short. One that moves leaves nothing but its name. Where most are by now is looked first. A
+/// part is cut down as `jiesu_linking`'s own are.
+/// KEYS: the counter. ARGV: the prefix, life in ms, the record, where the place stands in a record, the parts of a bucket,
+/// postings kept of a tag and of a part, after how many it is cut, how many notes, the notes (id, bytes), then of each bucket
+/// its hash, its field and its part's there, and the tag.
 const GATHER: &str = r"
-local call, sub, floor = redis.call, string.sub, math.floor
-local prefix, life, notes = ARGV[1], ARGV[2], tonumber(ARGV[8])
-for n = 9, 8 + 2 * notes, 2 do
+local call, sub, byte, floor = redis.call, string.sub, string.byte, math.floor
+local prefix, life, notes, parts = ARGV[1], ARGV[2], tonumber(ARGV[9]), tonumber(ARGV[5])
+local newest, most, step = tonumber(ARGV[6]), tonumber(ARGV[7]), 6 * tonumber(ARGV[8])
+for n = 10, 9 + 2 * notes, 2 do
   local key = prefix .. ':e:' .. ARGV[n]
   if call('EXISTS', key) == 1 then call('SETRANGE', key, ARGV[4], ARGV[n + 1]) end
 end
-local id = call('INCR', KEYS[1])
-local le = string.char(id % 256, floor(id / 256) % 256, floor(id / 65536) % 256, floor(id / 16777216) % 256)
-local newest, most, step = tonumber(ARGV[5]), tonumber(ARGV[6]), 6 * tonumber(ARGV[7])
 local function cut(part)
   local counts, kept, count = {}, {}, 0
   for from = #part - 5, 1, -6 do
@@ -62,25 +61,52 @@ local function cut(part)
   for i = 1, floor(count / 2) do kept[i], kept[count - i + 1] = kept[count - i + 1], kept[i] end
   return table.concat(kept)
 end
-local small, large, parted, again = prefix .. ':p:', prefix .. ':l:', prefix .. ':q:', id % 16 == 0
-local likely = id > 262144 and 3 or id > 32768 and 2 or 1
+local id = call('INCR', KEYS[1])
+local le = string.char(id % 256, floor(id / 256) % 256, floor(id / 65536) % 256, floor(id / 16777216) % 256)
+local hashes, first = { prefix .. ':p:', prefix .. ':l:', prefix .. ':q:' }, id > 262144 and 3 or id > 32768 and 2 or 1
 local buckets = {}
-for a = 9 + 2 * notes, #ARGV, 4 do
-  local hash, field, part, tag = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
-  local key, bucket = parted .. hash, likely == 3 and call('HGET', parted .. hash, part)
-  local level = bucket and 3
-  if not bucket and likely >= 2 then
-    bucket = call('HGET', large .. hash, field)
-    level = bucket and 2
+for a = 10 + 2 * notes, #ARGV, 4 do
+  local hash, field, part, tag, at = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], first
+  local bucket = call('HGET', hashes[at] .. hash, at == 3 and part or field)
+  while not bucket and at > 1 do
+    at = at - 1
+    bucket = call('HGET', hashes[at] .. hash, field)
   end
-  if not bucket then
-    bucket = call('HGET', small .. hash, field)
-    level = 1
-    if bucket == '' and likely == 1 then
-      bucket = call('HGET', large .. hash, field)
-      level = 2
+  while bucket == '' and at < 3 do
+    at = at + 1
+    bucket = call('HGET', hashes[at] .. hash, at == 3 and part or field) or ''
+  end
+  buckets[#buckets + 1] = bucket or ''
+  bucket = (bucket or '') .. tag .. le
+  local new
+  if at == 1 and #bucket > 60 then
+    call('HSET', hashes[1] .. hash, field, '')
+    at = 2
+  end
+  if at == 2 and #bucket > 720 then
+    local of, args = {}, {}
+    for from = 1, #bucket, 6 do
+      local one = field * parts + byte(bucket, from) % parts
+      of[one] = (of[one] or '') .. sub(bucket, from, from + 5)
     end
+    for one, postings in pairs(of) do
+      args[#args + 1] = one
+      args[#args + 1] = postings
+    end
+    new = call('HSET', hashes[3] .. hash, unpack(args))
+    call('HSET', hashes[2] .. hash, field, '')
+    at = 3
+  else
+    if at == 3 and #bucket % step == 0 and #bucket > step then bucket = cut(bucket) end
+    new = call('HSET', hashes[at] .. hash, at == 3 and part or field, bucket)
   end
+  if new > 0 or id % 16 == 0 then
+    for level = 1, at do call('PEXPIRE', hashes[level] .. hash, life) end
+  end
+end
+call('SET', prefix .. ':e:' .. id, ARGV[3], 'PX', life)
+return { id, buckets }";
+
 /// The index in Redis.
 pub(super) struct RedisHome {
     redis: Arc<shared::Redis>,
@@ -103,12 +129,15 @@ impl RedisHome {
         let mut eval = cmd("EVAL");
         eval.arg(GATHER).arg(1).arg(format!("{}:n", self.prefix));
         eval.arg(&self.prefix).arg(self.life).arg(record);
-        eval.arg(postings::MOST).arg(postings::NEWEST).arg(PLACED_AT).arg(notes.len());
+        eval.arg(PLACED_AT).arg(postings::PARTS).arg(postings::NEWEST).arg(postings::MOST).arg(postings::STEP);
+        eval.arg(notes.len());
         for note in &notes {
             eval.arg(note.id).arg(&Record::placed(note.ticket, note.root)[..]);
         }
         for (bucket, tag) in keys {
-            eval.arg(bucket / BUCKETS_OF_A_HASH).arg(bucket % BUCKETS_OF_A_HASH).arg(&tag.to_le_bytes()[..]);
+            let field = bucket % BUCKETS_OF_A_HASH;
+            eval.arg(bucket / BUCKETS_OF_A_HASH).arg(field).arg(field * postings::PARTS + postings::part(*tag));
+            eval.arg(&tag.to_le_bytes()[..]);
         }
         match self.redis.command::<(u32, Vec<Vec<u8>>)>(&eval).await {
             Ok((id, buckets)) => {

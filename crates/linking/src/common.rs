@@ -84,6 +84,10 @@ struct Heaviest([f32; MOST_UNMATCHED]);
 
 impl Heaviest {
     fn add(&mut self, mut weight: f32) {
+        // The heaviest come first: most are lighter than all that are kept.
+        if self.0.last().is_some_and(|least| weight <= *least) {
+            return;
+        }
         for kept in &mut self.0 {
             if weight > *kept {
                 std::mem::swap(kept, &mut weight);
