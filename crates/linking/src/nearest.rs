@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Candidates that are looked at, beside the citizen's own.
-const MOST_CANDIDATES: usize = 32;
+const MOST_CANDIDATES: usize = 24;
 /// The citizen's own last ones.
 const OWN_CANDIDATES: usize = 12;
 /// Appeals with a lower cosine are never found to speak of the same.
