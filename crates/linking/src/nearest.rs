@@ -24,7 +24,8 @@ impl Linker {
             ids.iter().filter(|id| **id != gathered.id).for_each(|id| sums.add(*id, *rarity));
         }
         // The heaviest first, of equals the newest: weights are not negative, so their bits are in order.
-        let mut found: Vec<u64> = sums.found.iter().map(|(id, sum)| u64::from(sum.to_bits()) << 32 | u64::from(*id)).collect();
+        let mut found: Vec<u64> =
+            sums.found.iter().map(|(id, sum)| u64::from(sum.to_bits()) << 32 | u64::from(*id)).collect();
         if found.len() > MOST_CANDIDATES {
             found.select_nth_unstable_by(MOST_CANDIDATES, |a, b| b.cmp(a));
             found.truncate(MOST_CANDIDATES);
@@ -43,7 +44,8 @@ impl Linker {
         let of_time = |glance: &Glance<'_>| glance.number != digest.number && digest.at - glance.at <= window;
         // A quick look at all, and a thorough one at those that have most in common.
         let same = |glance: &Glance<'_>| digest.citizen != 0 && glance.citizen == digest.citizen;
-        let near = |glance: &Glance<'_>| if same(glance) { f32::INFINITY } else { digest.quick.nearness(digest.norm, glance) };
+        let near =
+            |glance: &Glance<'_>| if same(glance) { f32::INFINITY } else { digest.quick.nearness(digest.norm, glance) };
         let mut known: Vec<(f32, i64, &[u8])> = Vec::with_capacity(MOST_CANDIDATES + OWN_CANDIDATES);
         let glances = records.filter_map(|bytes| Some((Record::glance(bytes)?, bytes)));
         let glances = glances.filter(|(glance, _)| of_time(glance));

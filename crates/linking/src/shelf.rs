@@ -98,7 +98,8 @@ impl Shelf {
     /// one after the other.
     pub fn reach(&self, keys: &[(u16, u16)]) {
         let mut chains: Vec<Chain> = keys.iter().map(|key| self.chain(*key)).collect();
-        let few = chains.iter().filter(|chain| usize::from(chain.len) <= FEW).filter_map(|chain| self.few.get(chain.at));
+        let few =
+            chains.iter().filter(|chain| usize::from(chain.len) <= FEW).filter_map(|chain| self.few.get(chain.at));
         black_box(few.fold(0, |sum, [[byte, ..], ..]| sum ^ byte));
         chains.retain(|chain| usize::from(chain.len) > FEW);
         while !chains.is_empty() {
