@@ -19,7 +19,7 @@ use std::sync::Arc;
 const RATABLE: usize = 5;
 /// A number that a citizen names is looked for among so many of their latest tickets, where the channel does not know
 /// them by a name of its own.
-const NAMEABLE: usize = 200;
+pub(super) const NAMEABLE: usize = 200;
 /// How long the fate of a reply that is not known waits for it; then it is some other program's.
 const FATE_WAITS: SignedDuration = SignedDuration::from_secs(10);
 /// The same where a channel reports fates by themselves: a report may come before the answer to the sending, which may

@@ -11,6 +11,9 @@ use jiesu_folding::fold;
 /// A word to the gateway is short: what is longer is an appeal, or what follows a word for haste.
 const LONGEST: usize = 60;
 
+/// A detail by itself, an address, is short; what is longer says what is the matter there, too.
+const DETAIL: usize = 30;
+
 /// What a message asks of the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
@@ -56,6 +59,30 @@ pub fn is_haste(text: &str, words: &Words) -> bool {
     let (_, rest) = without_number(text);
     let around = [words.keywords("keywords.around"), words.keywords("keywords.asking")];
     is_only(&plain(&rest), words.keywords("keywords.haste"), around, false)
+}
+
+/// Whether `text` says of itself that it adds to something said before: 补充：…, 具体地址是….
+pub fn is_more(text: &str, words: &Words) -> bool {
+    let (_, rest) = without_number(text);
+    let (said, around) = (plain(&rest), [words.keywords("keywords.around"), &[]]);
+    let short = said.chars().nth(DETAIL).is_none();
+    let lists = ["keywords.supplement", "keywords.detail"].into_iter().take(1 + usize::from(short));
+    lists.into_iter().map(|name| words.keywords(name)).any(|keywords| {
+        // "…" behind a keyword: what follows need not be set off.
+        let mut open = keywords.iter().filter_map(|word| word.strip_suffix("..."));
+        open.any(|word| said.strip_prefix(word).is_some_and(|rest| !rest.is_empty()))
+            || is_only(&said, keywords, around, true) && !is_only(&said, keywords, around, false)
+    })
+}
+
+/// Whether `text` is nothing but a courtesy: 好的，谢谢.
+pub fn is_courtesy(text: &str, words: &Words) -> bool {
+    is_only(&plain(text), words.keywords("keywords.courtesy"), [words.keywords("keywords.courtesy"), &[]], false)
+}
+
+/// The first ticket's number that `text` names.
+pub fn named(text: &str) -> Option<String> {
+    without_number(text).0
 }
 
 /// Whether `said` is one of `keywords` with nothing but small words `around` it; with `follow` anything may follow that is
@@ -276,6 +303,33 @@ mod tests {
         let scores = ["非常满意", "滿意，謝謝！", "一般", "不满意：没人来", "很不满意", "对处理结果满意"].map(score);
         assert_eq!(scores, [Some(5), Some(4), Some(3), Some(2), Some(1), Some(4)]);
         assert_eq!(["物业的答复我不满意", "满意度调查是谁做的", "一般几点下班"].map(score), [None; 3]);
+    }
+
+    #[test]
+    fn what_adds_to_something_and_what_is_only_polite_says_so() {
+        let words = Words::default();
+        let more = [
+            "补充：靠近东门的那盏",
+            "補充一下是東門那盞",
+            "再补充一点，晚上更吵",
+            "具体地址是滨河路88号",
+            "我的电话是13800138000",
+        ];
+        let not: Vec<_> = more.iter().filter(|text| !is_more(text, &words)).collect();
+        assert!(not.is_empty(), "{not:?}");
+        let other = [
+            "补充养老保险怎么交",
+            "补充",
+            "小区垃圾没人收",
+            "地址变更怎么办理",
+            "地址：滨河路88号，路灯坏了",
+            "",
+            "具体位置滨河路88号，楼下施工噪声很大，已经持续三天，老人整夜无法入睡，请城管制止",
+        ];
+        assert!(!other.iter().any(|text| is_more(text, &words)));
+        assert!(["谢谢！", "好的，謝謝", "收到", "OK", "嗯嗯"].iter().all(|text| is_courtesy(text, &words)));
+        assert!(!["谢谢，可是还是没有修好", "好的事情", ""].iter().any(|text| is_courtesy(text, &words)));
+        assert_eq!(named("还是不亮（20261122-000123-4）").as_deref(), Some("20261122-000123-4"));
     }
 
     #[test]

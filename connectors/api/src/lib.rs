@@ -37,7 +37,7 @@ pub use appeal::{
     Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Proven, Provenance,
     Thread, digit, is_email, is_phone, mask_email, mask_name, mask_phone,
 };
-pub use ask::{Ask, is_end, is_haste, is_urgent, rating, recognise};
+pub use ask::{Ask, is_courtesy, is_end, is_haste, is_more, is_urgent, named, rating, recognise};
 pub use contact::{Contact, Patience};
 pub use faults::Faults;
 pub use fetched::{checked_media, get_media, unfetched};

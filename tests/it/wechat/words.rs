@@ -2,7 +2,7 @@
 
 use super::{
     SOON, Town,
-    account::{event, number, text},
+    account::{event, message, next_id, number, text},
     balanced, core_says, feed, log_is_clean, tickets,
 };
 use serde_json::json;
@@ -116,4 +116,30 @@ async fn words_as_citizens_write_them_make_no_tickets_and_the_same_words_beside_
     assert_eq!((&more["number"], &more["content"]), (&json!(second), &json!("楼道的灯坏了\n5")));
     tickets(&gateway, "ticket.created", 2).await;
     balanced(&gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_late_is_added_to_the_open_ticket_and_what_is_only_polite_makes_none() {
+    let mut town = Town::new(r#"{ idle = "300ms", max = "600ms" }"#).await;
+    let gateway = town.site.start().await;
+    let account = &town.account;
+    let first = number(&account.say(&gateway, &text("oLATE", "路灯坏了")).await);
+    tickets(&gateway, "ticket.created", 1).await;
+    account.say(&gateway, &text("oLATE", "补充一下，是靠近东门的那盏")).await;
+    let more = tickets(&gateway, "ticket.supplemented", 1).await.remove(0);
+    assert_eq!((&more["number"], &more["content"]), (&json!(first), &json!("路灯坏了\n补充一下，是靠近东门的那盏")));
+    let fields = [("Location_X", "29.55"), ("Location_Y", "103.76"), ("Label", "滨河路88号")];
+    account.say(&gateway, &message("oLATE", next_id(), "location", &fields)).await;
+    let more = tickets(&gateway, "ticket.supplemented", 2).await.remove(1);
+    assert_eq!((&more["number"], &more["location"]["text"]), (&json!(first), &json!("滨河路88号")));
+    account.say(&gateway, &text("oLATE", "好的，谢谢！")).await;
+    // Another matter is one, and so is whatever comes once the ticket is closed.
+    account.say(&gateway, &text("oLATE", "小区门口的垃圾没有人收")).await;
+    let second = tickets(&gateway, "ticket.created", 2).await.remove(1);
+    let update = json!({ "id": "c1", "status": "closed" });
+    assert_eq!(core_says(&gateway, second["number"].as_str().unwrap(), &update).await.status, 200);
+    account.say(&gateway, &text("oLATE", "补充：还是没有人收")).await;
+    tickets(&gateway, "ticket.created", 3).await;
+    let total = balanced(&gateway).await;
+    assert_eq!((total["received"].as_u64(), total["supplement"].as_u64()), (Some(6), Some(2)), "{total}");
 }
