@@ -365,6 +365,7 @@ async fn serve(
     let settings = |name| Settings { name, caps, proxies: loaded.config.server.trusted_proxies.clone() };
     let public_app = public::routes(Arc::new(public_state));
     let admin_app = admin::routes(Arc::new(admin_state));
+    loaded.secrets.store.announce(admin_at);
     tracing::info!(listener = "public", "listening on {public_at}");
     tracing::info!(listener = "admin", "listening on {admin_at}");
     let admin_serving = tokio::spawn(server::serve(admin_listener, admin_app, settings("admin"), stop.clone()));

@@ -40,7 +40,9 @@ impl<'a> Gateway<'a> {
         path: &str,
         request: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
     ) -> anyhow::Result<Value> {
-        let url = format!("http://{}/api/v1/{path}", self.loaded.config.admin.listen);
+        // Who holds the store knows best where it listens: the configuration may ask for any free port.
+        let at = self.loaded.secrets.store.announced().unwrap_or(self.loaded.config.admin.listen);
+        let url = format!("http://{at}/api/v1/{path}");
         let mut request = request(&self.client, &url);
         if let Some(token) = &self.loaded.secrets.admin_token {
             request = request.bearer_auth(token.expose());

@@ -97,7 +97,7 @@ impl Submission {
     /// Every fault of the fields, in their order.
     pub fn faults(&self) -> Vec<FieldFault> {
         let mut faults = Faults::default();
-        match self.content.as_deref().map(str::trim) {
+        match self.content.as_deref().map(|content| content.trim_matches(shows_nothing)) {
             None => faults.add("content", "is required: the citizen's words"),
             Some("") => faults.add("content", "is empty: give the citizen's words"),
             Some(_) => faults.text("content", &self.content, MAX_CONTENT),
@@ -219,6 +219,13 @@ impl Faults {
     }
 }
 
+/// Spaces, and what is no mark on paper: joiners, zero-width spaces, marks of direction.
+fn shows_nothing(character: char) -> bool {
+    let invisible = matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}');
+    invisible || character.is_whitespace()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +242,8 @@ mod tests {
         assert_eq!(fields(r#"{"content":"路灯坏了"}"#), [""; 0]);
         assert_eq!(fields("{}"), ["content"]);
         assert_eq!(fields(r#"{"content":" \n"}"#), ["content"]);
+        assert_eq!(fields(r#"{"content":"\u200b\u3000\ufeff\u202e"}"#), ["content"], "nothing that shows");
+        assert_eq!(fields(r#"{"content":"\u200b路\u200b灯"}"#), [""; 0]);
         assert_eq!(fields(r#"{"content":"a\u0000b"}"#), ["content"]);
         assert_eq!(fields(r#"{"content":7}"#), ["content"]);
         assert_eq!(fields(r#"{"content":"a","kind":"rant"}"#), ["kind"]);
