@@ -31,7 +31,7 @@ use crate::{
     server::{self, Caps, Settings},
     shared::{self, SharedLimiter},
     sources::{self, Way},
-    store::{Home, OpenError, Opened, Store, StoreError, sqlite},
+    store::{OpenError, Opened, Store, StoreError},
 };
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -139,11 +139,6 @@ pub async fn run(mut loaded: Loaded, registry: &Registry, stop: CancellationToke
     }
 
     let Opened { store, line: line_store } = loaded.secrets.store.open().await?;
-    if let Home::Sqlite(path) = &loaded.secrets.store
-        && let Err(error) = sqlite::note_admin(path, admin_at)
-    {
-        tracing::warn!(%error, "the admin listener's address cannot be noted beside the store");
-    }
     let outcome = serve(
         &mut loaded,
         registry,
@@ -370,6 +365,7 @@ async fn serve(
     let settings = |name| Settings { name, caps, proxies: loaded.config.server.trusted_proxies.clone() };
     let public_app = || public::routes(Arc::new(public_state));
     let admin_app = || admin::routes(Arc::new(admin_state));
+    loaded.secrets.store.announce(admin_at);
     tracing::info!(listener = "public", "listening on {public_at}");
     tracing::info!(listener = "admin", "listening on {admin_at}");
     let admin_serving = tokio::spawn(server::serve(admin_listener, admin_app, settings("admin"), stop.clone()));

@@ -59,15 +59,14 @@ impl<'a> Gateway<'a> {
 
 /// Where the admin listener of the running gateway is.
 fn admin_of(loaded: &Loaded) -> anyhow::Result<SocketAddr> {
-    let configured = loaded.config.admin.listen;
-    if configured.port() != 0 {
-        return Ok(configured);
-    }
-    let noted = match &loaded.secrets.store {
-        Home::Sqlite(path) => sqlite::noted_admin(path),
-        Home::Postgres(_) => None,
-    };
-    noted.context("admin.listen has port 0, and nothing says which port the running gateway got: give it one")
+    // Who holds the store knows best where it listens: the configuration may ask for any free port.
+    let configured = Some(loaded.config.admin.listen).filter(|at| at.port() != 0);
+    loaded
+        .secrets
+        .store
+        .announced()
+        .or(configured)
+        .context("admin.listen has port 0, and nothing says which port the running gateway got: give it one")
 }
 
 /// Whether this configuration's gateway runs. Who has a file knows it by its lock; who shares a database is asked.

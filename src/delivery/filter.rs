@@ -22,9 +22,8 @@ pub struct Filter {
     pub lines: Vec<String>,
     /// Nothing but these.
     pub registered: bool,
-    /// Complaints against officials, too. Who has conditions is a unit's own system, and one of the unit must not read what is
-    /// said of them.
-    pub officials: bool,
+    /// No complaints against officials: nobody of a unit may read in its own system what is said of them.
+    pub spares_officials: bool,
 }
 
 /// The flag of a complaint against an official (`deadlines.toml`).
@@ -36,11 +35,12 @@ impl Filter {
         if self.events.as_ref().is_some_and(|events| !events.iter().any(|pattern| pattern.matches(kind))) {
             return false;
         }
-        if !self.registered && self.conditions().iter().all(|patterns| patterns.is_empty()) {
+        let unconditional = !self.registered && self.conditions().iter().all(|patterns| patterns.is_empty());
+        if unconditional && !self.spares_officials {
             return true;
         }
         let Ok(Event { data: Data { ticket } }) = serde_json::from_slice(body) else { return !self.registered };
-        if !self.officials && ticket.flags.iter().any(|flag| flag == AGAINST_OFFICIAL) {
+        if self.spares_officials && ticket.flags.iter().any(|flag| flag == AGAINST_OFFICIAL) {
             return false;
         }
         let hotline = ticket.hotline.unwrap_or_default();
@@ -159,14 +159,15 @@ mod tests {
     }
 
     #[test]
-    fn a_units_system_is_not_told_of_complaints_against_its_officials_unless_it_is_said_so() {
+    fn a_units_system_is_not_told_of_complaints_against_its_officials() {
         let body = BODY.replace("\"content\"", "\"flags\":[\"sensitive\",\"against_official\"],\"content\"");
-        let unit = Filter { hotlines: list(&["12319"]), ..Filter::default() };
-        assert!(unit.wants("ticket.created", BODY.as_bytes()) && !unit.wants("ticket.created", body.as_bytes()));
-        let only = Filter { registered: true, lines: vec!["12319".into()], ..Filter::default() };
-        assert!(!only.wants("ticket.created", body.as_bytes()));
-        assert!(Filter { officials: true, ..unit }.wants("ticket.created", body.as_bytes()));
-        assert!(Filter::default().wants("ticket.created", body.as_bytes()), "who gets everything gets these, too");
+        let hotlines = Filter { hotlines: list(&["12319"]), ..Filter::default() };
+        let registered = Filter { registered: true, lines: vec!["12319".into()], ..Filter::default() };
+        for feed in [Filter::default(), hotlines, registered] {
+            assert!(feed.wants("ticket.created", body.as_bytes()));
+            let unit = Filter { spares_officials: true, ..feed };
+            assert!(unit.wants("ticket.created", BODY.as_bytes()) && !unit.wants("ticket.created", body.as_bytes()));
+        }
     }
 
     #[test]

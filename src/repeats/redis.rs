@@ -1,8 +1,8 @@
 //! The index in Redis: two round trips an appeal.
 //!
 //! The keys share a hash tag, so that a script may touch them all and a cluster keeps them together: `{PREFIX}:n` counts the
-//! appeals, `{PREFIX}:p:N` and `{PREFIX}:l:N` are small and large buckets of postings, many to a hash, because a key costs
-//! Redis more than what most of them hold; `{PREFIX}:e:N` are records; `{PREFIX}:filling` is there while somebody fills it.
+//! appeals, `{PREFIX}:p:N`, `{PREFIX}:l:N` and `{PREFIX}:q:N` are small, large and parted buckets of postings, many to a hash,
+//! because a key costs Redis more than what most of them hold; `{PREFIX}:e:N` are records; `{PREFIX}:filling` is there while somebody fills it.
 //! All expire with the window. What is noted of an appeal after it was put in travels with the next one.
 
 use super::{Away, held};
@@ -31,55 +31,78 @@ local scanned = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[3], 'COUNT', ARGV[2])
 for _, key in ipairs(scanned[2]) do redis.call('UNLINK', key) end
 return tonumber(scanned[1])";
 
-/// Puts an appeal in, and answers its place and what the buckets held before. Cuts a bucket as `jiesu_linking`'s own do.
-/// Small buckets lie together in one hash that Redis keeps in one piece of memory (`hash-max-listpack-value`); one that
-/// grows moves to a hash of large ones, and leaves nothing but its name. Once there are many appeals most buckets are large,
-/// and are looked for there first.
-/// KEYS: the counter. ARGV: the prefix, life in ms, the record, the longest bucket, postings kept of a tag, where the place
-/// stands in a record, how many notes, the notes (id, bytes), then of each bucket its hash and field there, and the tag.
+/// Puts an appeal in, and answers its place and what the buckets held before.
+///
+/// A bucket is in one of three hashes, each named after the one before: small ones lie together in a hash that Redis keeps in one
+/// piece of memory (`hash-max-listpack-value`); large ones each for themselves; of what has grown further, the parts, so that
+/// what is read and written stays short. One that moves leaves nothing but its name. Where most are by now is looked first. A
+/// part is cut down as `jiesu_linking`'s own are.
+/// KEYS: the counter. ARGV: the prefix, life in ms, the record, where the place stands in a record, the parts of a bucket,
+/// postings kept of a tag and of a part, after how many it is cut, how many notes, the notes (id, bytes), then of each bucket
+/// its hash, its field and its part's there, and the tag.
 const GATHER: &str = r"
-local call, sub, floor = redis.call, string.sub, math.floor
-local prefix, life, most, newest = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
-local at, notes = ARGV[6], tonumber(ARGV[7])
-for n = 8, 6 + 2 * notes, 2 do
+local call, sub, byte, floor = redis.call, string.sub, string.byte, math.floor
+local prefix, life, notes, parts = ARGV[1], ARGV[2], tonumber(ARGV[9]), tonumber(ARGV[5])
+local newest, most, step = tonumber(ARGV[6]), tonumber(ARGV[7]), 6 * tonumber(ARGV[8])
+for n = 10, 9 + 2 * notes, 2 do
   local key = prefix .. ':e:' .. ARGV[n]
-  if call('EXISTS', key) == 1 then call('SETRANGE', key, at, ARGV[n + 1]) end
+  if call('EXISTS', key) == 1 then call('SETRANGE', key, ARGV[4], ARGV[n + 1]) end
+end
+local function cut(part)
+  local counts, kept, count = {}, {}, 0
+  for from = #part - 5, 1, -6 do
+    local of = sub(part, from, from + 1)
+    counts[of] = (counts[of] or 0) + 1
+    if counts[of] <= newest and count < most then
+      count = count + 1
+      kept[count] = sub(part, from, from + 5)
+    end
+  end
+  for i = 1, floor(count / 2) do kept[i], kept[count - i + 1] = kept[count - i + 1], kept[i] end
+  return table.concat(kept)
 end
 local id = call('INCR', KEYS[1])
-local many = 32768
 local le = string.char(id % 256, floor(id / 256) % 256, floor(id / 65536) % 256, floor(id / 16777216) % 256)
+local hashes, first = { prefix .. ':p:', prefix .. ':l:', prefix .. ':q:' }, id > 262144 and 3 or id > 32768 and 2 or 1
 local buckets = {}
-for a = 8 + 2 * notes, #ARGV, 3 do
-  local hash, field = ARGV[a], ARGV[a + 1]
-  local small, large = prefix .. ':p:' .. hash, prefix .. ':l:' .. hash
-  local key, bucket = large, id > many and call('HGET', large, field)
-  if not bucket then
-    bucket = call('HGET', small, field)
-    if bucket ~= '' then key = small elseif id <= many then bucket = call('HGET', large, field) end
-    bucket = bucket or ''
+for a = 10 + 2 * notes, #ARGV, 4 do
+  local hash, field, part, tag, at = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], first
+  local bucket = call('HGET', hashes[at] .. hash, at == 3 and part or field)
+  while not bucket and at > 1 do
+    at = at - 1
+    bucket = call('HGET', hashes[at] .. hash, field)
   end
-  buckets[#buckets + 1] = bucket
-  bucket = bucket .. ARGV[a + 2] .. le
-  if #bucket > most then
-    local counts, kept, count = {}, {}, 0
-    for from = #bucket - 5, 1, -6 do
-      local of = sub(bucket, from, from + 1)
-      counts[of] = (counts[of] or 0) + 1
-      if counts[of] <= newest and count < most / 12 then
-        count = count + 1
-        kept[count] = sub(bucket, from, from + 5)
-      end
+  while bucket == '' and at < 3 do
+    at = at + 1
+    bucket = call('HGET', hashes[at] .. hash, at == 3 and part or field) or ''
+  end
+  buckets[#buckets + 1] = bucket or ''
+  bucket = (bucket or '') .. tag .. le
+  local new
+  if at == 1 and #bucket > 60 then
+    call('HSET', hashes[1] .. hash, field, '')
+    at = 2
+  end
+  if at == 2 and #bucket > 720 then
+    local of, args = {}, {}
+    for from = 1, #bucket, 6 do
+      local one = field * parts + byte(bucket, from) % parts
+      of[one] = (of[one] or '') .. sub(bucket, from, from + 5)
     end
-    for i = 1, floor(count / 2) do kept[i], kept[count - i + 1] = kept[count - i + 1], kept[i] end
-    bucket = table.concat(kept)
+    for one, postings in pairs(of) do
+      args[#args + 1] = one
+      args[#args + 1] = postings
+    end
+    new = call('HSET', hashes[3] .. hash, unpack(args))
+    call('HSET', hashes[2] .. hash, field, '')
+    at = 3
+  else
+    if at == 3 and #bucket % step == 0 and #bucket > step then bucket = cut(bucket) end
+    new = call('HSET', hashes[at] .. hash, at == 3 and part or field, bucket)
   end
-  if key == small and #bucket > 60 then
-    call('HSET', small, field, '')
-    call('PEXPIRE', small, life)
-    key = large
+  if new > 0 or id % 16 == 0 then
+    for level = 1, at do call('PEXPIRE', hashes[level] .. hash, life) end
   end
-  if call('HSET', key, field, bucket) == 1 or id % 16 == 0 then call('PEXPIRE', key, life) end
-  if key ~= small and id % 16 == 0 then call('PEXPIRE', small, life) end
 end
 call('SET', prefix .. ':e:' .. id, ARGV[3], 'PX', life)
 return { id, buckets }";
@@ -106,12 +129,15 @@ impl RedisHome {
         let mut eval = cmd("EVAL");
         eval.arg(GATHER).arg(1).arg(format!("{}:n", self.prefix));
         eval.arg(&self.prefix).arg(self.life).arg(record);
-        eval.arg(postings::MOST).arg(postings::NEWEST).arg(PLACED_AT).arg(notes.len());
+        eval.arg(PLACED_AT).arg(postings::PARTS).arg(postings::NEWEST).arg(postings::MOST).arg(postings::STEP);
+        eval.arg(notes.len());
         for note in &notes {
             eval.arg(note.id).arg(&Record::placed(note.ticket, note.root)[..]);
         }
         for (bucket, tag) in keys {
-            eval.arg(bucket / BUCKETS_OF_A_HASH).arg(bucket % BUCKETS_OF_A_HASH).arg(&tag.to_le_bytes()[..]);
+            let field = bucket % BUCKETS_OF_A_HASH;
+            eval.arg(bucket / BUCKETS_OF_A_HASH).arg(field).arg(field * postings::PARTS + postings::part(*tag));
+            eval.arg(&tag.to_le_bytes()[..]);
         }
         match self.redis.command::<(u32, Vec<Vec<u8>>)>(&eval).await {
             Ok((id, buckets)) => {
@@ -123,9 +149,7 @@ impl RedisHome {
                     true => Err(Away("Redis has lost the index; it is built anew".into())),
                     false => {
                         let mut gathered = Gathered { id, ..Gathered::default() };
-                        keys.iter()
-                            .zip(&buckets)
-                            .for_each(|((_, tag), bucket)| gathered.add(postings::newest(bucket, *tag)));
+                        keys.iter().zip(&buckets).for_each(|((_, tag), bucket)| gathered.add(bucket, *tag));
                         Ok(gathered)
                     }
                 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// Of the repeat index's keys in Redis, between braces, so that one node of a cluster has them all. It changes with the layout:
 /// what an earlier version has left is not taken for an index, and expires with the window.
-pub(crate) const INDEX: &str = "jiesu:repeats:3";
+pub(crate) const INDEX: &str = "jiesu:repeats:4";
 
 /// The memory behind `[repeats] url`; `None` stands for `memory:`. Opens nothing.
 ///

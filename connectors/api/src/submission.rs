@@ -104,7 +104,7 @@ impl Submission {
     /// Every fault of the fields, in their order.
     pub fn faults(&self) -> Vec<FieldFault> {
         let mut faults = Faults::default();
-        match self.content.as_deref().map(str::trim) {
+        match self.content.as_deref() {
             None => faults.add("content", "is required: the citizen's words"),
             Some(text) if says_nothing(text) => faults.add("content", "is empty: give the citizen's words"),
             Some(_) => faults.text("content", &self.content, MAX_CONTENT),
@@ -231,7 +231,15 @@ fn is_unseen(character: char) -> bool {
         || character.is_control()
         || matches!(
             character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{feff}'
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{180e}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{feff}'
         )
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}')
 }
@@ -285,6 +293,8 @@ mod tests {
         assert_eq!(fields(r#"{"content":"路灯坏了"}"#), [""; 0]);
         assert_eq!(fields("{}"), ["content"]);
         assert_eq!(fields(r#"{"content":" \n"}"#), ["content"]);
+        assert_eq!(fields(r#"{"content":"\u200b\u3000\ufeff\u202e"}"#), ["content"], "nothing that shows");
+        assert_eq!(fields(r#"{"content":"\u200b路\u200b灯"}"#), [""; 0]);
         assert_eq!(fields(r#"{"content":"a\u0000b"}"#), ["content"]);
         assert_eq!(fields(r#"{"content":7}"#), ["content"]);
         assert_eq!(fields(r#"{"content":"a","kind":"rant"}"#), ["kind"]);

@@ -21,8 +21,9 @@ pub(crate) struct Common<'a> {
     pub unmatched: f32,
     /// Of each gram of the new appeal, where it was met in the other one.
     met: &'a [u8],
-    /// Of each name of the other one, a bit: the new appeal knows it.
+    /// Of each name of the other one, and of each gram of its title, a bit: the new appeal knows it.
     names: u64,
+    title: u64,
 }
 
 impl<'a> Common<'a> {
@@ -47,10 +48,12 @@ impl<'a> Common<'a> {
                 None => only_old.add(gram.weight),
             }
         }
-        for (gram, _) in &old.subject {
-            new.find(*gram).into_iter().for_each(|(place, _)| mark(place, TITLE));
+        let (mut title, mut names) = (0, 0);
+        for (bit, (gram, _)) in old.subject.iter().enumerate().take(64) {
+            let found = new.find(*gram);
+            found.into_iter().for_each(|(place, _)| mark(place, TITLE));
+            title |= u64::from(found.is_some()) << bit;
         }
-        let mut names = 0;
         for (bit, name) in old.names.iter().enumerate().take(64) {
             let found = new.find(name.core);
             found.into_iter().for_each(|(place, _)| mark(place, NAME));
@@ -60,7 +63,7 @@ impl<'a> Common<'a> {
         let in_text = |place: usize| met.get(place).is_some_and(|met| met & TEXT != 0);
         let only_new = new.heaviest().filter(|(place, _)| !in_text(*place)).take(MOST_UNMATCHED);
         let unmatched = only_new.map(|(_, gram)| gram.weight).sum::<f32>().min(only_old.sum());
-        Self { dot, shared, plain, unmatched, met, names }
+        Self { dot, shared, plain, unmatched, met, names, title }
     }
 
     /// Whether the other one knows a gram of the new appeal, from text, title or names.
@@ -84,6 +87,10 @@ struct Heaviest([f32; MOST_UNMATCHED]);
 
 impl Heaviest {
     fn add(&mut self, mut weight: f32) {
+        // The heaviest come first: most are lighter than all that are kept.
+        if self.0.last().is_some_and(|least| weight <= *least) {
+            return;
+        }
         for kept in &mut self.0 {
             if weight > *kept {
                 std::mem::swap(kept, &mut weight);
@@ -120,8 +127,8 @@ impl Titles {
             new_known += if met != 0 { gram.rarity } else { 0.0 };
         }
         let (mut old_beyond, mut old_known) = (0.0, 0.0);
-        for (gram, rarity) in &old.subject {
-            if new.find(*gram).is_some() {
+        for (place, (gram, rarity)) in old.subject.iter().enumerate() {
+            if common.title >> place.min(63) & 1 != 0 {
                 old_known += rarity;
             }
             if !new.names_it(*gram) && !old.names.iter().any(|name| name.core == *gram) {

@@ -4,26 +4,17 @@ use crate::{
     digest::{Appeal, Digest},
     features::{Features, TELLING},
     gazetteer::Gazetteer,
-    home::{Gathered, Placed},
+    home::Placed,
     model::Model,
     postings,
-    record::{Glance, Record},
-    table::Table,
+    record::Record,
     vocabulary::Vocabulary,
     words,
 };
 use std::sync::Arc;
 
-/// Candidates that are scored, beside the citizen's own.
-const MOST_CANDIDATES: usize = 32;
-/// Appeals with a lower cosine are never found to speak of the same.
-const FAR: f32 = 0.05;
-/// Of these, so many are compared thoroughly.
-const MOST_COMPARED: usize = 8;
 /// Numbers of houses in a street that are further apart are not next door.
 const NEIGHBOURS: u16 = 20;
-/// The citizen's own last ones.
-const OWN_CANDIDATES: usize = 12;
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,66 +106,6 @@ impl Linker {
     /// Where to look for candidates: buckets and tags.
     pub fn keys(digest: &Digest) -> Vec<(u16, u16)> {
         digest.keys().map(postings::place).collect()
-    }
-
-    /// The places of the candidates, in the order of the index.
-    pub fn candidates(digest: &Digest, gathered: &Gathered) -> Vec<u32> {
-        let most = gathered.found.len();
-        let (mut places, mut found) = (Table::with_room(most), Vec::<(u32, f32)>::with_capacity(most));
-        let mut own: &[u32] = &[];
-        for (index, ids) in gathered.keys().enumerate() {
-            let Some((_, rarity)) = digest.keys.get(index) else {
-                own = ids;
-                break;
-            };
-            for id in ids.iter().filter(|id| **id != gathered.id) {
-                let place = places.place(*id, found.len());
-                match found.get_mut(place) {
-                    Some((_, weight)) => *weight += rarity,
-                    None => found.push((*id, *rarity)),
-                }
-            }
-        }
-        let heavier = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0));
-        if found.len() > MOST_CANDIDATES {
-            found.select_nth_unstable_by(MOST_CANDIDATES, heavier);
-            found.truncate(MOST_CANDIDATES);
-        }
-        let own = own.iter().filter(|id| **id != gathered.id).take(OWN_CANDIDATES).copied();
-        let mut ids: Vec<u32> = found.iter().map(|(id, _)| *id).chain(own).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
-    }
-
-    /// Those of the candidates' records, in the order of the index, that an appeal is compared with: what is too old is left
-    /// out, of one appeal only what was put in last counts, and where there are many only the nearest are taken.
-    pub fn nearest<'a>(digest: &Digest, window: i64, records: impl Iterator<Item = &'a [u8]>) -> Vec<Record> {
-        let of_time = |glance: &Glance<'_>| glance.number != digest.number && digest.at - glance.at <= window;
-        let known = records.filter_map(|bytes| Some((Record::glance(bytes)?, bytes)));
-        let mut known: Vec<(Glance<'_>, &[u8])> = known.filter(|(glance, _)| of_time(glance)).collect();
-        // A stable sort: one that was put in again, because an operator knew better, is the last of its number.
-        known.sort_by_key(|(glance, _)| glance.number);
-        known.dedup_by(|later, kept| {
-            let same = later.0.number == kept.0.number;
-            if same {
-                *kept = *later;
-            }
-            same
-        });
-        // A quick look at all, and a thorough one at those that have most in common.
-        let same = |glance: &Glance<'_>| digest.citizen != 0 && glance.citizen == digest.citizen;
-        let near = |glance: &Glance<'_>| if same(glance) { f32::INFINITY } else { digest.nearness(glance) };
-        let ranked = known.iter().map(|known| (near(&known.0), *known));
-        let mut ranked: Vec<_> = ranked.filter(|(near, _)| *near >= FAR).collect();
-        if ranked.len() > MOST_COMPARED {
-            ranked.select_nth_unstable_by(MOST_COMPARED, |a, b| {
-                b.0.total_cmp(&a.0).then(b.1.0.number.cmp(&a.1.0.number))
-            });
-            ranked.truncate(MOST_COMPARED);
-            ranked.sort_unstable_by_key(|(_, (glance, _))| glance.number);
-        }
-        ranked.into_iter().filter_map(|(_, (_, bytes))| Record::from_bytes(bytes)).collect()
     }
 
     /// Compares an appeal with others.

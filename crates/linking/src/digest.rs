@@ -6,8 +6,7 @@ use crate::{
     grams::{Gram, grams, letters},
     numbers::{door, numbers},
     places::{Class, Name, names},
-    quick::{Quick, STEPS},
-    record::Glance,
+    quick::Quick,
     table::Table,
     topics::{Topic, Topics},
     vocabulary::{Vocabulary, logarithm},
@@ -99,7 +98,7 @@ pub struct Digest {
     /// Cores of names of every class.
     cores: Table,
     /// What a quick look compares with.
-    quick: Quick,
+    pub(crate) quick: Quick,
     /// Of the letters of the text.
     pub(crate) exact: u32,
     /// Of the numbers in title and text, in their order.
@@ -288,16 +287,6 @@ impl Digest {
     pub(crate) fn heaviest(&self) -> impl Iterator<Item = (usize, &Weighed)> {
         let places = self.heaviest.iter().map(|place| *place as usize);
         places.filter_map(|place| Some((place, self.grams.get(place)?)))
-    }
-
-    /// The cosine of two appeals: quickly told, and hardly ever a little wrong.
-    pub(crate) fn nearness(&self, old: &Glance<'_>) -> f32 {
-        let (mut dot, mut norm) = (0u64, 1u64);
-        for (gram, weight) in old.grams() {
-            norm += u64::from(weight) * u64::from(weight);
-            dot += u64::from(self.quick.weight(gram) * weight);
-        }
-        dot as f32 / ((norm as f32).sqrt() * self.norm * STEPS)
     }
 
     /// All its grams, for the vocabulary.

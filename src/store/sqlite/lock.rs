@@ -12,8 +12,8 @@ use std::{
 /// Behind the holder's process id, while its store is open.
 const OPEN: &str = "open";
 
-/// The suffix of the note beside the store.
-const ADMIN: &str = ".admin";
+/// More than the lock file ever says.
+const MOST: u64 = 100;
 
 /// The right to the file, for as long as this lives.
 pub(super) struct Lock {
@@ -27,7 +27,7 @@ impl Lock {
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(name)?;
         let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
         let mut said = String::new();
-        let _ = (&mut file).take(40).read_to_string(&mut said);
+        let _ = (&mut file).take(MOST).read_to_string(&mut said);
         let mut words = said.split_whitespace();
         let holder = words.next().unwrap_or_default();
         if !locked {
@@ -58,24 +58,26 @@ impl Lock {
     }
 }
 
-/// Notes where the holder's operators' listener is, for commands beside it: a port that the system chose is in no
-/// configuration. The note is good for as long as the lock is held.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn note_admin(path: &Path, at: SocketAddr) -> io::Result<()> {
-    std::fs::write(beside(path, ADMIN), at.to_string())
-}
-
-/// What [`note_admin`] noted last.
-pub fn noted_admin(path: &Path) -> Option<SocketAddr> {
-    std::fs::read_to_string(beside(path, ADMIN)).ok()?.parse().ok()
-}
-
 /// Whether no process has the store at `path` open.
 pub fn lock_is_free(path: &Path) -> bool {
     match File::open(beside(path, ".lock")) {
         Ok(file) => flock(&file, FlockOperation::NonBlockingLockShared).is_ok(),
         Err(_) => true,
     }
+}
+
+/// Notes for commands beside the process that holds the store at `path` where its admin listener answers.
+///
+/// # Errors
+/// The lock file cannot be written.
+pub fn announce(path: &Path, admin: SocketAddr) -> io::Result<()> {
+    // In one write, so that nobody reads half an address; gone with the next `mark`, and with the next holder.
+    File::options().append(true).open(beside(path, ".lock"))?.write_all(format!(" {admin}\n").as_bytes())
+}
+
+/// Where the admin listener of the process that holds the store at `path` answers, as it announced.
+pub fn announced(path: &Path) -> Option<SocketAddr> {
+    let mut said = String::new();
+    File::open(beside(path, ".lock")).ok()?.take(MOST).read_to_string(&mut said).ok()?;
+    said.split_whitespace().nth(2)?.parse().ok()
 }

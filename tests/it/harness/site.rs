@@ -187,11 +187,10 @@ impl Site {
         command
     }
 
-    /// Runs a `jiesu` command beside a running gateway. Whose store is no file has its admin listener's address in the
-    /// configuration then.
+    /// Runs a `jiesu` command beside a running gateway. Who has a store file says in it where to find its admin listener; of
+    /// nodes that share a database the configuration says it.
     pub async fn run_beside(&mut self, gateway: &Gateway, name: &str, arguments: &[&str]) -> Output {
-        let shared = self.config["store"]["url"].as_str().is_some_and(|url| url.starts_with("postgres"));
-        if shared {
+        if self.postgres.is_some() {
             self.set("admin.listen", gateway.admin.to_string());
         }
         let mut command = self.command(name, arguments);

@@ -62,7 +62,7 @@ async fn an_index_of_another_gazetteer_is_not_compared_with_and_the_new_one_is_f
     let gateway = site.start().await;
     let (second, _) = say(&gateway, "13900139000", &lift("大坪地块安置房")).await;
     told(&site, "ticket.joined", &second).await;
-    assert_eq!(redis.ask(&["GET", "{jiesu:repeats:3}:n"]), "1", "what was read without it is left to expire");
+    assert_eq!(redis.ask(&["GET", "{jiesu:repeats:4}:n"]), "1", "what was read without it is left to expire");
     let (third, _) = say(&gateway, "13700137000", &lift("月光花园")).await;
     told(&site, "ticket.created", &third).await;
     assert!(ticket(&gateway, &third).await["incident"].is_null(), "another place");

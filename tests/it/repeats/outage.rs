@@ -76,7 +76,7 @@ async fn a_redis_that_was_emptied_is_filled_again_by_itself_and_on_command() {
     let output = site.run_beside(&gateway, "reindex", &[]).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     eventually("the index is there again", seconds(20), async || {
-        (redis.ask(&["GET", "{jiesu:repeats:3}:n"]) == "1").then_some(())
+        (redis.ask(&["GET", "{jiesu:repeats:4}:n"]) == "1").then_some(())
     })
     .await;
     say(&gateway, "13800138000", LAMP_AGAIN).await;
@@ -165,7 +165,7 @@ async fn behind_sentinels_a_failover_is_made_up_for() {
     let gateway = site.start().await;
     let (first, _) = say(&gateway, "13800138000", LAMP).await;
     told(&site, "ticket.created", &first).await;
-    assert_eq!(primary.ask(&["EXISTS", "{jiesu:repeats:3}:n"]), "1", "it is the primary that was asked");
+    assert_eq!(primary.ask(&["EXISTS", "{jiesu:repeats:4}:n"]), "1", "it is the primary that was asked");
     primary.kill();
     let (again, _) = say(&gateway, "13800138000", LAMP_AGAIN).await;
     counted(&site, &gateway, &first, &again).await;
@@ -202,7 +202,7 @@ async fn a_cluster_holds_the_index_and_a_node_that_comes_back_empty_is_filled_ag
     let (again, _) = say(&gateway, "13800138000", LAMP_AGAIN).await;
     told(&site, "ticket.repeated", &first).await;
     assert_ne!(first, again);
-    let holds = |node: &Redis| node.ask(&["EXISTS", "{jiesu:repeats:3}:n"]) == "1";
+    let holds = |node: &Redis| node.ask(&["EXISTS", "{jiesu:repeats:4}:n"]) == "1";
     let holder = nodes.iter().position(holds).expect("one of them holds the index");
     nodes[holder].kill();
     let (missed, _) = say(&gateway, "13800138000", LAMP).await;

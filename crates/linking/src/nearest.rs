@@ -1,0 +1,102 @@
+//! From what the index finds under an appeal's keys to the few records that it is compared with.
+
+use crate::{
+    decide::Linker,
+    digest::Digest,
+    home::Gathered,
+    record::{Glance, Record},
+};
+
+/// Candidates that are looked at, beside the citizen's own.
+const MOST_CANDIDATES: usize = 24;
+/// The citizen's own last ones.
+const OWN_CANDIDATES: usize = 12;
+/// Appeals with a lower cosine are never found to speak of the same.
+const FAR: f32 = 0.05;
+/// Of these, so many are compared thoroughly.
+const MOST_COMPARED: usize = 8;
+
+impl Linker {
+    /// The places of the candidates, in the order of the index: those that have the rarest keys in common with the appeal.
+    pub fn candidates(digest: &Digest, gathered: &Gathered) -> Vec<u32> {
+        let mut sums = Sums::with_room(gathered.found.len());
+        for (ids, (_, rarity)) in gathered.keys().zip(&digest.keys) {
+            ids.iter().filter(|id| **id != gathered.id).for_each(|id| sums.add(*id, *rarity));
+        }
+        // The heaviest first, of equals the newest: weights are not negative, so their bits are in order.
+        let mut found: Vec<u64> =
+            sums.found.iter().map(|(id, sum)| u64::from(sum.to_bits()) << 32 | u64::from(*id)).collect();
+        if found.len() > MOST_CANDIDATES {
+            found.select_nth_unstable_by(MOST_CANDIDATES, |a, b| b.cmp(a));
+            found.truncate(MOST_CANDIDATES);
+        }
+        let own = gathered.keys().nth(digest.keys.len()).unwrap_or_default();
+        let own = own.iter().filter(|id| **id != gathered.id).take(OWN_CANDIDATES).copied();
+        let mut ids: Vec<u32> = found.iter().map(|found| *found as u32).chain(own).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Those of the candidates' records, in the order of the index, that an appeal is compared with: what is too old is left
+    /// out, of one appeal only what was put in last counts, and where there are many only the nearest are taken.
+    pub fn nearest<'a>(digest: &Digest, window: i64, records: impl Iterator<Item = &'a [u8]>) -> Vec<Record> {
+        let of_time = |glance: &Glance<'_>| glance.number != digest.number && digest.at - glance.at <= window;
+        // A quick look at all, and a thorough one at those that have most in common.
+        let same = |glance: &Glance<'_>| digest.citizen != 0 && glance.citizen == digest.citizen;
+        let near =
+            |glance: &Glance<'_>| if same(glance) { f32::INFINITY } else { digest.quick.nearness(digest.norm, glance) };
+        let mut known: Vec<(f32, i64, &[u8])> = Vec::with_capacity(MOST_CANDIDATES + OWN_CANDIDATES);
+        let glances = records.filter_map(|bytes| Some((Record::glance(bytes)?, bytes)));
+        let glances = glances.filter(|(glance, _)| of_time(glance));
+        known.extend(glances.map(|(glance, bytes)| (near(&glance), glance.number, bytes)));
+        // A stable sort: one that was put in again, because an operator knew better, is the last of its number.
+        known.sort_by_key(|(_, number, _)| *number);
+        known.dedup_by(|later, kept| {
+            let same = later.1 == kept.1;
+            if same {
+                *kept = *later;
+            }
+            same
+        });
+        known.retain(|(near, ..)| *near >= FAR);
+        if known.len() > MOST_COMPARED {
+            known.select_nth_unstable_by(MOST_COMPARED, |a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+            known.truncate(MOST_COMPARED);
+            known.sort_unstable_by_key(|(_, number, _)| *number);
+        }
+        known.into_iter().filter_map(|(.., bytes)| Record::from_bytes(bytes)).collect()
+    }
+}
+
+/// Sums by number: open addressing, never more than half full. Places in the index lie side by side, and need no hash.
+struct Sums {
+    /// The place in `found`, plus one; 0 where nothing is.
+    slots: Vec<u32>,
+    found: Vec<(u32, f32)>,
+}
+
+impl Sums {
+    fn with_room(numbers: usize) -> Self {
+        Self { slots: vec![0; (numbers * 2).next_power_of_two()], found: Vec::with_capacity(numbers) }
+    }
+
+    fn add(&mut self, number: u32, value: f32) {
+        let mask = self.slots.len() - 1;
+        let mut at = number as usize & mask;
+        while let Some(slot) = self.slots.get_mut(at) {
+            match self.found.get_mut((*slot as usize).wrapping_sub(1)) {
+                Some((other, _)) if *other != number => at = (at + 1) & mask,
+                Some((_, sum)) => {
+                    *sum += value;
+                    return;
+                }
+                None => {
+                    self.found.push((number, value));
+                    *slot = self.found.len() as u32;
+                    return;
+                }
+            }
+        }
+    }
+}
