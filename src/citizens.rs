@@ -10,7 +10,7 @@ use crate::{
     number::{Number, ReceiptKey},
     store::{Contested, Identity, Learnt, Store, StoreError},
 };
-use jiesu_connector::{Appellant, Proven, mask_email, mask_phone};
+use jiesu_connector::{Appellant, Proven, digit, is_email, is_phone, mask_email, mask_phone};
 use jiesu_mapping::said;
 use jiff::Timestamp;
 use std::{
@@ -189,10 +189,10 @@ fn given(key: &ReceiptKey, who: &Appellant) -> Vec<Given> {
     };
     // One that a spreadsheet has shortened is that of many.
     let phone = who.phone.as_deref().and_then(|phone| said::phone(phone).ok());
-    if let Some(phone) = phone.as_deref().map(normal_phone).filter(|phone| phone.len() >= 5) {
+    if let Some(phone) = phone.as_deref().filter(|phone| is_phone(phone)).map(normal_phone) {
         add(Proven::Phone, "phone", format!("tel:{phone}"), mask_phone(&phone));
     }
-    if let Some(email) = who.email.as_deref().map(|email| email.trim().to_lowercase()).filter(|it| !it.is_empty()) {
+    if let Some(email) = who.email.as_deref().map(|email| email.trim().to_lowercase()).filter(|it| is_email(it)) {
         add(Proven::Email, "email", format!("mailto:{email}"), mask_email(&email));
     }
     if let Some(openid) = who.wechat_openid.as_deref().filter(|it| !it.is_empty()) {
@@ -216,7 +216,7 @@ pub fn apart(key: &ReceiptKey, name: &str, from: &str, at: Timestamp) -> String 
 
 /// Digits only, without China's country code.
 pub(crate) fn normal_phone(phone: &str) -> String {
-    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    let digits: String = phone.chars().filter_map(digit).filter_map(|digit| char::from_digit(digit, 10)).collect();
     let bare = digits.strip_prefix("0086").or_else(|| digits.strip_prefix("86").filter(|rest| rest.len() >= 11));
     bare.map_or(digits.clone(), str::to_owned)
 }
@@ -227,7 +227,9 @@ mod tests {
 
     #[test]
     fn one_phone_in_many_spellings_is_one_citizen() {
-        for spelling in ["13800138000", "+86 138-0013-8000", "0086 13800138000", "8613800138000"] {
+        for spelling in
+            ["13800138000", "+86 138-0013-8000", "0086 13800138000", "8613800138000", "１３８００１３８０００"]
+        {
             assert_eq!(normal_phone(spelling), "13800138000");
         }
         assert_eq!(normal_phone("0833-2435678"), "08332435678");
@@ -237,6 +239,14 @@ mod tests {
     fn who(phone: &str, email: &str, openid: &str) -> Appellant {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Appellant { phone: some(phone), email: some(email), wechat_openid: some(openid), ..Appellant::default() }
+    }
+
+    #[test]
+    fn what_stands_for_no_number_makes_nobody_one_citizen() {
+        let key = ReceiptKey::new([7; 32]);
+        for (phone, email) in [("无", ""), ("00000000000", "无"), ("12345", "")] {
+            assert!(given(&key, &who(phone, email, "")).is_empty(), "{phone} {email}");
+        }
     }
 
     #[test]

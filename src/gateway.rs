@@ -28,7 +28,7 @@ use crate::{
     repeats::Repeats,
     reply::Replies,
     revise::Reviser,
-    server::{self, Caps, Settings, limits::Limiter},
+    server::{self, Caps, Settings},
     shared::{self, SharedLimiter},
     sources::{self, Way},
     store::{OpenError, Opened, Store, StoreError},
@@ -328,7 +328,7 @@ async fn serve(
         zone: zone.clone(),
         core_token: loaded.secrets.core_token.clone(),
         max_body: config.server.max_body.bytes(),
-        per_address: Limiter::new(rate(&config.limits.address())),
+        per_address: SharedLimiter::new(rate(&config.limits.address()), "address", limits.clone()),
         keyed_by_address: config.limits.per_address.is_some(),
         per_key: SharedLimiter::new(rate(&config.limits.per_key), "key", limits),
         body_budget: Public::body_budget(),
@@ -363,8 +363,9 @@ async fn serve(
     };
     let caps = Caps { connections: config.server.max_connections.get() as usize, ..Caps::default() };
     let settings = |name| Settings { name, caps, proxies: loaded.config.server.trusted_proxies.clone() };
-    let public_app = public::routes(Arc::new(public_state));
-    let admin_app = admin::routes(Arc::new(admin_state));
+    let public_app = || public::routes(Arc::new(public_state));
+    let admin_app = || admin::routes(Arc::new(admin_state));
+    loaded.secrets.store.announce(admin_at);
     tracing::info!(listener = "public", "listening on {public_at}");
     tracing::info!(listener = "admin", "listening on {admin_at}");
     let admin_serving = tokio::spawn(server::serve(admin_listener, admin_app, settings("admin"), stop.clone()));

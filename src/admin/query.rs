@@ -30,6 +30,16 @@ impl Parameters {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
+    /// The text of `name`, if given and not empty, which must be one of `known`.
+    pub(super) fn one_of(&self, name: &str, known: &[&str]) -> Result<Option<String>, Box<Response>> {
+        match self.text(name) {
+            Some(value) if !known.contains(&value.as_str()) => {
+                Err(fault(name, format!("must be one of {}", known.join(", "))))
+            }
+            value => Ok(value),
+        }
+    }
+
     /// The value of `name`; `right` says what it should look like.
     pub(super) fn get<T: FromStr>(&self, name: &str, right: &str) -> Result<Option<T>, Box<Response>> {
         let Some(value) = self.0.get(name).filter(|value| !value.is_empty()) else { return Ok(None) };

@@ -14,6 +14,9 @@ use std::sync::Arc;
 
 const KNOWN: &[&str] = &["q", "channel", "hotline", "status", "kind", "appellant", "day", "before", "limit"];
 
+const STATUSES: &[&str] = &["accepted", "dispatched", "in_progress", "returned", "replied", "closed", "reopened"];
+const KINDS: &[&str] = &["consultation", "help", "complaint", "report", "suggestion", "praise", "other"];
+
 /// `GET tickets?…`: newest first; `next` is the `before` of the next page.
 pub(super) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Response {
     let query = match read(query.as_deref()) {
@@ -40,8 +43,8 @@ fn read(query: Option<&str>) -> Result<TicketQuery, Box<Response>> {
         before: parameters.get("before", "a ticket number as 20261122-000123-4")?,
         channel: parameters.text("channel"),
         hotline: parameters.text("hotline"),
-        status: parameters.text("status"),
-        kind: parameters.text("kind"),
+        status: parameters.one_of("status", STATUSES)?,
+        kind: parameters.one_of("kind", KINDS)?,
         appellant: parameters.text("appellant"),
         words: parameters.text("q"),
         day: parameters.day("day")?,

@@ -7,7 +7,7 @@ use jiesu::{
 };
 use serde::Serialize;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 /// The gateway that runs on the store.
 pub struct Gateway<'a> {
@@ -40,7 +40,7 @@ impl<'a> Gateway<'a> {
         path: &str,
         request: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
     ) -> anyhow::Result<Value> {
-        let url = format!("http://{}/api/v1/{path}", self.loaded.config.admin.listen);
+        let url = format!("http://{}/api/v1/{path}", admin_of(self.loaded)?);
         let mut request = request(&self.client, &url);
         if let Some(token) = &self.loaded.secrets.admin_token {
             request = request.bearer_auth(token.expose());
@@ -55,6 +55,18 @@ impl<'a> Gateway<'a> {
         }
         Ok(said)
     }
+}
+
+/// Where the admin listener of the running gateway is.
+fn admin_of(loaded: &Loaded) -> anyhow::Result<SocketAddr> {
+    // Who holds the store knows best where it listens: the configuration may ask for any free port.
+    let configured = Some(loaded.config.admin.listen).filter(|at| at.port() != 0);
+    loaded
+        .secrets
+        .store
+        .announced()
+        .or(configured)
+        .context("admin.listen has port 0, and nothing says which port the running gateway got: give it one")
 }
 
 /// Whether this configuration's gateway runs. Who has a file knows it by its lock; who shares a database is asked.

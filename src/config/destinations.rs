@@ -202,6 +202,10 @@ pub struct Where {
     /// Only tickets of lines that the register of hotlines sends it (`subscriber` there), while they are parallel or a
     /// sub-centre.
     pub registered: bool,
+    /// Whether it gets complaints against officials (the flag `against_official`): set it to false for the system of a unit, for
+    /// who is complained about must not read it. With `registered` it is a line's own system, and gets none unless this is
+    /// true. The core has them all.
+    pub against_officials: Option<bool>,
 }
 
 impl Where {

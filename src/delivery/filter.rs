@@ -22,7 +22,12 @@ pub struct Filter {
     pub lines: Vec<String>,
     /// Nothing but these.
     pub registered: bool,
+    /// No complaints against officials: nobody of a unit may read in its own system what is said of them.
+    pub spares_officials: bool,
 }
+
+/// The flag of a complaint against an official (`deadlines.toml`).
+const AGAINST_OFFICIAL: &str = "against_official";
 
 impl Filter {
     /// Whether an event of `kind` with this body is wanted. A body that cannot be read is: better one too many.
@@ -30,10 +35,14 @@ impl Filter {
         if self.events.as_ref().is_some_and(|events| !events.iter().any(|pattern| pattern.matches(kind))) {
             return false;
         }
-        if !self.registered && self.conditions().iter().all(|patterns| patterns.is_empty()) {
+        let unconditional = !self.registered && self.conditions().iter().all(|patterns| patterns.is_empty());
+        if unconditional && !self.spares_officials {
             return true;
         }
         let Ok(Event { data: Data { ticket } }) = serde_json::from_slice(body) else { return !self.registered };
+        if self.spares_officials && ticket.flags.iter().any(|flag| flag == AGAINST_OFFICIAL) {
+            return false;
+        }
         let hotline = ticket.hotline.unwrap_or_default();
         let code = hotline.code.as_deref();
         // The ticket's own mode, so that its later events go where its first one went.
@@ -80,6 +89,8 @@ struct Ticket<'a> {
     category: Option<Coded<'a>>,
     #[serde(borrow, default)]
     location: Option<Place<'a>>,
+    #[serde(borrow, default)]
+    flags: Vec<Cow<'a, str>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -145,6 +156,18 @@ mod tests {
         assert!(filter(&[], &[], &["12345"], &[], BARE));
         assert!(!filter(&["*"], &[], &[], &[], BARE), "no region fits no region pattern");
         assert!(!filter(&[], &["*"], &[], &[], BARE));
+    }
+
+    #[test]
+    fn a_units_system_is_not_told_of_complaints_against_its_officials() {
+        let body = BODY.replace("\"content\"", "\"flags\":[\"sensitive\",\"against_official\"],\"content\"");
+        let hotlines = Filter { hotlines: list(&["12319"]), ..Filter::default() };
+        let registered = Filter { registered: true, lines: vec!["12319".into()], ..Filter::default() };
+        for feed in [Filter::default(), hotlines, registered] {
+            assert!(feed.wants("ticket.created", body.as_bytes()));
+            let unit = Filter { spares_officials: true, ..feed };
+            assert!(unit.wants("ticket.created", BODY.as_bytes()) && !unit.wants("ticket.created", body.as_bytes()));
+        }
     }
 
     #[test]

@@ -14,15 +14,15 @@ use serde_json::{Map, Value, value::RawValue};
 #[error("the event is no JSON with a ticket, so its contact data cannot be masked")]
 pub struct Unreadable;
 
-/// As the gateway writes it, wherever it stands.
-const CONFIDENTIAL: &[u8] = b"\"confidential\":true";
+/// Citizens who do not want to be known, or to the centre only, as the gateway writes it.
+const HIDDEN: [&str; 2] = ["\"confidential\":true", "\"anonymous\":true"];
 
 /// The body as `contact` allows it. Where nothing is to be hidden, the very same bytes.
 ///
 /// # Errors
 /// [`Unreadable`]: it must not be sent.
 pub fn render(body: &Bytes, mut contact: Contact) -> Result<Bytes, Unreadable> {
-    let hidden = || body.windows(CONFIDENTIAL.len()).any(|window| window == CONFIDENTIAL);
+    let hidden = || HIDDEN.into_iter().any(|words| body.windows(words.len()).any(|window| window == words.as_bytes()));
     if contact == Contact::Full || contact == Contact::UnlessConfidential && !hidden() {
         return Ok(body.clone());
     }
@@ -30,7 +30,8 @@ pub fn render(body: &Bytes, mut contact: Contact) -> Result<Bytes, Unreadable> {
     let event: Event = serde_json::from_str(text).map_err(|_| Unreadable)?;
     let Data { ticket, change } = event.data;
     if contact == Contact::UnlessConfidential {
-        let said = |part: Option<&RawValue>| part.is_some_and(|raw| raw.get().contains("\"confidential\":true"));
+        let said =
+            |part: Option<&RawValue>| part.is_some_and(|raw| HIDDEN.into_iter().any(|words| raw.get().contains(words)));
         if !said(ticket.appellant) && !said(change.as_ref().and_then(|change| change.appellant)) {
             // The words stood in the citizen's own text.
             return Ok(body.clone());
@@ -142,6 +143,8 @@ mod tests {
         assert_eq!(open(BODY), BODY);
         let quoted = BODY.replace("\\u566a声", "\\\"confidential\\\":true");
         assert_eq!(open(&quoted), quoted, "a citizen may write it");
+        let anonymous = BODY.replace("\"anonymous\":false", "\"anonymous\":true");
+        assert!(!open(&anonymous).contains("13800138000"), "who does not want to be known is not told either");
         let confidential = BODY.replace("\"anonymous\":false", "\"anonymous\":false,\"confidential\":true");
         let shown = open(&confidential);
         assert!(shown.contains("138****8000") && !shown.contains("13800138000") && !shown.contains("小明"), "{shown}");

@@ -27,6 +27,8 @@ pub(super) const FOLDER: &str = "uploads";
 const PART: &str = ".part-";
 /// How long something waits for its form. Longer than a page's reference to it works.
 const LIFE: Duration = Duration::from_secs(24 * 3600);
+/// The times of files are not exact.
+const COARSE: Duration = Duration::from_secs(1);
 /// A file that is still arriving after so long is not: who brought it has gone, or the node that took it.
 const PART_LIFE: Duration = Duration::from_secs(6 * 3600);
 /// Who comes with the same bytes so shortly before their time is over does not rely on what lies there: another node may
@@ -63,12 +65,20 @@ pub struct Spool {
     came: Arc<StdMutex<HashMap<IpAddr, (u64, Instant)>>>,
     /// Between looking at a file's age and removing it, nobody may come and rely on it.
     turn: Arc<Mutex<()>>,
+    /// When this began: what began to arrive since is ours, and still arrives.
+    begun: SystemTime,
 }
 
 impl Spool {
     /// Below the directory of `files`.
     pub fn new(files: Files) -> Self {
-        Self { files, waiting: Arc::default(), came: Arc::default(), turn: Arc::default() }
+        Self {
+            files,
+            waiting: Arc::default(),
+            came: Arc::default(),
+            turn: Arc::default(),
+            begun: SystemTime::now() - COARSE,
+        }
     }
 
     /// Begins a file that comes from `address`.
@@ -112,7 +122,7 @@ impl Spool {
     /// unless it may be another node's.
     pub async fn run(self, store: Arc<dyn Store>, alone: bool, stop: CancellationToken) {
         if alone {
-            self.remove_parts(Duration::ZERO);
+            self.remove_parts(self.begun);
         }
         loop {
             if let Err(error) = self.sweep(store.as_ref(), SystemTime::now()).await {
@@ -125,10 +135,9 @@ impl Spool {
         }
     }
 
-    /// Removes what began to arrive so long ago and never did.
-    fn remove_parts(&self, age: Duration) {
-        let over = |since: &SystemTime| SystemTime::now().duration_since(*since).unwrap_or_default() >= age;
-        for (path, _, _) in self.list(PART).into_iter().filter(|(_, since, _)| over(since)) {
+    /// Removes what had begun to arrive before this time and never did.
+    fn remove_parts(&self, before: SystemTime) {
+        for (path, _, _) in self.list(PART).into_iter().filter(|(_, since, _)| *since < before) {
             let _ = fs::remove_file(path);
         }
     }
@@ -150,7 +159,7 @@ impl Spool {
 
     /// Removes what has waited too long at `now`, unless a message in the store still needs it.
     async fn sweep(&self, store: &dyn Store, now: SystemTime) -> Result<(), StoreError> {
-        self.remove_parts(PART_LIFE);
+        self.remove_parts(SystemTime::now() - PART_LIFE);
         let mut waiting = 0;
         for (path, since, bytes) in self.list("") {
             let over = |since: SystemTime| now.duration_since(since).is_ok_and(|age| age > LIFE);
@@ -323,7 +332,9 @@ mod tests {
         let spool = Spool::new(Files::new(directory.path().join("files")));
         std::mem::forget(spool.begin(HOME).await.expect("there is room"));
         assert_eq!(names(&spool).len(), 1);
-        spool.remove_parts(Duration::ZERO);
+        spool.remove_parts(spool.begun);
+        assert_eq!(spool.list(PART).len(), 1, "it arrives just now");
+        spool.remove_parts(SystemTime::now() + Duration::from_secs(1));
         assert_eq!(names(&spool).len(), 0);
     }
 }

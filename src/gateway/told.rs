@@ -48,6 +48,7 @@ pub(super) fn destinations(loaded: &Loaded) -> Vec<Destination> {
             kinds: globs(&subscriber.filter.kinds),
             lines: loaded.hotlines.of_subscriber(&subscriber.name),
             registered: subscriber.filter.registered,
+            spares_officials: !subscriber.filter.against_officials.unwrap_or(!subscriber.filter.registered),
         },
         contact: match subscriber.contact {
             ContactPolicy::Full => Contact::UnlessConfidential,

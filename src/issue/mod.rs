@@ -1,5 +1,6 @@
 //! Step 7, issue: a matter becomes a ticket and its event, in one transaction.
 
+mod asked;
 mod compose;
 mod contact;
 mod decided;
@@ -181,7 +182,10 @@ impl Issuer {
         }
         let channel = said.first().and_then(|(message, _)| self.channels.get(message.channel.as_str()));
         if let Some(channel) = channel {
-            outcomes.push(self.ticket(channel, Matter { said, also }).await?);
+            match self.asked(channel, &said).await? {
+                Some(words) if also.is_empty() => outcomes.extend(words),
+                _ => outcomes.push(self.ticket(channel, Matter { said, also }).await?),
+            }
         }
         Ok(outcomes)
     }

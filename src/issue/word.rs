@@ -17,6 +17,9 @@ use std::sync::Arc;
 
 /// A score is for one of the latest tickets of its citizen.
 const RATABLE: usize = 5;
+/// A number that a citizen names is looked for among so many of their latest tickets, where the channel does not know
+/// them by a name of its own.
+pub(super) const NAMEABLE: usize = 200;
 /// How long the fate of a reply that is not known waits for it; then it is some other program's.
 const FATE_WAITS: SignedDuration = SignedDuration::from_secs(10);
 /// The same where a channel reports fates by themselves: a report may come before the answer to the sending, which may
@@ -59,26 +62,44 @@ impl Issuer {
 
     /// A score, for the latest ticket of the citizen that asks for one.
     async fn rated(&self, channel: &Arc<Channel>, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
+        let row = self.asks_rating(channel, &message, &appeal).await?;
+        if let Some((row, score)) = row.zip(rating(&appeal.content, &channel.words)) {
+            return Ok(self.rate(&row, message, &Appeal { score: Some(score), ..appeal }));
+        }
+        // Nobody asked. Said in the middle of something, as an answer to "which floor?", it belongs there.
+        if let Some((window, sender)) = channel.window.zip(message.sender.as_deref()) {
+            let store = &self.reviser.store;
+            if store.talking(&channel.id, sender).await?.is_some() {
+                return Err(NotNow::Later);
+            }
+            let latest = store.tickets_of(&channel.id, sender, 1).await?.pop();
+            let said = |row: &TicketRow| Draft::new(row).ticket["received_at"].as_str()?.parse::<Timestamp>().ok();
+            if let Some(row) = latest.filter(|row| {
+                said(row).is_some_and(|at| at <= message.received_at && message.received_at < at + window.max)
+            }) {
+                return self.supplement_to(&row, message, appeal);
+            }
+        }
+        self.after_all(channel, message, appeal).await
+    }
+
+    /// The latest ticket of who speaks that asks for a score.
+    pub(super) async fn asks_rating(
+        &self,
+        channel: &Channel,
+        message: &Message,
+        appeal: &Appeal,
+    ) -> Result<Option<TicketRow>, NotNow> {
         let asks = |row: &TicketRow| {
             let ticket = Draft::new(row).ticket;
             ticket["ask_rating"] == true && ticket["rating"].is_null()
         };
-        let row = match &message.sender {
-            Some(sender) => {
-                let latest = self.reviser.store.tickets_of(&channel.id, sender, RATABLE).await?;
-                latest.into_iter().find(asks)
-            }
-            None => None,
-        };
-        let Some((row, score)) = row.zip(rating(&appeal.content)) else {
-            return self.after_all(channel, message, appeal).await;
-        };
-        Ok(self.rate(&row, message, &Appeal { score: Some(score), ..appeal }))
+        Ok(self.theirs(channel, message, appeal, RATABLE).await?.into_iter().find(asks))
     }
 
     /// The score goes to this ticket.
     pub(super) fn rate(&self, row: &TicketRow, message: Message, appeal: &Appeal) -> Outcome {
-        let score = appeal.score.or_else(|| rating(&appeal.content));
+        let score = appeal.score.or_else(|| rating(&appeal.content, &self.words));
         let mut draft = Draft::new(row);
         let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
         draft.set("rating", json!({ "score": score, "content": appeal.content, "at": at }));
@@ -89,7 +110,12 @@ impl Issuer {
 
     /// The ticket that a word is about: the one that the citizen names, if it is theirs; their latest, if they name none.
     /// A wrong number is about nothing: it must not take back another matter, and a person reads it.
-    async fn target(&self, channel: &Channel, message: &Message, appeal: &Appeal) -> Result<Option<TicketRow>, NotNow> {
+    pub(super) async fn target(
+        &self,
+        channel: &Channel,
+        message: &Message,
+        appeal: &Appeal,
+    ) -> Result<Option<TicketRow>, NotNow> {
         if let Some(row) = self.follow(channel, message, &appeal.thread).await? {
             return Ok(Some(row));
         }
@@ -97,19 +123,23 @@ impl Issuer {
         let Some(sender) = &message.sender else { return Ok(None) };
         let store = &self.reviser.store;
         // What they are still talking about comes first, and has no ticket yet.
-        let talking = store.talking(&channel.id, sender).await?;
+        let talking = store.talking(&channel.id, sender).await?.filter(|number| *number != message.number);
         let Some(about) = about else {
             return match talking {
                 Some(_) => Err(NotNow::Later),
-                None => Ok(store.tickets_of(&channel.id, sender, 1).await?.pop()),
+                None => Ok(self.theirs(channel, message, appeal, 1).await?.pop()),
             };
         };
         let Ok(number) = about.parse::<Number>() else { return Ok(None) };
         if talking == Some(number) {
             return Err(NotNow::Later);
         }
-        let theirs = |row: &TicketRow| row.channel == *channel.id && row.sender.as_deref() == Some(sender);
-        Ok(store.ticket(number).await?.filter(theirs))
+        let row = store.ticket(number).await?.filter(|row| row.channel == *channel.id);
+        if channel.parts.converses {
+            return Ok(row.filter(|row| row.sender.as_deref() == Some(sender)));
+        }
+        let theirs = self.theirs(channel, message, appeal, NAMEABLE).await?;
+        Ok(row.filter(|row| theirs.iter().any(|it| it.number == row.number)))
     }
 
     async fn note(&self, channel: &Channel, message: Message, mut appeal: Appeal) -> Result<Outcome, NotNow> {

@@ -2,7 +2,7 @@
 
 use super::{Row, Span};
 use crate::citizens::normal_phone;
-use jiesu_linking::fold;
+use jiesu_folding::fold;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};

@@ -45,7 +45,7 @@ pub(super) async fn serve(
         Callers::Keyed => public.keyed_by_address,
         Callers::Platform => false,
     };
-    if by_address && let Err(wait) = public.per_address.check_address(peer) {
+    if by_address && let Err(wait) = public.per_address.check_address(peer).await {
         channel.meters.limited.increment(1);
         return answer(too_many(wait));
     }
@@ -124,7 +124,7 @@ async fn conclude(
         Err(Rejection::Unauthenticated(response)) => {
             channel.meters.unauthenticated.increment(1);
             // Whoever is not limited by address is so when they are not who they claim to be.
-            match public.per_address.check_address(peer) {
+            match public.per_address.check_address(peer).await {
                 Err(wait) if !counted => answer(too_many(wait)),
                 _ => Http(response).into_response(),
             }

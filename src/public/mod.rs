@@ -16,10 +16,7 @@ use crate::{
     number::ReceiptKey,
     openapi,
     revise::Reviser,
-    server::{
-        limits::Limiter,
-        problem::{with_fallbacks, with_problems},
-    },
+    server::problem::{with_fallbacks, with_problems},
     shared::SharedLimiter,
     store::Store,
 };
@@ -67,7 +64,7 @@ pub struct Public {
     /// The largest request body, in bytes.
     pub max_body: u64,
     /// Each client address.
-    pub per_address: Limiter,
+    pub per_address: SharedLimiter,
     /// Whether the limit by address holds for callers with a key, too.
     pub keyed_by_address: bool,
     /// Each api key.

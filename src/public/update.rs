@@ -93,7 +93,7 @@ pub(super) async fn serve(
     request: Request,
 ) -> Response {
     if !authorized(&public, request.headers()) {
-        if let Err(wait) = public.per_address.check_address(peer) {
+        if let Err(wait) = public.per_address.check_address(peer).await {
             return answer(too_many(wait));
         }
         let mut response =

@@ -7,7 +7,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, OnceLock,
+        Arc, LazyLock, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -74,7 +74,7 @@ impl Shared {
     }
 }
 
-/// Serves `app` on `listener` until `stop` is cancelled, then drains, and returns when all is done: after at most
+/// Serves what `app` makes, for the first connection, on `listener` until `stop` is cancelled, then drains, and returns when all is done: after at most
 /// `grace` and `drain`, and a second.
 ///
 /// From the order to stop, every answer carries `Connection: close`. For `grace`, new connections and further
@@ -83,7 +83,12 @@ impl Shared {
 /// 503.
 ///
 /// Handlers find the client's address as the extension [`Peer`](super::Peer).
-pub async fn serve(listener: TcpListener, app: Router, settings: Settings, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    app: impl FnOnce() -> Router + Send,
+    settings: Settings,
+    stop: CancellationToken,
+) {
     let mut http = http1::Builder::new();
     // No timer of hyper's: its head timer also runs while a connection is idle, and costs an allocation a request.
     http.max_buf_size(MAX_HEAD);
@@ -98,7 +103,7 @@ pub async fn serve(listener: TcpListener, app: Router, settings: Settings, stop:
         stopped_at: OnceLock::new(),
         crowded: AtomicBool::new(false),
     });
-    let host = Host { shared: shared.clone(), app, guests: TaskTracker::new() };
+    let host = Host { shared: shared.clone(), app: LazyLock::new(app), guests: TaskTracker::new() };
     tokio::select! {
         () = host.welcome(&listener) => {}
         () = async {
@@ -117,13 +122,14 @@ pub async fn serve(listener: TcpListener, app: Router, settings: Settings, stop:
     }
 }
 
-struct Host {
+struct Host<F> {
     shared: Arc<Shared>,
-    app: Router,
+    /// The code of all handlers comes into memory with it: an idle gateway does without.
+    app: LazyLock<Router, F>,
     guests: TaskTracker,
 }
 
-impl Host {
+impl<F: FnOnce() -> Router> Host<F> {
     /// Accepts for ever.
     async fn welcome(&self, listener: &TcpListener) {
         let seats = Arc::new(Semaphore::new(self.shared.settings.caps.connections.min(Semaphore::MAX_PERMITS)));
@@ -161,7 +167,7 @@ impl Host {
     }
 
     fn seated(&self, stream: TcpStream, address: SocketAddr, seat: Option<OwnedSemaphorePermit>) {
-        let (shared, app) = (self.shared.clone(), self.app.clone());
+        let (shared, app) = (self.shared.clone(), Router::clone(&self.app));
         self.guests.spawn(async move {
             connection::run(shared, app, stream, address).await;
             drop(seat);

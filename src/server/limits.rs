@@ -14,7 +14,7 @@ use http::StatusCode;
 use jiesu_connector::Problem;
 use std::{
     hash::{BuildHasher, RandomState},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{
         Arc,
@@ -69,10 +69,7 @@ impl<C: Clock> Limiter<C> {
     /// # Errors
     /// The time until the next would be let through.
     pub fn check_address(&self, address: IpAddr) -> Result<(), Duration> {
-        self.check(match address.to_canonical() {
-            IpAddr::V4(address) => self.hasher.hash_one(address),
-            IpAddr::V6(address) => self.hasher.hash_one((address.to_bits() >> 64) as u64),
-        })
+        self.check(self.hasher.hash_one(client(address)))
     }
 
     /// Counts one request under a key.
@@ -103,6 +100,14 @@ impl<C: Clock> Limiter<C> {
     /// Keys known one by one now.
     pub fn known(&self) -> usize {
         self.table.known.len()
+    }
+}
+
+/// The client behind an address: all that one line gets of IPv6 (a /64) counts as one.
+pub fn client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address => address,
     }
 }
 

@@ -3,11 +3,12 @@
 use super::Redis;
 use crate::{
     number::ReceiptKey,
-    server::limits::{Limiter, RateSpec},
+    server::limits::{Limiter, RateSpec, client},
 };
 use jiff::Timestamp;
 use redis::cmd;
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering::Relaxed},
@@ -68,6 +69,18 @@ impl SharedLimiter {
         self.local.check_key(key)?;
         match &self.shared {
             Some(shared) => shared.check(key).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Counts one request of a client ([`client`]).
+    ///
+    /// # Errors
+    /// The time until the next would be let through.
+    pub async fn check_address(&self, address: IpAddr) -> Result<(), Duration> {
+        self.local.check_address(address)?;
+        match &self.shared {
+            Some(shared) => shared.check(&client(address).to_string()).await,
             None => Ok(()),
         }
     }

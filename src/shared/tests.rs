@@ -271,10 +271,17 @@ async fn nodes_share_a_limit_and_each_counts_for_itself_while_redis_is_away() {
     let wait = nodes[0].check_key("mp/13800138000").await.unwrap_err();
     assert!(wait <= Duration::from_secs(6), "{wait:?}");
     assert!(nodes[1].check_key("mp/13900139000").await.is_ok(), "another key has its own count");
+    let mut taken = 0;
+    for turn in 0..30u128 {
+        // All of a /64 is one client.
+        let address = std::net::Ipv6Addr::from_bits(0x2001_0db8 << 96 | turn).into();
+        taken += usize::from(nodes[turn as usize % 2].check_address(address).await.is_ok());
+    }
+    assert_eq!(taken, 10, "addresses, too");
     let client = ::redis::Client::open(format!("redis://{}", server.address)).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let keys: Vec<String> = ::redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
-    assert!(keys.len() == 2 && keys.iter().all(|key| key.starts_with("jiesu:limit:citizen:") && !key.contains("138")));
+    assert!(keys.len() == 3 && keys.iter().all(|key| key.starts_with("jiesu:limit:citizen:") && !key.contains("138")));
     server.kill();
     let mut taken = 0;
     for _ in 0..20 {

@@ -5,7 +5,7 @@ use super::{
     postgres::{self, Address, PostgresStore},
     sqlite::{self, SqliteStore},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// Where a store is.
 #[derive(Debug, Clone)]
@@ -66,6 +66,24 @@ impl Home {
         match self {
             Self::Sqlite(path) => Ok(sqlite::inspect(path)?),
             Self::Postgres(address) => Ok(postgres::inspect(address).await?),
+        }
+    }
+
+    /// Notes where the admin listener of the gateway that has opened the store answers, which the configuration does not say
+    /// when it asks for any free port. For a store that one process has for itself; nodes that share one are reached by
+    /// their own configurations.
+    pub fn announce(&self, admin: SocketAddr) {
+        let Self::Sqlite(path) = self else { return };
+        if let Err(error) = sqlite::announce(path, admin) {
+            tracing::warn!(%error, "the lock file of the store cannot be written: commands look for the gateway at admin.listen");
+        }
+    }
+
+    /// Where the admin listener of the gateway that has the store open answers, if it announced it.
+    pub fn announced(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Sqlite(path) => sqlite::announced(path),
+            Self::Postgres(_) => None,
         }
     }
 

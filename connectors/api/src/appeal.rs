@@ -183,10 +183,41 @@ pub enum Proven {
 impl Appellant {
     /// The first name that it gives: what somebody vouches for who vouches for the whole.
     pub fn first_name(&self) -> Option<Proven> {
-        let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
-        let names = [(&self.phone, Proven::Phone), (&self.email, Proven::Email), (&self.wechat_openid, Proven::Openid)];
-        names.into_iter().find(|(text, _)| said(text)).map(|(_, name)| name)
+        self.names().next().map(|(name, _)| name)
     }
+
+    /// The names by which somebody can be told from others, the one that counts first first.
+    pub fn names(&self) -> impl Iterator<Item = (Proven, &str)> {
+        let phone = self.phone.as_deref().filter(|phone| is_phone(phone));
+        let email = self.email.as_deref().filter(|email| is_email(email));
+        let openid = self.wechat_openid.as_deref().filter(|openid| !openid.trim().is_empty());
+        let names = [(Proven::Phone, phone), (Proven::Email, email), (Proven::Openid, openid)];
+        names.into_iter().filter_map(|(name, text)| Some((name, text?)))
+    }
+}
+
+/// Whether a phone number is somebody's own: not what stands where nobody gave one (无, 00000000000, 12345678901), and no
+/// service number (12345), under which many would be taken for one citizen.
+pub fn is_phone(text: &str) -> bool {
+    let digits: Vec<u32> = text.chars().filter_map(digit).collect();
+    let steps: Vec<u32> = digits.windows(2).map(|pair| (pair[1] + 10 - pair[0]) % 10).collect();
+    let placeholder = |step: u32| steps.iter().all(|it| *it == step);
+    (7..=20).contains(&digits.len()) && !placeholder(0) && !placeholder(1)
+}
+
+/// A decimal digit, of either width.
+pub fn digit(character: char) -> Option<u32> {
+    match character {
+        '０'..='９' => Some(u32::from(character) - u32::from('０')),
+        _ => character.to_digit(10),
+    }
+}
+
+/// Whether it looks like somebody's address; 无 is none.
+pub fn is_email(text: &str) -> bool {
+    let text = text.trim();
+    let parts = text.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    parts.is_some() && !text.contains(char::is_whitespace)
 }
 
 /// `null` where a partner means "not said".
@@ -332,6 +363,17 @@ impl PartType {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_for_no_number_is_nobodys() {
+        let numbers = ["13800138000", "+86 138-0013-8000", "0833-2435678", "2435678", "１３８００１３８０００"];
+        assert!(numbers.into_iter().all(is_phone));
+        let none = ["", "无", "-", "匿名", "00000000000", "11111111111", "12345678901", "12345", "10086", "110"];
+        assert!(!none.into_iter().any(is_phone));
+        assert!(is_email("wang@example.com") && !["", "无", "@", "wang", "a b@c.cn"].into_iter().any(is_email));
+        let who = Appellant { phone: Some("无".into()), email: Some("wang@example.com".into()), ..Default::default() };
+        assert_eq!(who.first_name(), Some(Proven::Email));
+    }
 
     #[test]
     fn masks_keep_what_a_clerk_needs_to_ask_back_and_no_more() {

@@ -35,9 +35,9 @@ mod words;
 
 pub use appeal::{
     Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Proven, Provenance,
-    Thread, mask_email, mask_name, mask_phone,
+    Thread, digit, is_email, is_phone, mask_email, mask_name, mask_phone,
 };
-pub use ask::{Ask, is_end, is_urgent, rating, recognise};
+pub use ask::{Ask, is_courtesy, is_end, is_haste, is_more, is_urgent, named, rating, recognise};
 pub use contact::{Contact, Patience};
 pub use faults::Faults;
 pub use fetched::{checked_media, get_media, unfetched};
@@ -56,7 +56,7 @@ pub use sample::{Sample, SampleError};
 pub use seal::{LocalSeal, Seal};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};
 pub use sniff::{HARMFUL, media_type_of};
-pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile};
+pub use submission::{MAX_ATTACHMENTS, Submission, SubmittedFile, says_nothing};
 pub use told::shorten;
 pub use upload::{Form, KeptFile, Upload, UploadCaps, UploadFault, plain_file_name};
 pub use words::Words;

@@ -1,8 +1,8 @@
 //! A submission over HTTP: the rules that every channel taking JSON from a client shares (reference: type `api`).
 
 use crate::{
-    Answer, DeliveryKey, FieldFault, Incoming, OnOtherContent, Problem, Raw, Receipt, Refusal, Rejection, Request,
-    Response, Submission,
+    Answer, DeliveryKey, FieldFault, Incoming, OnOtherContent, Problem, Proven, Raw, Receipt, Refusal, Rejection,
+    Request, Response, Submission,
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::Serialize;
@@ -26,6 +26,16 @@ pub fn read_posted(request: &Request, caller: Option<&str>) -> Result<(Submissio
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json, in UTF-8");
         let response = Response::from(problem).with(header::ACCEPT, "application/json");
         return Err(Rejection::Malformed { reason: "media-type", response });
+    }
+    let encoded = request
+        .headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        let detail = "the body is compressed (Content-Encoding): send it as it is";
+        let response = Response::from(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        let response = response.with(header::ACCEPT_ENCODING, "identity");
+        return Err(Rejection::Malformed { reason: "encoding", response });
     }
     let idempotency = idempotency_key(&request.headers);
     let submission = Submission::from_json(&request.body).map_err(|fault| malformed("json", vec![fault]))?;
@@ -114,8 +124,9 @@ impl Incoming {
     pub fn from_submission(mut submission: Submission, raw: Raw, keys: Vec<DeliveryKey>) -> Self {
         let digest = submission.digest();
         let who = submission.appellant.take().unwrap_or_default();
-        let said = |text: &String| !text.trim().is_empty();
-        let sender = [who.phone, who.wechat_openid, who.email].into_iter().flatten().find(said);
+        // In the order in which partners have always been told apart.
+        let name = |kind| who.names().find(|(name, _)| *name == kind).map(|(_, text)| text.to_owned());
+        let sender = [Proven::Phone, Proven::Openid, Proven::Email].into_iter().find_map(name);
         Self { raw, keys, digest, sender, hotline: submission.hotline, joins: true, receipt: false }
     }
 }

@@ -72,6 +72,8 @@ impl Submission {
     /// # Errors
     /// One fault: the field and what would be right.
     pub fn from_json(body: &[u8]) -> Result<Self, FieldFault> {
+        // Some programs begin what they write in UTF-8 with U+FEFF; it says nothing (RFC 8259, section 8.1).
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
         // A JSON array would be read as the fields in their order: not what anybody means.
         if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
             return Err(FieldFault { field: "body".into(), detail: "is no JSON object".into() });
@@ -79,13 +81,18 @@ impl Submission {
         serde_json::from_slice(body).map_err(|error| {
             // Read again, slowly, to learn the field: only bad bodies pay for it.
             let mut json = serde_json::Deserializer::from_slice(body);
-            match serde_path_to_error::deserialize::<_, Self>(&mut json) {
+            let (field, error) = match serde_path_to_error::deserialize::<_, Self>(&mut json) {
                 // "?": between two fields, where the body ends too early.
                 Err(at) if at.path().iter().len() > 0 && !at.path().to_string().ends_with('?') => {
-                    FieldFault { field: at.path().to_string(), detail: at.inner().to_string() }
+                    (at.path().to_string(), at.into_inner())
                 }
-                _ => FieldFault { field: "body".into(), detail: error.to_string() },
-            }
+                _ => ("body".into(), error),
+            };
+            let detail = match std::str::from_utf8(body) {
+                Err(at) => format!("is not UTF-8 (byte {} of the body): send UTF-8", at.valid_up_to() + 1),
+                Ok(_) => plainly(&field, &error),
+            };
+            FieldFault { field, detail }
         })
     }
 
@@ -97,9 +104,9 @@ impl Submission {
     /// Every fault of the fields, in their order.
     pub fn faults(&self) -> Vec<FieldFault> {
         let mut faults = Faults::default();
-        match self.content.as_deref().map(str::trim) {
+        match self.content.as_deref() {
             None => faults.add("content", "is required: the citizen's words"),
-            Some("") => faults.add("content", "is empty: give the citizen's words"),
+            Some(text) if says_nothing(text) => faults.add("content", "is empty: give the citizen's words"),
             Some(_) => faults.text("content", &self.content, MAX_CONTENT),
         }
         faults.text("id", &self.id, 200);
@@ -186,6 +193,57 @@ impl Submission {
     }
 }
 
+/// What is wrong, in words for somebody who does not know what we are written in.
+fn plainly(field: &str, error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let place = format!("line {} column {}", error.line(), error.column());
+    if said.contains("surrogate") || said.contains("hex escape") {
+        return format!("has a \\u escape that is half a character, or none, at {place}: write the character itself");
+    }
+    if said.starts_with("control character") {
+        return format!("has a control character as it stands at {place}: escape it, a line break as \\n");
+    }
+    if field == "kind" && said.starts_with("expected value") {
+        return format!("must be a text, as \"complaint\", at {place}");
+    }
+    let terms = [
+        ("struct Location", "an object"),
+        ("struct Appellant", "an object"),
+        ("struct SubmittedFile", "an object"),
+        ("struct Submission", "an object"),
+        ("f64", "a number"),
+        ("a sequence", "an array"),
+        ("type: sequence", "type: array"),
+        ("type: map", "type: object"),
+        ("unknown variant", "unknown value"),
+    ];
+    terms.into_iter().fold(said, |said, (ours, theirs)| said.replace(ours, theirs))
+}
+
+/// Whether there is nothing to read in `text`; a U+0000 is another fault.
+pub fn says_nothing(text: &str) -> bool {
+    text.chars().all(|character| character != '\0' && is_unseen(character))
+}
+
+/// It leaves nothing to read: space, control characters, and the invisible ones for direction and joining.
+fn is_unseen(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{180e}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{feff}'
+        )
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}')
+}
+
 impl SubmittedFile {
     fn bytes(&self) -> Result<Vec<u8>, String> {
         let Some(text) = &self.base64 else { return Err("is required: the file's bytes in base64".into()) };
@@ -235,6 +293,8 @@ mod tests {
         assert_eq!(fields(r#"{"content":"路灯坏了"}"#), [""; 0]);
         assert_eq!(fields("{}"), ["content"]);
         assert_eq!(fields(r#"{"content":" \n"}"#), ["content"]);
+        assert_eq!(fields(r#"{"content":"\u200b\u3000\ufeff\u202e"}"#), ["content"], "nothing that shows");
+        assert_eq!(fields(r#"{"content":"\u200b路\u200b灯"}"#), [""; 0]);
         assert_eq!(fields(r#"{"content":"a\u0000b"}"#), ["content"]);
         assert_eq!(fields(r#"{"content":7}"#), ["content"]);
         assert_eq!(fields(r#"{"content":"a","kind":"rant"}"#), ["kind"]);
@@ -248,6 +308,26 @@ mod tests {
         assert_eq!(fields("not json"), ["body"]);
         assert_eq!(fields(r#"{"content":"a""#), ["body"]);
         assert_eq!(fields(&"[".repeat(100_000)), ["body"]);
+    }
+
+    #[test]
+    fn a_fault_is_told_in_the_words_of_json() {
+        let detail = |body: &[u8]| Submission::from_json(body).unwrap_err().detail;
+        assert!(detail("{\"content\":\"路灯\"}".as_bytes()[..14].as_ref()).contains("UTF-8"));
+        assert!(detail(br#"{"content":"\ud800x"}"#).contains("half a character"));
+        assert!(detail(b"{\"content\":\"a\nb\"}").contains("escape it"));
+        assert!(detail(br#"{"content":"a","kind":5}"#).contains("complaint"));
+        assert!(detail(br#"{"content":"a","location":7}"#).contains("expected an object"));
+        assert!(detail(br#"{"content":"a","location":{"lat":"7"}}"#).contains("expected a number"));
+        assert!(Submission::from_json("\u{feff}{\"content\":\"a\"}".as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn words_that_nobody_can_see_are_none() {
+        for unseen in ["\u{200b}\u{200d}\u{feff}", "\u{202e}\u{2066}", " \u{3000}\u{3164}\u{7}"] {
+            let submission = Submission { content: Some(unseen.into()), ..Submission::default() };
+            assert_eq!(submission.faults().first().map(|fault| fault.field.as_str()), Some("content"));
+        }
     }
 
     #[test]

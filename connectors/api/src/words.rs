@@ -1,6 +1,7 @@
 //! What is said to citizens, and the words that citizens say to the gateway: data, so that a city can change them.
 
 use crate::FieldFault;
+use jiesu_folding::fold;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -136,7 +137,9 @@ fn flatten(prefix: &str, table: &Map<String, Value>, into: &mut BTreeMap<String,
         match value {
             Value::String(text) => drop(into.insert(name, Phrase::One(text.clone()))),
             Value::Array(words) => {
-                let words = words.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<_>>();
+                // Citizens' words are compared in folded form.
+                let known = |word: &str| if name.starts_with("keywords.") { fold(word) } else { word.to_owned() };
+                let words = words.iter().map(|word| word.as_str().map(known)).collect::<Option<_>>();
                 let words = words.ok_or_else(|| fault("is a list of texts"))?;
                 into.insert(name, Phrase::Any(words));
             }

@@ -140,7 +140,7 @@ impl Short {
             Some(Ask::Act { intent: Intent::Withdraw, .. }) => "withdraw",
             Some(Ask::Act { .. }) => "urge",
             Some(Ask::Progress { .. }) => "progress",
-            None if rating(&text).is_some() => "rate",
+            None if rating(&text, words).is_some() => "rate",
             None => return (None, meta),
         };
         meta.insert(INTENT.into(), intent.into());

@@ -4,7 +4,7 @@ use crate::{
     config::KINDS,
     fields::{FIELDS, Typed},
 };
-use jiesu_connector::{Appellant, Datum, FieldFault, Kind, Location, Submission};
+use jiesu_connector::{Appellant, Datum, FieldFault, Kind, Location, Submission, says_nothing};
 use jiff::{Timestamp, civil::DateTime};
 
 /// Names in the form and in the `api` body.
@@ -64,7 +64,7 @@ pub(crate) fn read(typed: &Typed, mut faults: Vec<FieldFault>) -> Result<Submiss
 /// What is wrong with `text`, which the submission found at fault.
 fn in_words(field: &str, text: &str) -> String {
     match field {
-        "content" if text.trim().is_empty() => "请填写诉求内容".into(),
+        "content" if says_nothing(text) => "请填写诉求内容".into(),
         _ if text.contains('\0') => "含有看不见的字符，已替您去掉，请核对后再提交".into(),
         "lat" | "lon" if text.trim().is_empty() => "请同时填写纬度和经度，或者都不填".into(),
         "lat" => "纬度应在 -90 到 90 之间".into(),

@@ -22,6 +22,7 @@ impl Parser for PushParser {
         let intent = match raw.meta.get(INTENT).map(String::as_str) {
             Some("urge") => Intent::Urge,
             Some("withdraw") => Intent::Withdraw,
+            Some("rate") => Intent::Rate,
             _ => Intent::Appeal,
         };
         let appeal = Appeal {

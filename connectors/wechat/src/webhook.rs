@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use jiesu_connector::{
     Accept, Aside, Ask, Callers, Incoming, Intent, LookUp, Problem, Receipt, Reception, Rejection, Request, Response,
-    Webhook, recognise,
+    Webhook, rating, recognise,
 };
 use jiff::Timestamp;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
@@ -150,10 +150,14 @@ impl Callback {
         let kind = fields.get("MsgType").unwrap_or_default().to_ascii_lowercase();
         let say = |phrase: &str| words.fill(phrase, &[]);
         match kind.as_str() {
-            "text" => match recognise(fields.get("Content").unwrap_or_default(), words) {
-                Some(ask) => self.ask(ask, None, &fields, message, envelope, now),
-                None => self.appeal(&fields, message, envelope),
-            },
+            "text" => {
+                let said = fields.get("Content").unwrap_or_default();
+                match recognise(said, words) {
+                    Some(ask) => self.ask(ask, None, &fields, message, envelope, now),
+                    None if rating(said, words).is_some() => self.rate(&fields, message, envelope),
+                    None => self.appeal(&fields, message, envelope),
+                }
+            }
             "image" | "voice" | "video" | "shortvideo" | "location" | "link" => self.appeal(&fields, message, envelope),
             "event" => match effect(fields.get("Event").unwrap_or_default()) {
                 Effect::Menu => self.clicked(&fields, message, envelope, now),
@@ -214,6 +218,14 @@ impl Callback {
                 })
             }
         }
+    }
+
+    fn rate(&self, fields: &Fields, message: Bytes, envelope: Envelope) -> Reception {
+        let account = Arc::clone(&self.account);
+        let meta = BTreeMap::from([(INTENT.to_owned(), "rate".to_owned())]);
+        accept(incoming(fields, message, meta), move |receipt| {
+            envelope.text(&account.words.fill("wechat.rated", &[]), receipt.received_at.as_second())
+        })
     }
 
     fn appeal(&self, fields: &Fields, message: Bytes, envelope: Envelope) -> Reception {

@@ -1,6 +1,6 @@
 //! Words by which citizens come back to what they have said before: 再次, 上次, 至今, 还没.
 
-use crate::letters::Letters;
+use jiesu_folding::Letters;
 use std::sync::LazyLock;
 
 /// They say it again; it is not done yet; they speak of an answer.

@@ -2,7 +2,6 @@
 
 use crate::{
     again::said_again,
-    fold::{folded, without_courtesy},
     gazetteer::{self, Gazetteer},
     grams::{Gram, grams, letters},
     numbers::{door, numbers},
@@ -12,6 +11,7 @@ use crate::{
     topics::{Topic, Topics},
     vocabulary::{Vocabulary, logarithm},
 };
+use jiesu_folding::{folded, without_courtesy};
 
 /// Keys into the index that a text gets.
 pub const KEYS: usize = 24;

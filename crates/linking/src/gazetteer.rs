@@ -4,11 +4,10 @@
 //! name of its own, and what it lies in counts as an area.
 
 use crate::{
-    fold::{folded, without_courtesy},
     grams::Gram,
-    letters::Letters,
     places::{Class, Name, begins_with_ending, by_ending},
 };
+use jiesu_folding::{Letters, folded, without_courtesy};
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Range,

@@ -1,6 +1,6 @@
 //! Character n-grams, as hashes.
 
-use crate::fold::is_unified;
+use jiesu_folding::is_unified;
 
 /// A hash of a few characters. The same for all versions and machines: it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

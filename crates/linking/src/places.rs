@@ -1,11 +1,10 @@
 //! What a text names: places, organisations, administrative areas, numbers.
 
 use crate::{
-    fold::is_han,
     gazetteer::{Gazetteer, Told},
     grams::Gram,
-    letters::Letters,
 };
+use jiesu_folding::{Letters, is_han};
 use std::{collections::HashMap, sync::LazyLock};
 
 /// What kind of name.

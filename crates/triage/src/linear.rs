@@ -1,6 +1,7 @@
 //! The category model: linear, over hashed character n-grams.
 
-use jiesu_linking::{Gram, Table, fold, is_han};
+use jiesu_folding::{fold, is_han};
+use jiesu_linking::{Gram, Table};
 use std::borrow::Cow;
 
 /// Of a text, so many characters are read.

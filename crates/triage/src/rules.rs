@@ -1,7 +1,7 @@
 //! Rules that an auditor can read: which words make what of a matter, and why.
 
 use crate::{Calendar, Categories, Due, Guess, Linear, Mode, Policy};
-use jiesu_linking::{Letters, fold};
+use jiesu_folding::{Letters, fold};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 
@@ -233,9 +233,50 @@ mod tests {
     }
 
     #[test]
-    fn the_instant_lane_takes_unpaid_wages_pollution_and_noise_at_night() {
-        for text in ["工地拖欠农民工工资三个月", "化工厂向河里偷排污水", "隔壁工地深夜施工噪音扰民"]
+    fn every_threat_to_life_is_both_urgent_and_handed_over_and_what_only_sounds_so_is_neither() {
+        let is = |text: &str| {
+            let proposal = propose(text);
+            (proposal.level.value == 1, proposal.flags.iter().any(|flag| flag.value == "handover_110"))
+        };
+        for text in [
+            "我要自焚",
+            "有人溺水了快来人",
+            "家里著火了，早就说过有火灾隐患",
+            "天然氣洩漏味道很大",
+            "电梯困人",
+            "邻居正在家暴老婆",
+        ] {
+            assert_eq!(is(text), (true, true), "{text}");
+        }
+        for text in
+            ["楼道堆放杂物有火灾隐患", "外墙落水管破裂", "消防演练什么时候举行，会不会起火", "商场跳楼价促销是欺诈"]
         {
+            assert_eq!(is(text), (false, false), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_lanes_flag_and_its_priority_have_the_same_words() {
+        let policy = Policy::parse(include_str!("../../../config/deadlines.toml")).unwrap();
+        let lanes = policy.priorities.iter().filter(|rule| rule.name.starts_with("即办"));
+        let words: Vec<&String> = lanes.flat_map(|rule| &rule.any).collect();
+        let flag = policy.flags.iter().find(|rule| rule.flag.as_deref() == Some("instant")).unwrap();
+        assert!(words.iter().all(|word| flag.any.contains(word)) && words.len() == flag.any.len());
+    }
+
+    #[test]
+    fn the_instant_lane_takes_unpaid_wages_pollution_and_noise_at_night() {
+        let texts = [
+            "工地拖欠农民工工资三个月",
+            "老板欠我两个月工資不給",
+            "与公司的劳动争议",
+            "化工厂向河里偷排污水",
+            "厂里排放刺鼻气体",
+            "隔壁工地深夜施工噪音扰民",
+            "凌晨两点KTV唱歌太吵",
+            "夜间广场舞扰民",
+        ];
+        for text in texts {
             let proposal = propose(text);
             assert_eq!(proposal.level.value, 2, "{text}");
             assert!(proposal.flags.iter().any(|flag| flag.value == "instant"), "{text}");
@@ -244,9 +285,12 @@ mod tests {
 
     #[test]
     fn a_complaint_against_an_official_does_not_go_to_whom_it_is_about() {
-        let proposal = propose("举报村主任收受贿赂，侵吞扶贫款");
-        assert_eq!(proposal.kind.value, "report");
-        assert!(proposal.flags.iter().any(|flag| flag.value == "against_official"));
+        assert_eq!(propose("举报村主任收受贿赂，侵吞扶贫款").kind.value, "report");
+        let against = |text: &str| propose(text).flags.iter().any(|flag| flag.value == "against_official");
+        let texts =
+            ["举报村主任收受贿赂，侵吞扶贫款", "舉報鎮長以權謀私", "民警执法时殴打群众", "投诉派出所民警不作为"];
+        assert!(texts.into_iter().all(against));
+        assert!(!["民警帮我找到了走失的老人", "举报邻居违建"].into_iter().any(against));
     }
 
     #[test]

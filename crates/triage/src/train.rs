@@ -1,7 +1,7 @@
 //! Training the category model: one linear support vector machine a label, by dual coordinate descent.
 
 use crate::linear::{Linear, counted};
-use jiesu_linking::fold;
+use jiesu_folding::fold;
 
 /// A labelled text.
 #[derive(Debug, Clone)]

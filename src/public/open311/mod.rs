@@ -42,7 +42,7 @@ pub(super) async fn serve(
     let Some((name, format)) = Format::of(last, request.headers()) else {
         return Format::accepted(request.headers()).error(StatusCode::NOT_FOUND, "answers end in .json or .xml");
     };
-    if let Err(wait) = public.per_address.check_address(peer) {
+    if let Err(wait) = public.per_address.check_address(peer).await {
         let mut response = format.error(StatusCode::TOO_MANY_REQUESTS, "too many requests; see Retry-After");
         let seconds = wait.as_millis().div_ceil(1000).max(1) as u64;
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

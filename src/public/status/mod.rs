@@ -44,7 +44,7 @@ pub(super) async fn json(
     Extension(Peer(peer)): Extension<Peer>,
     request: Request,
 ) -> Response {
-    if let Err(wait) = public.per_address.check_address(peer) {
+    if let Err(wait) = public.per_address.check_address(peer).await {
         return answer(too_many(wait));
     }
     let body = match read_body(request.into_body(), MAX_BODY).await {
@@ -80,7 +80,7 @@ pub(super) async fn form(
     Extension(Peer(peer)): Extension<Peer>,
     request: Request,
 ) -> Response {
-    if let Err(wait) = public.per_address.check_address(peer) {
+    if let Err(wait) = public.per_address.check_address(peer).await {
         return answer(too_many(wait));
     }
     let body = match read_body(request.into_body(), MAX_BODY).await {

@@ -45,7 +45,11 @@ async fn house_behind(change: impl FnOnce(&mut Caps), proxies: &[&str]) -> House
     let settings =
         Settings { name: "test", caps, proxies: proxies.iter().map(|proxy| proxy.parse().unwrap()).collect() };
     let stop = CancellationToken::new();
-    let served = tokio::spawn(serve(listener, app(gate.clone(), waiting.clone()), settings, stop.clone()));
+    let routes = {
+        let (gate, waiting) = (gate.clone(), waiting.clone());
+        move || app(gate, waiting)
+    };
+    let served = tokio::spawn(serve(listener, routes, settings, stop.clone()));
     House { address, stop, served, gate, waiting }
 }
 

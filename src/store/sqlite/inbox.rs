@@ -236,6 +236,13 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
+/// How many messages wait, and the bytes of their bodies.
+pub(super) fn waiting_bytes(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
+    let sql = "SELECT count(*), coalesce(sum(length(body)), 0) FROM pending JOIN message ON id = pending.message";
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64));
+    connection.prepare_cached(sql)?.query_row([], row)
+}
+
 pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
     let messages: i64 = connection.query_row("SELECT count(*) FROM pending", [], |row| row.get(0))?;
     let sql = "SELECT received_at AS since FROM pending INDEXED BY pending_ready JOIN message ON id = message

@@ -1,7 +1,11 @@
 //! The keeper: copies the log into the file beside the writer, watches the room on the disk, and wakes a writer in
 //! trouble.
 
-use super::{Sqlite, open, schema, writer::Writer};
+use super::{
+    Sqlite, inbox, open, schema,
+    space::{self, Disk},
+    writer::Writer,
+};
 use rusqlite::Connection;
 use std::{
     fs,
@@ -18,13 +22,24 @@ const GROWN: u64 = 8 << 20;
 const COPY_AT: i64 = GROWN as i64 / schema::PAGE_SIZE as i64;
 /// The log is begun anew when it has this many frames.
 const RESTART_AT: i64 = (48 << 20) / schema::PAGE_SIZE as i64;
-/// Room kept for what is in the line already, when the disk fills up: this, or a twentieth of a small disk.
-const RESERVE: u64 = 64 << 20;
+/// What waits is counted so seldom that it takes one tenth of the time.
+const COUNT_SHARE: u32 = 10;
 
 pub(super) fn start(shared: Arc<Sqlite>, writer: Weak<Writer>) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("store-keeper".into()).spawn(move || {
-        let mut keeper =
-            Keeper { shared, connection: None, copied_at: Instant::now(), copied_frames: 0, busy: false, log_bytes: 0 };
+        let now = Instant::now();
+        let mut keeper = Keeper {
+            shared,
+            connection: None,
+            copied_at: now,
+            copied_frames: 0,
+            busy: false,
+            log_bytes: 0,
+            tight: None,
+            uncopied: 0,
+            waiting: 0,
+            count_at: now,
+        };
         while !keeper.shared.stopping.load(Ordering::Relaxed) {
             keeper.look(&writer);
             thread::sleep(LOOK_EVERY);
@@ -39,13 +54,21 @@ struct Keeper {
     copied_frames: i64,
     busy: bool,
     log_bytes: u64,
+    /// The reserve, where there is little more than that: the log is then copied at each look, and kept short.
+    tight: Option<u64>,
+    /// Bytes of the log that the last round left.
+    uncopied: u64,
+    /// What the messages that wait will take.
+    waiting: u64,
+    count_at: Instant,
 }
 
 impl Keeper {
     fn look(&mut self, writer: &Weak<Writer>) {
-        self.watch_space();
+        let log = fs::metadata(open::beside(&self.shared.path, "-wal")).map_or(0, |metadata| metadata.len());
         if self.shared.troubled.load(Ordering::Relaxed) {
             self.connection = None;
+            self.watch_space(log);
             if let Some(writer) = writer.upgrade() {
                 // Writes nothing, but makes the writer open its handle again, or find that it can write.
                 writer.probe();
@@ -56,8 +79,15 @@ impl Keeper {
             // Trouble shows where it matters, in what is accepted; the keys stay where they are.
             let _ = writer.fold_keys();
         }
-        let log = fs::metadata(open::beside(&self.shared.path, "-wal")).map_or(0, |metadata| metadata.len());
-        let due = self.busy || log >= self.log_bytes + GROWN || self.copied_at.elapsed() >= COPY_EVERY;
+        self.copy_if_due(log, writer);
+        self.watch_space(log);
+    }
+
+    fn copy_if_due(&mut self, log: u64, writer: &Weak<Writer>) {
+        let due = self.tight.is_some()
+            || self.busy
+            || log >= self.log_bytes + GROWN
+            || self.copied_at.elapsed() >= COPY_EVERY;
         if !due || !self.shared.written.swap(false, Ordering::Relaxed) {
             return;
         }
@@ -67,7 +97,9 @@ impl Keeper {
             Ok((frames, copied)) => {
                 self.busy = copied - self.copied_frames >= COPY_AT;
                 self.copied_frames = copied;
-                if frames >= RESTART_AT {
+                self.uncopied = (frames - copied).max(0) as u64 * u64::from(schema::PAGE_SIZE);
+                let short = self.tight.map_or(RESTART_AT, |reserve| reserve as i64 / 4 / i64::from(schema::PAGE_SIZE));
+                if frames >= RESTART_AT.min(short) {
                     // Under a load that never pauses, the log would never be at an end by itself.
                     self.shared.restart_log.store(true, Ordering::Relaxed);
                     self.copied_frames = 0;
@@ -102,17 +134,41 @@ impl Keeper {
         Ok(copied)
     }
 
-    fn watch_space(&self) {
-        let Some(directory) = self.shared.path.parent() else { return };
-        let directory = if directory.as_os_str().is_empty() { std::path::Path::new(".") } else { directory };
-        let Ok(space) = rustix::fs::statvfs(directory) else { return };
-        let (free, total) = (space.f_bavail * space.f_frsize, space.f_blocks * space.f_frsize);
-        let low = free < RESERVE.min(total / 20);
-        if low != self.shared.low_space.swap(low, Ordering::Relaxed) {
+    /// Lets as many new messages in as what waits, the log and the reserve leave room for.
+    fn watch_space(&mut self, log: u64) {
+        let Some(disk) = Disk::of(&self.shared.path) else { return };
+        self.count_waiting(disk);
+        let uncopied = if self.tight.is_some() { self.uncopied } else { log };
+        let room = disk.room(uncopied, self.waiting);
+        let reserve = disk.reserve();
+        self.tight = (disk.room(log, self.waiting) < reserve as i64).then_some(reserve);
+        let was_low = self.shared.low_space.load(Ordering::Relaxed);
+        // The door does not open for a handful at a time.
+        let low = room <= 0 || (was_low && room < reserve as i64 / 2);
+        self.shared.room.store(if low { 0 } else { room }, Ordering::Relaxed);
+        if low != was_low {
+            self.shared.low_space.store(low, Ordering::Relaxed);
+            let free = disk.free;
             match low {
                 true => tracing::error!(alarm = true, free, "DISK NEARLY FULL: new messages are refused"),
                 false => tracing::warn!(free, "there is room on the disk again"),
             }
         }
+    }
+
+    fn count_waiting(&mut self, disk: Disk) {
+        if disk.free >= space::AMPLE {
+            self.waiting = 0;
+            return;
+        }
+        let from = Instant::now();
+        if from < self.count_at {
+            return;
+        }
+        // What fails here is told by the next copy of the log.
+        if let Some((messages, bytes)) = self.connection.as_ref().and_then(|open| inbox::waiting_bytes(open).ok()) {
+            self.waiting = space::cost(messages, bytes);
+        }
+        self.count_at = Instant::now() + from.elapsed() * COUNT_SHARE;
     }
 }

@@ -5,11 +5,15 @@ use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
+    net::SocketAddr,
     path::Path,
 };
 
 /// Behind the holder's process id, while its store is open.
 const OPEN: &str = "open";
+
+/// More than the lock file ever says.
+const MOST: u64 = 100;
 
 /// The right to the file, for as long as this lives.
 pub(super) struct Lock {
@@ -23,7 +27,7 @@ impl Lock {
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(name)?;
         let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
         let mut said = String::new();
-        let _ = (&mut file).take(40).read_to_string(&mut said);
+        let _ = (&mut file).take(MOST).read_to_string(&mut said);
         let mut words = said.split_whitespace();
         let holder = words.next().unwrap_or_default();
         if !locked {
@@ -60,4 +64,20 @@ pub fn lock_is_free(path: &Path) -> bool {
         Ok(file) => flock(&file, FlockOperation::NonBlockingLockShared).is_ok(),
         Err(_) => true,
     }
+}
+
+/// Notes for commands beside the process that holds the store at `path` where its admin listener answers.
+///
+/// # Errors
+/// The lock file cannot be written.
+pub fn announce(path: &Path, admin: SocketAddr) -> io::Result<()> {
+    // In one write, so that nobody reads half an address; gone with the next `mark`, and with the next holder.
+    File::options().append(true).open(beside(path, ".lock"))?.write_all(format!(" {admin}\n").as_bytes())
+}
+
+/// Where the admin listener of the process that holds the store at `path` answers, as it announced.
+pub fn announced(path: &Path) -> Option<SocketAddr> {
+    let mut said = String::new();
+    File::open(beside(path, ".lock")).ok()?.take(MOST).read_to_string(&mut said).ok()?;
+    said.split_whitespace().nth(2)?.parse().ok()
 }

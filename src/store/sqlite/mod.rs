@@ -24,12 +24,13 @@ mod records;
 mod reports;
 mod salvage;
 mod schema;
+mod space;
 #[cfg(test)]
 mod tests;
 mod tickets;
 mod writer;
 
-pub use lock::lock_is_free;
+pub use lock::{announce, announced, lock_is_free};
 pub(crate) use open::make_directory;
 pub use open::{OpenError, inspect};
 pub use records::parity_at_rest;
@@ -47,7 +48,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -64,6 +65,8 @@ struct Sqlite {
     troubled: AtomicBool,
     /// Too little room left for new messages; what is in the line may still use it.
     low_space: AtomicBool,
+    /// So many bytes may new messages take until the keeper looks again.
+    room: AtomicI64,
     /// The checkpoint failed: the writer opens its handle anew.
     suspect: AtomicBool,
     /// Something was written since the keeper last copied the log.
@@ -79,6 +82,13 @@ impl Sqlite {
     fn set_trouble(&self, trouble: Option<String>) {
         self.troubled.store(trouble.is_some(), Ordering::Relaxed);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Whether there is room for these messages and for what becomes of them. It is theirs then.
+    fn take_room(&self, messages: &[NewMessage]) -> bool {
+        let bytes = messages.iter().map(|message| message.incoming.raw.body.len() as u64).sum();
+        let cost = i64::try_from(space::cost(messages.len() as u64, bytes)).unwrap_or(i64::MAX);
+        self.room.fetch_sub(cost, Ordering::Relaxed) >= cost
     }
 
     /// A transaction went through: whatever the trouble was, it is over.
@@ -124,6 +134,7 @@ impl SqliteStore {
             trouble: Mutex::new(None),
             troubled: AtomicBool::new(false),
             low_space: AtomicBool::new(false),
+            room: AtomicI64::new(i64::MAX),
             suspect: AtomicBool::new(false),
             written: AtomicBool::new(true),
             restart_log: AtomicBool::new(false),
@@ -185,7 +196,7 @@ impl Nodes for SqliteStore {}
 #[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, messages: Vec<NewMessage>) -> Result<Vec<Accepted>> {
-        if self.home.shared.low_space.load(Ordering::Relaxed) {
+        if !self.home.shared.take_room(&messages) {
             return Err(super::StoreError::Unavailable("the disk is nearly full".into()));
         }
         self.write(move |connection| inbox::accept(connection, &messages)).await

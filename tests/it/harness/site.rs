@@ -187,9 +187,12 @@ impl Site {
         command
     }
 
-    /// Runs a `jiesu` command beside a running gateway. Its admin listener's address is in the configuration then.
+    /// Runs a `jiesu` command beside a running gateway. Who has a store file says in it where to find its admin listener; of
+    /// nodes that share a database the configuration says it.
     pub async fn run_beside(&mut self, gateway: &Gateway, name: &str, arguments: &[&str]) -> Output {
-        self.set("admin.listen", gateway.admin.to_string());
+        if self.postgres.is_some() {
+            self.set("admin.listen", gateway.admin.to_string());
+        }
         let mut command = self.command(name, arguments);
         self.set("admin.listen", "127.0.0.1:0");
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()

@@ -78,3 +78,24 @@ async fn names_of_one_citizen_lead_to_one_key_until_an_operator_takes_one_away()
     assert!(trail.contains("citizen.split") && trail.contains("citizen.read"), "{trail}");
     assert!(!gateway.log().contains("wang@example.com") && !gateway.log().contains("13800138000"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_may_hand_on_a_word_of_its_citizen() {
+    let mut site = Site::new().await;
+    let gateway = site.start().await;
+    let (first, _) = say(&gateway, "13800000001", "人民路口的红绿灯坏了").await;
+    told(&site, "ticket.created", &first).await;
+    say(&gateway, "13800000001", "催办").await;
+    let urged = told(&site, "ticket.urged", &first).await.event;
+    assert_eq!(urged["data"]["change"], json!({ "content": "催办" }));
+    say(&gateway, "13800000001", "进度").await;
+    // Of somebody of whom nothing is known, and with somebody else's number, it does nothing but reach a person.
+    let (stranger, _) = say(&gateway, "13800000002", &format!("撤回 {first}")).await;
+    told(&site, "ticket.created", &stranger).await;
+    say(&gateway, "13800000001", &format!("撤回 {first}")).await;
+    told(&site, "ticket.withdrawn", &first).await;
+    let total = get(gateway.admin, "/api/v1/reconciliation").await.json()["total"].clone();
+    let counts =
+        ["received", "ticketed", "supplement", "rejected", "pending"].map(|field| total[field].as_u64().unwrap());
+    assert_eq!(counts, [5, 2, 2, 1, 0], "{total}");
+}

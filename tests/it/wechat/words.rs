@@ -2,7 +2,7 @@
 
 use super::{
     SOON, Town,
-    account::{event, number, text},
+    account::{event, message, next_id, number, text},
     balanced, core_says, feed, log_is_clean, tickets,
 };
 use serde_json::json;
@@ -84,4 +84,62 @@ async fn haste_and_taking_back_reach_the_ticket_before_and_after_it_is_there() {
         (Some(5), Some(4), Some(0))
     );
     log_is_clean(&gateway, account, &["oHASTE", "oBACK", "oOTHER"], &["三天了", "路灯"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_as_citizens_write_them_make_no_tickets_and_the_same_words_beside_a_complaint_are_part_of_it() {
+    let mut town = Town::new(SOON).await;
+    let gateway = town.site.start().await;
+    let account = &town.account;
+    let first = number(&account.say(&gateway, &text("oMANY", "路燈壞了")).await);
+    account.say(&gateway, &text("oMANY", "请尽快处理")).await;
+    let ticket = tickets(&gateway, "ticket.created", 1).await.remove(0);
+    assert_eq!(ticket["content"], "路燈壞了\n请尽快处理");
+    assert!(account.say(&gateway, &text("oMANY", "請問處理得怎麼樣了？")).await.contains(&first));
+    assert!(account.say(&gateway, &text("oMANY", "麻煩催辦一下，謝謝")).await.contains("催办已收到"));
+    tickets(&gateway, "ticket.urged", 1).await;
+    // By itself it is haste, though nobody can know that when it comes in.
+    account.say(&gateway, &text("oMANY", "怎么还没人来处理？")).await;
+    let urged = tickets(&gateway, "ticket.urged", 2).await.remove(1);
+    assert_eq!(urged["number"], first.as_str());
+    let update = json!({ "id": "c1", "status": "closed", "ask_rating": true });
+    assert_eq!(core_says(&gateway, &first, &update).await.status, 200);
+    assert!(account.say(&gateway, &text("oMANY", "不滿意，還是不亮")).await.contains("评价已收到"));
+    let rated = tickets(&gateway, "ticket.rated", 1).await.remove(0);
+    assert_eq!((&rated["number"], &rated["rating"]["score"]), (&json!(first), &json!(2)));
+    account.say(&gateway, &text("oMANY", "我要撤訴")).await;
+    tickets(&gateway, "ticket.withdrawn", 1).await;
+    // A digit where nobody asked answers what was talked about.
+    let second = number(&account.say(&gateway, &text("oFLOOR", "楼道的灯坏了")).await);
+    account.say(&gateway, &text("oFLOOR", "5")).await;
+    let more = tickets(&gateway, "ticket.supplemented", 1).await.remove(0);
+    assert_eq!((&more["number"], &more["content"]), (&json!(second), &json!("楼道的灯坏了\n5")));
+    tickets(&gateway, "ticket.created", 2).await;
+    balanced(&gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_late_is_added_to_the_open_ticket_and_what_is_only_polite_makes_none() {
+    let mut town = Town::new(r#"{ idle = "300ms", max = "600ms" }"#).await;
+    let gateway = town.site.start().await;
+    let account = &town.account;
+    let first = number(&account.say(&gateway, &text("oLATE", "路灯坏了")).await);
+    tickets(&gateway, "ticket.created", 1).await;
+    account.say(&gateway, &text("oLATE", "补充一下，是靠近东门的那盏")).await;
+    let more = tickets(&gateway, "ticket.supplemented", 1).await.remove(0);
+    assert_eq!((&more["number"], &more["content"]), (&json!(first), &json!("路灯坏了\n补充一下，是靠近东门的那盏")));
+    let fields = [("Location_X", "29.55"), ("Location_Y", "103.76"), ("Label", "滨河路88号")];
+    account.say(&gateway, &message("oLATE", next_id(), "location", &fields)).await;
+    let more = tickets(&gateway, "ticket.supplemented", 2).await.remove(1);
+    assert_eq!((&more["number"], &more["location"]["text"]), (&json!(first), &json!("滨河路88号")));
+    account.say(&gateway, &text("oLATE", "好的，谢谢！")).await;
+    // Another matter is one, and so is whatever comes once the ticket is closed.
+    account.say(&gateway, &text("oLATE", "小区门口的垃圾没有人收")).await;
+    let second = tickets(&gateway, "ticket.created", 2).await.remove(1);
+    let update = json!({ "id": "c1", "status": "closed" });
+    assert_eq!(core_says(&gateway, second["number"].as_str().unwrap(), &update).await.status, 200);
+    account.say(&gateway, &text("oLATE", "补充：还是没有人收")).await;
+    tickets(&gateway, "ticket.created", 3).await;
+    let total = balanced(&gateway).await;
+    assert_eq!((total["received"].as_u64(), total["supplement"].as_u64()), (Some(6), Some(2)), "{total}");
 }

@@ -3,9 +3,9 @@
 use super::pairs::Sample;
 use crate::{
     Gazetteer,
-    fold::fold,
     places::{Class, area_codes, continues_name, names},
 };
+use jiesu_folding::fold;
 
 /// Exchanges places in texts. The same stream, the same exchanges.
 pub(super) struct Swapper {

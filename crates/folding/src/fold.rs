@@ -48,7 +48,7 @@ pub fn fold(text: &str) -> String {
 }
 
 /// As [`fold`], in characters.
-pub(crate) fn folded(text: &str) -> Vec<char> {
+pub fn folded(text: &str) -> Vec<char> {
     let mut folded: Vec<char> = Vec::with_capacity((text.len() / 3 + 16).min(MOST));
     let mut left = MOST * 2;
     let mut other: Vec<char> = Vec::new();
@@ -121,7 +121,7 @@ fn runs(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A Chinese character of those that are written most.
-pub(crate) fn is_unified(letter: char) -> bool {
+pub fn is_unified(letter: char) -> bool {
     matches!(letter, '\u{4e00}'..='\u{9fff}')
 }
 
@@ -155,7 +155,7 @@ static COURTESIES: LazyLock<(Letters, Vec<Vec<char>>)> = LazyLock::new(|| {
 });
 
 /// Folded text without courtesies: a comma in the place of each.
-pub(crate) fn without_courtesy(folded: &[char]) -> Vec<char> {
+pub fn without_courtesy(folded: &[char]) -> Vec<char> {
     let (firsts, words) = &*COURTESIES;
     let mut text = Vec::with_capacity(folded.len());
     let mut rest = folded;
