@@ -21,8 +21,15 @@ pub struct Gathered {
 impl Gathered {
     /// Adds what a bucket's bytes have under one more key.
     pub fn add(&mut self, bucket: &[u8], tag: u16) {
-        let (postings, most) = (bucket.as_chunks::<POSTING>().0, self.found.len() + NEWEST);
-        find(postings, tag, most, &mut self.found);
+        self.add_key(|found, count| find(bucket.as_chunks::<POSTING>().0, tag, found, count));
+    }
+
+    /// Adds what `find` writes, and counts, into room for the newest of a key.
+    fn add_key(&mut self, find: impl FnOnce(&mut [u32], &mut usize)) {
+        let (from, mut count) = (self.found.len(), 0);
+        self.found.resize(from + NEWEST, 0);
+        find(self.found.get_mut(from..).unwrap_or_default(), &mut count);
+        self.found.truncate(from + count);
         self.ends.push(self.found.len());
     }
 
@@ -63,8 +70,7 @@ impl MemoryHome {
         let mut gathered = Gathered { id, ..Gathered::default() };
         gathered.found.reserve(keys.len() * NEWEST);
         for key in keys {
-            self.postings.find(*key, &mut gathered.found);
-            gathered.ends.push(gathered.found.len());
+            gathered.add_key(|found, count| self.postings.find(*key, found, count));
             self.postings.push(*key, id);
         }
         gathered

@@ -19,8 +19,6 @@ pub const NEWEST: usize = 64;
 pub const STEP: usize = 64;
 /// Postings that are left of a part when it is cut down, at most.
 pub const MOST: usize = 1_024;
-/// Postings that are looked at together.
-const AT_ONCE: usize = 32;
 
 /// The bytes of a posting.
 pub(crate) type Posting = [u8; POSTING];
@@ -46,16 +44,12 @@ pub(crate) fn tag_of([a, b, ..]: Posting) -> u16 {
     u16::from_le_bytes([a, b])
 }
 
-/// Adds the newest appeals with this tag, newest first, until `most` are found.
-pub(crate) fn find(postings: &[Posting], tag: u16, most: usize, found: &mut Vec<u32>) {
-    for chunk in postings.rchunks(AT_ONCE) {
+/// Writes the newest appeals with this tag from `count` on, newest first, until `found` is full.
+pub(crate) fn find(postings: &[Posting], tag: u16, found: &mut [u32], count: &mut usize) {
+    for [a, b, id @ ..] in postings.iter().rev() {
+        let Some(place) = found.get_mut(*count) else { return };
         // Without a branch: whether a tag is the right one cannot be foreseen.
-        let (mut ids, mut count) = ([0; AT_ONCE], 0);
-        for [a, b, id @ ..] in chunk.iter().rev() {
-            ids[count % AT_ONCE] = u32::from_le_bytes(*id);
-            count += usize::from(u16::from_le_bytes([*a, *b]) == tag);
-        }
-        let count = count.min(most.saturating_sub(found.len()));
-        found.extend_from_slice(ids.get(..count).unwrap_or_default());
+        *place = u32::from_le_bytes(*id);
+        *count += usize::from(u16::from_le_bytes([*a, *b]) == tag);
     }
 }

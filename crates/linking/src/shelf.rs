@@ -111,12 +111,11 @@ impl Shelf {
         }
     }
 
-    /// Adds the newest appeals that have a key, newest first.
-    pub fn find(&self, key: (u16, u16), found: &mut Vec<u32>) {
-        let most = found.len() + NEWEST;
+    /// Writes the newest appeals that have a key, newest first, until `found` is full; counts them.
+    pub fn find(&self, key: (u16, u16), found: &mut [u32], count: &mut usize) {
         self.each(self.chain(key), |postings| {
-            find(postings, key.1, most, found);
-            found.len() < most
+            find(postings, key.1, found, count);
+            *count < found.len()
         });
     }
 
@@ -243,9 +242,10 @@ mod tests {
     use super::*;
 
     fn newest(shelf: &Shelf, tag: u16) -> Vec<u32> {
-        let mut found = Vec::new();
+        let (mut found, mut count) = (vec![0; NEWEST], 0);
         shelf.reach(&[(5, tag)]);
-        shelf.find((5, tag), &mut found);
+        shelf.find((5, tag), &mut found, &mut count);
+        found.truncate(count);
         found
     }
 
@@ -277,9 +277,9 @@ mod tests {
             shelf.push((5, tag), id);
             postings.push(posting(tag, id));
             for tag in 0..14 {
-                let mut found = Vec::new();
-                find(&postings, tag, NEWEST, &mut found);
-                assert_eq!(newest(&shelf, tag), found, "{tag} after {id}");
+                let (mut found, mut count) = ([0; NEWEST], 0);
+                find(&postings, tag, &mut found, &mut count);
+                assert_eq!(newest(&shelf, tag), found[..count], "{tag} after {id}");
             }
         }
     }
