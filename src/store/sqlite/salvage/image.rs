@@ -62,9 +62,15 @@ impl Files {
         self.file_bytes > 0
     }
 
-    /// Whether the log holds acknowledged transactions that SQLite would not read.
+    /// Whether the log holds acknowledged transactions that SQLite would not read, or would hide some from it.
     pub(in super::super) fn log_is_damaged(&self) -> bool {
-        self.log.damaged()
+        self.log.damaged() || self.log_is_cut()
+    }
+
+    /// Whether the file goes on beyond the last transaction of the log. The file never shrinks, so the log was longer when
+    /// it was copied: what is left of it would lay old pages over newer ones.
+    pub(in super::super) fn log_is_cut(&self) -> bool {
+        self.log.pages > 0 && self.file_bytes / PAGE as u64 > u64::from(self.log.pages)
     }
 
     /// Bytes at the end of the log that SQLite will drop: a transaction that was never acknowledged.
