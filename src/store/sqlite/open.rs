@@ -244,6 +244,9 @@ fn look(path: &Path) -> Result<Found, OpenError> {
     if application != 0 && (header[16..18] != [0x10, 0] || header[21..24] != [64, 32, 32]) {
         return Ok(Found::Damaged("its header is damaged".into()));
     }
+    if files.log_is_cut() {
+        return Ok(Found::Damaged("the log is cut short: the file goes on beyond its last transaction".into()));
+    }
     if files.log_is_damaged() {
         return Ok(Found::Damaged("the log is damaged in the middle".into()));
     }

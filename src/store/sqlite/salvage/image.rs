@@ -25,6 +25,7 @@ pub(in super::super) struct Files {
     wal: Option<File>,
     pub(super) file_bytes: u64,
     pub(super) log: Log,
+    cut: bool,
 }
 
 impl Files {
@@ -33,8 +34,14 @@ impl Files {
         let file = open(path)?;
         let wal = open(&beside(path, "-wal"))?;
         let file_bytes = file.as_ref().map_or(Ok(0), |file| file.metadata().map(|metadata| metadata.len()))?;
-        let log = wal.as_ref().map_or_else(|| Ok(Log::default()), Log::read)?;
-        Ok(Self { file, wal, file_bytes, log })
+        let mut log = wal.as_ref().map_or_else(|| Ok(Log::default()), Log::read)?;
+        let cut = log.pages > 0 && file_bytes / PAGE as u64 > u64::from(log.pages);
+        if cut {
+            // Older than the pages of the file, which they must not hide.
+            let committed = std::mem::take(&mut log.committed);
+            log.doubtful.extend(committed);
+        }
+        Ok(Self { file, wal, file_bytes, log, cut })
     }
 
     /// What SQLite sees.
@@ -62,9 +69,15 @@ impl Files {
         self.file_bytes > 0
     }
 
-    /// Whether the log holds acknowledged transactions that SQLite would not read.
+    /// Whether the log holds acknowledged transactions that SQLite would not read, or would hide some from it.
     pub(in super::super) fn log_is_damaged(&self) -> bool {
-        self.log.damaged()
+        self.log.damaged() || self.log_is_cut()
+    }
+
+    /// Whether the file goes on beyond the last transaction of the log. The file never shrinks, so the log was longer when
+    /// it was copied: what is left of it would lay old pages over newer ones.
+    pub(in super::super) fn log_is_cut(&self) -> bool {
+        self.cut
     }
 
     /// Bytes at the end of the log that SQLite will drop: a transaction that was never acknowledged.

@@ -346,6 +346,24 @@ async fn damage_in_the_middle_of_the_log_does_not_hide_what_is_behind_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_cut_short_does_not_hide_what_was_copied_from_it() {
+    let sound = sound();
+    let frame = 24 + PAGE;
+    // As the keeper leaves it: everything in the file, and the log as it was.
+    let mut file = sound.file.clone();
+    for at in (32..sound.log.len() - frame + 1).step_by(frame) {
+        let number = u32::from_be_bytes(sound.log[at..at + 4].try_into().unwrap()) as usize;
+        file.resize(file.len().max(number * PAGE), 0);
+        file[(number - 1) * PAGE..number * PAGE].copy_from_slice(&sound.log[at + 24..at + frame]);
+    }
+    for parts in [2, 5, 9] {
+        let log = sound.log[..sound.log.len() / parts].to_vec();
+        let count = survives(&format!("a log of one in {parts}"), Some(file.clone()), Some(log), true).await;
+        assert_eq!(count, MESSAGES);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_without_its_file_is_read() {
     let sound = sound();
     let count = survives("no file", None, Some(sound.log.clone()), true).await;
