@@ -384,7 +384,7 @@ pub struct TicketRow {
     pub number: Number,
     /// Grows with each change.
     pub version: i64,
-    /// What is kept of the status code.
+    /// What is kept of the status code; nothing where it was found by the number of an addition.
     pub code_hash: Vec<u8>,
     /// The channel's id.
     pub channel: String,

@@ -121,8 +121,8 @@ async fn find(public: &Public, typed: &str, code: &str) -> Result<Option<Progres
     let number = typed.parse::<Number>().unwrap_or(Number { day: 0, sequence: 0 });
     let known = public.store.known(number).await?;
     let hash = match &known {
-        Known::Ticket(row) => row.code_hash.clone(),
-        Known::InTheLine { .. } | Known::Nothing => public.key.code_hash(number).to_vec(),
+        Known::Ticket(row) if !row.code_hash.is_empty() => row.code_hash.clone(),
+        Known::Ticket(_) | Known::InTheLine { .. } | Known::Nothing => public.key.code_hash(number).to_vec(),
     };
     let right = public.key.code_matches(number, code, &hash);
     Ok(match known {

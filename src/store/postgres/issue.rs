@@ -127,6 +127,9 @@ impl Issuing<'_, '_> {
                 let number = origin(&self.origins, *message)?.0;
                 // With those of its repeat, so that they come back together.
                 let repeat = links::is_repeat(tx, number).await?;
+                if !repeat {
+                    links::add_addition(tx, number, changed).await?;
+                }
                 self.count(*message, if repeat { Counter::Repeat } else { Counter::Supplement })?;
             }
             Outcome::Apart { message } => {

@@ -3,7 +3,7 @@
 use super::{count::Counts, fail::Fail, inbox::time, link::Link, tickets, tx::Tx};
 use crate::{
     number::Number,
-    store::{Counter, Member, Signal, TicketRow},
+    store::{Counter, Member, Signal, TicketChange, TicketRow},
 };
 use tokio_postgres::Row;
 
@@ -82,6 +82,21 @@ pub(super) async fn repeat(link: &Link, number: Number) -> Result<Option<(Option
 /// This number's matter counts to the ticket of another.
 pub(super) async fn is_repeat(link: &Link, number: Number) -> Result<bool, Fail> {
     Ok(matches!(repeat(link, number).await?, Some((Some(_), _))))
+}
+
+/// What came under this number was added to a ticket, if to that of another number.
+pub(super) async fn add_addition(tx: &Tx<'_>, number: Number, change: &TicketChange) -> Result<(), Fail> {
+    let sql = "INSERT INTO addition (number, ticket, kind) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    if let Some(event) = change.events.first().filter(|_| number != change.number) {
+        tx.execute(sql, &[&number.to_key(), &change.number.to_key(), &event.kind]).await?;
+    }
+    Ok(())
+}
+
+/// The ticket that what came under this number was added to.
+pub(super) async fn addition(link: &Link, number: Number) -> Result<Option<Number>, Fail> {
+    let row = link.row("SELECT ticket FROM addition WHERE number = $1", &[&number.to_key()]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.map(Number::from_key))
 }
 
 /// Its messages are in the line again; that it was undone stays known, so that it is not linked the same way once more.

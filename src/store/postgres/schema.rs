@@ -3,7 +3,11 @@
 use super::{OpenError, address::Address, fail::Fail, link::Link};
 
 /// Each brings the database from the version of its index to the next.
-const MIGRATIONS: &[&str] = &[include_str!("schema/001_line.sql"), include_str!("schema/002_nodes.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/001_line.sql"),
+    include_str!("schema/002_nodes.sql"),
+    include_str!("schema/003_additions.sql"),
+];
 /// One node at a time looks at the version: "JIESU", as a number that nobody else takes by chance.
 const LOCK: i64 = 0x4A_4945_5355;
 /// The first version of PostgreSQL that does all that is asked of it.

@@ -64,6 +64,11 @@ pub(super) async fn known(link: &Link, number: Number) -> Result<Known, Fail> {
     {
         return Ok(Known::Ticket(Box::new(TicketRow { code_hash, ..ticket })));
     }
+    if let Some(added_to) = links::addition(link, number).await?
+        && let Some(ticket) = ticket(link, added_to).await?
+    {
+        return Ok(Known::Ticket(Box::new(TicketRow { code_hash: Vec::new(), ..ticket })));
+    }
     let sql = "SELECT received_at FROM message WHERE id IN
                  (SELECT message FROM pending WHERE number = $1
                   UNION ALL SELECT message FROM quarantine WHERE number = $1) ORDER BY id LIMIT 1";

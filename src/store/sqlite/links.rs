@@ -3,7 +3,7 @@
 use super::{inbox, tickets};
 use crate::{
     number::Number,
-    store::{Counter, Member, MessageId, TicketRow},
+    store::{Counter, Member, MessageId, TicketChange, TicketRow},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -84,6 +84,21 @@ pub(super) fn repeat(connection: &Connection, number: Number) -> rusqlite::Resul
 /// This number's matter counts to the ticket of another.
 pub(super) fn is_repeat(connection: &Connection, number: Number) -> rusqlite::Result<bool> {
     Ok(matches!(repeat(connection, number)?, Some((Some(_), _))))
+}
+
+/// What came under this number was added to a ticket, if to that of another number.
+pub(super) fn add_addition(connection: &Connection, number: Number, change: &TicketChange) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO addition (number, ticket, kind) VALUES (?1, ?2, ?3)";
+    if let Some(event) = change.events.first().filter(|_| number != change.number) {
+        connection.prepare_cached(sql)?.execute(params![number.to_key(), change.number.to_key(), event.kind])?;
+    }
+    Ok(())
+}
+
+/// The ticket that what came under this number was added to.
+pub(super) fn addition(connection: &Connection, number: Number) -> rusqlite::Result<Option<Number>> {
+    let sql = "SELECT ticket FROM addition WHERE number = ?1";
+    connection.prepare_cached(sql)?.query_row([number.to_key()], |row| Ok(Number::from_key(row.get(0)?))).optional()
 }
 
 /// Its messages are in the line again; that it was undone stays known, so that it is not linked the same way once more.

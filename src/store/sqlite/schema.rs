@@ -17,6 +17,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema/006_citizens.sql"),
     include_str!("schema/007_waiting.sql"),
     include_str!("schema/008_citizens.sql"),
+    include_str!("schema/009_additions.sql"),
 ];
 
 /// The version this program writes.

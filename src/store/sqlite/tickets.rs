@@ -79,6 +79,7 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                         inbox::count(connection, number.day, &channel, &hotline, Counter::Repeat, 1)?;
                     } else {
                         counted.entry((number.day, channel, hotline)).or_default().1 += 1;
+                        links::add_addition(connection, number, change)?;
                     }
                 } else {
                     left += 1;
@@ -234,6 +235,11 @@ pub(super) fn known(connection: &Connection, number: Number) -> rusqlite::Result
         && let Some(ticket) = ticket(connection, counted_to)?
     {
         return Ok(Known::Ticket(Box::new(TicketRow { code_hash, ..ticket })));
+    }
+    if let Some(added_to) = links::addition(connection, number)?
+        && let Some(ticket) = ticket(connection, added_to)?
+    {
+        return Ok(Known::Ticket(Box::new(TicketRow { code_hash: Vec::new(), ..ticket })));
     }
     let sql = "SELECT received_at FROM message WHERE id IN
                  (SELECT message FROM pending WHERE number = ?1

@@ -5,6 +5,7 @@ use super::{
     account::{event, message, next_id, number, text},
     balanced, core_says, feed, log_is_clean, tickets,
 };
+use crate::harness::post;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,9 +126,15 @@ async fn what_comes_late_is_added_to_the_open_ticket_and_what_is_only_polite_mak
     let account = &town.account;
     let first = number(&account.say(&gateway, &text("oLATE", "路灯坏了")).await);
     tickets(&gateway, "ticket.created", 1).await;
-    account.say(&gateway, &text("oLATE", "补充一下，是靠近东门的那盏")).await;
+    let receipt = account.say(&gateway, &text("oLATE", "补充一下，是靠近东门的那盏")).await;
     let more = tickets(&gateway, "ticket.supplemented", 1).await.remove(0);
     assert_eq!((&more["number"], &more["content"]), (&json!(first), &json!("路灯坏了\n补充一下，是靠近东门的那盏")));
+    // Its own number and code lead to the ticket, and no other code does.
+    let code: String = receipt.split_once("查询码 ").unwrap().1.chars().take(9).collect();
+    let asked = json!({ "number": number(&receipt), "code": code });
+    let found = post(gateway.public, "/api/v1/status", None, &asked).await;
+    assert_eq!((found.status, number(&receipt) == first), (200, false), "{}", found.text());
+    assert_eq!(found.json()["number"], first.as_str());
     let fields = [("Location_X", "29.55"), ("Location_Y", "103.76"), ("Label", "滨河路88号")];
     account.say(&gateway, &message("oLATE", next_id(), "location", &fields)).await;
     let more = tickets(&gateway, "ticket.supplemented", 2).await.remove(1);

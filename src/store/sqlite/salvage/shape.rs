@@ -25,6 +25,7 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { table: "tally", columns: "ittiiiiii" },
     Shape { table: "ticket", columns: "ribtttttoit" },
     Shape { table: "repeat", columns: "rib" },
+    Shape { table: "addition", columns: "rit" },
     Shape { table: "member", columns: "iiti" },
     Shape { table: "unchecked", columns: "r" },
     Shape { table: "reply", columns: "ritttttiiio" },
@@ -97,6 +98,7 @@ impl Shape {
             }
             "conversation" => number(&values[2]) && time(&values[3]) && time(&values[4]),
             "repeat" => number(&values[0]) && (integer(&values[1]) == 0 || number(&values[1])) && digest(&values[2]),
+            "addition" => number(&values[0]) && number(&values[1]),
             "member" => number(&values[0]) && number(&values[1]) && time(&values[3]),
             "unchecked" => number(&values[0]),
             "reply" => positive(&values[0]) && number(&values[1]) && integer(&values[7]) >= 0,
