@@ -51,7 +51,7 @@ pub struct Placed {
     pub root: i64,
 }
 
-/// The index in memory: some 700 bytes an appeal, once there are many.
+/// The index in memory: some 600 to 700 bytes an appeal, once there are many.
 #[derive(Debug, Default)]
 pub struct MemoryHome {
     postings: Shelf,
