@@ -59,7 +59,7 @@ async fn the_log_stays_bounded_under_a_load_that_never_pauses() {
     let store = place.open();
     let (mut written, mut most) = (0u64, 0);
     let body = vec![b'x'; 256 << 10];
-    while written < 400 << 20 {
+    while written < 260 << 20 {
         let batch = (0..16).map(|_| message(body.clone(), None)).collect();
         // Two at a time: the next transaction follows at once.
         let (one, two) = tokio::join!(store.accept(batch), store.accept(vec![message(body.clone(), None)]));
