@@ -46,13 +46,17 @@ impl Issuer {
     /// What becomes of messages that add to a ticket that is there, or are only polite. None if they are an appeal.
     async fn adds(&self, channel: &Arc<Channel>, said: &[(Message, Appeal)]) -> Result<Option<Vec<Outcome>>, NotNow> {
         let Some((first, appeal)) = said.first() else { return Ok(None) };
+        // Before the words are looked at: most of what programs send has a title.
+        if channel.imports() || appeal.title.is_some() {
+            return Ok(None);
+        }
         // Where each message is a matter of its own, a photo is one.
         let mute = |appeal: &Appeal| channel.window.is_some() && wordless(appeal);
         let adds = |appeal: &Appeal| mute(appeal) || is_more(&appeal.content, &channel.words);
         let polite = |appeal: &Appeal| appeal.attachments.is_empty() && is_courtesy(&appeal.content, &channel.words);
         let number = said.iter().find_map(|(_, appeal)| named(&appeal.content)?.parse::<Number>().ok());
         let all = said.iter().all(|(_, appeal)| adds(appeal) || polite(appeal));
-        if (!all && number.is_none()) || channel.imports() || appeal.title.is_some() {
+        if !all && number.is_none() {
             return Ok(None);
         }
         let limit = if number.is_some() { NAMEABLE } else { 1 };
@@ -110,8 +114,12 @@ fn wordless(appeal: &Appeal) -> bool {
 
 /// Whether what comes `at` this time may still be about it.
 fn is_recent(row: &TicketRow, at: Timestamp) -> bool {
-    let received = Draft::new(row).ticket["received_at"].as_str().and_then(|it| it.parse::<Timestamp>().ok());
-    received.is_some_and(|received| at.duration_since(received) < RECENT)
+    received_at(row).is_some_and(|received| at.duration_since(received) < RECENT)
+}
+
+/// When the first message of a ticket came.
+pub(super) fn received_at(row: &TicketRow) -> Option<Timestamp> {
+    Draft::new(row).ticket["received_at"].as_str()?.parse().ok()
 }
 
 /// Whether it is still being worked on.

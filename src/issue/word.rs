@@ -1,6 +1,6 @@
 //! Messages that are no appeal: a word to the gateway (催办, 撤回), or an event of the channel.
 
-use super::{Issuer, NotNow};
+use super::{Issuer, NotNow, asked::received_at};
 use crate::{
     channels::Channel,
     event::kind,
@@ -73,9 +73,8 @@ impl Issuer {
                 return Err(NotNow::Later);
             }
             let latest = store.tickets_of(&channel.id, sender, 1).await?.pop();
-            let said = |row: &TicketRow| Draft::new(row).ticket["received_at"].as_str()?.parse::<Timestamp>().ok();
             if let Some(row) = latest.filter(|row| {
-                said(row).is_some_and(|at| at <= message.received_at && message.received_at < at + window.max)
+                received_at(row).is_some_and(|at| at <= message.received_at && message.received_at < at + window.max)
             }) {
                 return self.supplement_to(&row, message, appeal);
             }

@@ -7,6 +7,7 @@
 
 use crate::{Intent, Words};
 use jiesu_folding::fold;
+use std::borrow::Cow;
 
 /// A word to the gateway is short: what is longer is an appeal, or what follows a word for haste.
 const LONGEST: usize = 60;
@@ -126,18 +127,18 @@ fn plain(text: &str) -> String {
 }
 
 /// The first ticket's number in `text`, and the text without it.
-fn without_number(text: &str) -> (Option<String>, String) {
+fn without_number(text: &str) -> (Option<String>, Cow<'_, str>) {
     let joins = |character: char| character.is_alphanumeric() && (character.is_ascii() || character.is_numeric());
     let mut before = ' ';
     for (at, character) in text.char_indices() {
         if !joins(before)
             && let Some((number, rest)) = leading_number(&text[at..])
         {
-            return (Some(number), format!("{} {rest}", &text[..at]));
+            return (Some(number), format!("{} {rest}", &text[..at]).into());
         }
         before = character;
     }
-    (None, text.to_owned())
+    (None, text.into())
 }
 
 /// The score in `text`, if that is all that it is: a digit from 1 to 5, with 分 after it or without, or one of the words for
