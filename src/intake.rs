@@ -33,6 +33,8 @@ pub struct Intake {
     zone: TimeZone,
     under_way: Mutex<HashSet<[u8; 16]>>,
     rejected: Mutex<HashMap<(u32, String, String), u64>>,
+    /// Held by who writes the counts: whoever reads the sums then waits until they are in the store.
+    flushing: tokio::sync::Mutex<()>,
     arrived: Arc<Notify>,
     outbox: Option<Arc<Notify>>,
     citizens: SharedLimiter,
@@ -49,6 +51,7 @@ impl Intake {
             zone,
             under_way: Mutex::default(),
             rejected: Mutex::default(),
+            flushing: tokio::sync::Mutex::default(),
             arrived,
             outbox: None,
             citizens: SharedLimiter::new(None, "citizen", None),
@@ -212,11 +215,18 @@ impl Intake {
         *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(row).or_default() += count;
     }
 
-    /// Writes the counts of what was rejected.
+    /// Writes the counts of what was rejected: all that were there when it was called are in the store when it returns,
+    /// also those that another call was writing. Whoever stops waiting for it loses no count.
     ///
     /// # Errors
     /// The store cannot write; the counts are kept for the next time.
-    pub async fn flush(&self) -> Result<(), StoreError> {
+    pub async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
+        let intake = self.clone();
+        tokio::spawn(async move { intake.write_counts().await }).await.unwrap_or(Ok(()))
+    }
+
+    async fn write_counts(&self) -> Result<(), StoreError> {
+        let _alone = self.flushing.lock().await;
         let counts = std::mem::take(&mut *self.rejected.lock().unwrap_or_else(PoisonError::into_inner));
         if counts.is_empty() {
             return Ok(());

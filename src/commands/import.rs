@@ -48,7 +48,7 @@ pub struct Arguments {
 /// Where messages go.
 enum Door<'a> {
     Gateway(Gateway<'a>),
-    Store { intake: Box<Intake>, channel: Arc<Channel>, store: Arc<dyn Store> },
+    Store { intake: Arc<Intake>, channel: Arc<Channel>, store: Arc<dyn Store> },
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -99,7 +99,7 @@ async fn door(loaded: &Loaded, channel: Arc<Channel>) -> anyhow::Result<Door<'_>
     let store = loaded.secrets.store.open().await?.store;
     let key = gateway::receipt_key(loaded)?;
     let zone = loaded.config.server.timezone.get().clone();
-    let intake = Box::new(Intake::new(store.clone(), key, zone, Arc::new(Notify::new())));
+    let intake = Arc::new(Intake::new(store.clone(), key, zone, Arc::new(Notify::new())));
     Ok(Door::Store { intake, channel, store })
 }
 

@@ -196,3 +196,19 @@ async fn the_register_is_printed_as_it_stands_on_a_day_and_its_mistakes_are_all_
     }
     assert!(said.lines().filter(|line| line.contains("hotlines.toml: hotlines[")).count() >= 7, "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_the_sums_while_another_writes_the_counts_sees_them() {
+    let mut site = Site::with_faults().await;
+    let gateway = site.start().await;
+    gateway.accept("warm", "暖机").await;
+    site.faults.as_ref().unwrap().delay_fsync(300);
+    for expected in 1..=3 {
+        let refused = post(gateway.public, "/channels/app", Some(TOKEN), &json!({ "content": "" })).await;
+        assert_eq!(refused.status, 400);
+        let read = || get(gateway.admin, "/api/v1/reconciliation");
+        for day in [tokio::join!(read(), read(), read())].map(|(one, two, three)| [one, two, three]).concat() {
+            assert_eq!(day.json()["total"]["rejected"], expected);
+        }
+    }
+}
