@@ -85,6 +85,11 @@ async fn an_idempotency_key_stands_for_one_body() {
     let fresh = with_key(&gateway, "k-2", &json!({ "content": "噪声" })).await;
     assert_eq!(fresh.status, 201);
     assert_ne!(fresh.json()["number"], first.json()["number"]);
+    // A key that comes only with the second delivery of an id is used, too.
+    let named = gateway.appeal(&json!({ "id": "p-1", "content": "路灯" })).await;
+    let again = with_key(&gateway, "k-3", &json!({ "id": "p-1", "content": "路灯" })).await;
+    assert_eq!((again.status, again.body()), (200, named.body()));
+    assert_eq!(with_key(&gateway, "k-3", &json!({ "content": "别的" })).await.status, 422);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

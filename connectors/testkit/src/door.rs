@@ -78,6 +78,13 @@ impl State {
 
     fn keep(&mut self, message: Incoming, first: Option<Receipt>) -> Receipt {
         if let Some(first) = first {
+            // Names that are new with a redelivery stand for the first one.
+            for key in &message.keys {
+                let known = self.known.entry(name(key)).or_default();
+                if known.iter().all(|known| known.digest != message.digest) {
+                    known.push(Known { digest: message.digest, receipt: first.clone() });
+                }
+            }
             return Receipt { redelivery: true, ..first };
         }
         let digits = format!("20261122{:06}", self.kept.len() + 1);

@@ -94,7 +94,7 @@ impl<'a> Accepting<'a, '_> {
         for key in &message.incoming.keys {
             match self.keys.find(message, key) {
                 Found::Same(first) => {
-                    self.known.push((slot, message, first));
+                    self.again_as(first, message, slot);
                     return Ok(());
                 }
                 Found::OtherContent => reused_key = true,
@@ -140,7 +140,7 @@ impl<'a> Accepting<'a, '_> {
         let tx = self.tx;
         let place = pieces::place(tx, message).await?;
         if let Place::Known(first) = place {
-            self.known.push((slot, message, first));
+            self.again_as(first, message, slot);
             return Ok(());
         }
         let id = tx.next_message();
@@ -169,6 +169,12 @@ impl<'a> Accepting<'a, '_> {
         contacts::add(tx, message, id, number).await?;
         self.answer(slot, Accepted::New { number, reused_key });
         Ok(())
+    }
+
+    /// It is there already; the names that are new with it stand for the first one from now on.
+    fn again_as(&mut self, first: MessageId, message: &'a NewMessage, slot: Slot) {
+        self.keys.add(message, first);
+        self.known.push((slot, message, first));
     }
 
     /// The first receipts again.

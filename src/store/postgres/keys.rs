@@ -61,7 +61,7 @@ impl Keys {
         }
     }
 
-    /// Remembers the keys of a message that gets this id.
+    /// Remembers the keys of a message that gets this id, or had it before.
     pub(super) fn add(&mut self, message: &NewMessage, id: MessageId) {
         let content = message.incoming.digest;
         for key in &message.incoming.keys {

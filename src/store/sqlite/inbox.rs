@@ -107,17 +107,18 @@ fn accept_one(handle: &Handle, message: &NewMessage) -> rusqlite::Result<Accepte
 }
 
 /// The first receipt again.
-fn redelivery(connection: &Connection, message: &NewMessage, first: MessageId) -> rusqlite::Result<Accepted> {
+fn redelivery(handle: &Handle, message: &NewMessage, first: MessageId) -> rusqlite::Result<Accepted> {
+    keys::also(handle, message, first)?;
     let sql = "SELECT message.number, message.received_at, code_hash FROM message
                LEFT JOIN ticket ON ticket.number = message.number WHERE id = ?1";
-    let accepted = connection.prepare_cached(sql)?.query_row([first.0], |row| {
+    let accepted = handle.prepare_cached(sql)?.query_row([first.0], |row| {
         Ok(Accepted::Redelivery {
             number: Number::from_key(row.get(0)?),
             received_at: time(row, "received_at")?,
             code_hash: row.get(2)?,
         })
     })?;
-    count(connection, message.day, &message.channel, &message.hotline, Counter::Redelivery, 1)?;
+    count(handle, message.day, &message.channel, &message.hotline, Counter::Redelivery, 1)?;
     Ok(accepted)
 }
 

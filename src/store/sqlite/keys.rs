@@ -153,6 +153,21 @@ pub(super) fn find(handle: &Handle, message: &NewMessage, key: &DeliveryKey) -> 
     Ok(found)
 }
 
+/// A message that is there already came again: the names that are new with it stand for the first one from now on. No
+/// message of its own has them, so they go into the index at once.
+pub(super) fn also(handle: &Handle, message: &NewMessage, first: MessageId) -> rusqlite::Result<()> {
+    for key in &message.incoming.keys {
+        if !matches!(find(handle, message, key)?, Found::Same(_)) {
+            handle.prepare_cached("INSERT OR IGNORE INTO delivery_key VALUES (?1, ?2, ?3)")?.execute(params![
+                name(message, key),
+                message.incoming.digest,
+                first.0
+            ])?;
+        }
+    }
+    Ok(())
+}
+
 /// The first message that came under a key, whatever its content.
 pub(super) fn first(handle: &Handle, channel: &str, scope: &str, value: &str) -> rusqlite::Result<Option<MessageId>> {
     let name = digest([channel.as_bytes(), scope.as_bytes(), value.as_bytes()]);

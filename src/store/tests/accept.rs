@@ -53,6 +53,30 @@ pub(super) async fn a_redelivery_gets_the_first_receipt_and_other_content_is_a_n
     store.close().await.unwrap();
 }
 
+pub(super) async fn a_name_that_is_new_with_a_redelivery_stands_for_the_first_message(homes: &Homes) {
+    let place = homes.place();
+    let store = place.open().await;
+    let named = |body: &'static str, names: &[(&str, OnOtherContent)]| {
+        let mut whole = message(body, None);
+        whole.incoming.keys = names.iter().flat_map(|name| message(body, Some(*name)).incoming.keys).collect();
+        whole
+    };
+    let (id, key) = (("id", OnOtherContent::NewAppeal), ("key", OnOtherContent::Refuse));
+    let first = accept(&store, named("one", &[id])).await;
+    let again = [Accepted::Redelivery { number: first, received_at: now(), code_hash: None }];
+    assert_eq!(store.accept(vec![named("one", &[key, id])]).await.unwrap(), again);
+    for _ in 0..2 {
+        assert_eq!(store.accept(vec![named("two", &[key])]).await.unwrap(), [Accepted::OtherContent]);
+        assert_eq!(store.accept(vec![named("one", &[key])]).await.unwrap(), again);
+    }
+    assert_eq!(store.backlog().await.unwrap().messages, 1);
+    store.close().await.unwrap();
+    drop(store);
+    let store = place.open().await;
+    assert_eq!(store.accept(vec![named("two", &[key])]).await.unwrap(), [Accepted::OtherContent], "after a restart");
+    store.close().await.unwrap();
+}
+
 pub(super) async fn each_day_counts_from_one(homes: &Homes) {
     let place = homes.place();
     let store = place.open().await;

@@ -91,6 +91,7 @@ macro_rules! on_both_homes {
 on_both_homes! {
     accept::many_at_once_get_the_numbers_from_one_on_and_they_are_there_after_a_restart,
     accept::a_redelivery_gets_the_first_receipt_and_other_content_is_a_new_appeal,
+    accept::a_name_that_is_new_with_a_redelivery_stands_for_the_first_message,
     accept::each_day_counts_from_one,
     accept::what_is_in_the_queue_at_the_close_is_written,
     contacts::a_contact_is_due_when_nothing_is_lacking_whatever_the_order,
