@@ -1,17 +1,15 @@
 //! Messages that came through the door as appeals, and are about a ticket that is there after all: 请尽快处理; 催办 by a channel
 //! that takes no words at the door; a photo that comes late, 补充：…; 好的，谢谢.
 
-use super::{Issuer, NotNow, word::NAMEABLE};
+use super::{Issuer, NotNow, noted, word::NAMEABLE};
 use crate::{
     assembly::Matter,
     channels::Channel,
     number::Number,
     revise::Draft,
-    store::{Message, Outcome, TicketQuery, TicketRow},
+    store::{Heard, Message, Outcome, TicketQuery, TicketRow},
 };
-use jiesu_connector::{
-    Appeal, Ask, Intent, Note, Part, PartType, is_courtesy, is_haste, is_more, named, rating, recognise,
-};
+use jiesu_connector::{Appeal, Ask, Intent, Part, PartType, is_courtesy, is_haste, is_more, named, rating, recognise};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
@@ -35,10 +33,11 @@ impl Issuer {
                 Intent::Rate => self.asks_rating(channel, message, &word).await?,
                 _ => self.target(channel, message, &word).await?,
             };
-            if about.is_none() {
-                return Ok(None);
-            }
-            outcomes.push(self.word(channel, message.clone(), word).await?);
+            let Some(row) = about else { return Ok(None) };
+            outcomes.push(match word.intent {
+                Intent::Note => noted(message.id, Some(Heard { about: Some(row.number), what: "progress" })),
+                _ => self.word(channel, message.clone(), word).await?,
+            });
         }
         Ok(Some(outcomes))
     }
@@ -67,8 +66,8 @@ impl Issuer {
         };
         let Some(row) = row.filter(|row| is_recent(row, first.received_at)) else { return Ok(None) };
         if all && !said.iter().any(|(_, appeal)| adds(appeal)) {
-            let filed = |(message, _): &(Message, Appeal)| Outcome::Noted { message: message.id, reach: None };
-            return Ok(Some(said.iter().map(filed).collect()));
+            let heard = Heard { about: Some(row.number), what: "courtesy" };
+            return Ok(Some(said.iter().map(|(message, _)| noted(message.id, Some(heard))).collect()));
         }
         if !is_open(&row) {
             return Ok(None);
@@ -144,9 +143,7 @@ fn as_word(channel: &Channel, appeal: &Appeal) -> Option<Appeal> {
     }
     match recognise(&appeal.content, &channel.words) {
         Some(Ask::Act { intent, number }) => Some(Appeal { about: number, ..word(intent) }),
-        Some(Ask::Progress { number }) => {
-            Some(Appeal { about: number, note: Some(Note::Event("progress".into())), ..word(Intent::Note) })
-        }
+        Some(Ask::Progress { number }) => Some(Appeal { about: number, ..word(Intent::Note) }),
         None => rating(&appeal.content, &channel.words).map(|_| word(Intent::Rate)),
     }
 }

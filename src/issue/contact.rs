@@ -1,12 +1,12 @@
 //! Contacts that the channel itself delimits (a call): one ticket of all their messages, whatever the order in which they
 //! came; what comes later is added to it.
 
-use super::{Issuer, NotNow, quarantine};
+use super::{Issuer, NotNow, noted, quarantine};
 use crate::{
     assembly::{self, Matter},
     channels::Channel,
     revise::Draft,
-    store::{Known, Message, MessageId, Outcome, TicketRow},
+    store::{Heard, Known, Message, MessageId, Outcome, TicketRow},
 };
 use jiesu_connector::{Appeal, Attachment, Intent, ParseError, Part, PartType, Raw};
 use serde_json::json;
@@ -38,7 +38,8 @@ impl Issuer {
             }
             Ok(_) => {
                 count(channel, "nothing_said");
-                outcomes.extend(ids.into_iter().map(noted));
+                let heard = Heard { about: None, what: "call" };
+                outcomes.extend(ids.into_iter().map(|id| noted(id, Some(heard))));
             }
             Err(ParseError(reason)) => {
                 outcomes.extend(ids.into_iter().map(|id| quarantine(id, reason.clone())));
@@ -59,7 +60,7 @@ impl Issuer {
             return match appeal.intent {
                 Intent::Rate => Ok(self.rate(&row, message, &appeal)),
                 Intent::Appeal => self.add(&row, message, appeal),
-                _ => Ok(noted(message.id)),
+                _ => Ok(noted(message.id, None)),
             };
         }
         // The others have no outcome yet; theirs comes first.
@@ -78,14 +79,14 @@ impl Issuer {
             Intent::Appeal => {}
             // One of the others makes the ticket in a moment: a repeat was undone.
             Intent::Rate if deserves_one => return Err(NotNow::Later),
-            _ => return Ok(noted(message.id)),
+            _ => return Ok(noted(message.id, None)),
         }
         match gathered {
             Ok(appeal) if appeal.intent == Intent::Appeal => {
                 count(channel, "late_ticket");
                 self.ticket(channel, Matter { said: vec![(message, appeal)], also: Vec::new() }).await
             }
-            Ok(_) => Ok(noted(message.id)),
+            Ok(_) => Ok(noted(message.id, None)),
             Err(ParseError(reason)) => Ok(quarantine(message.id, reason)),
         }
     }
@@ -126,10 +127,6 @@ impl Issuer {
         }
         self.supplement_to(row, message, appeal)
     }
-}
-
-fn noted(message: MessageId) -> Outcome {
-    Outcome::Noted { message, reach: None }
 }
 
 fn count(channel: &Channel, outcome: &'static str) {

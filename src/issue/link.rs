@@ -149,7 +149,7 @@ impl Issuer {
                 Known::Ticket(row) => Ok(Link::Repeat(row, decision)),
                 Known::InTheLine { .. } if self.goes_first(number, mine) => by_itself(),
                 Known::InTheLine { .. } => Err(NotNow::AfterOthers),
-                Known::Nothing => Ok(Link::New),
+                Known::Noted { .. } | Known::Nothing => Ok(Link::New),
             };
         }
         let root = Number::from_key(found.root);
@@ -162,7 +162,7 @@ impl Issuer {
             }
             Known::InTheLine { .. } if self.goes_first(number, mine) => by_itself(),
             Known::InTheLine { .. } => Err(NotNow::AfterOthers),
-            Known::Ticket(_) | Known::Nothing => Ok(Link::New),
+            Known::Ticket(_) | Known::Noted { .. } | Known::Nothing => Ok(Link::New),
         }
     }
 

@@ -26,7 +26,7 @@ use crate::{
     number::ReceiptKey,
     repeats::Repeats,
     revise::Reviser,
-    store::{Message, MessageId, Outcome, Store, StoreError},
+    store::{Heard, Message, MessageId, Outcome, Store, StoreError},
     triage,
 };
 pub use decided::Decided;
@@ -150,7 +150,7 @@ impl Issuer {
                     };
                     match row {
                         Some(_) if message.late && assembly::ends(&appeal, &channel.words) => {
-                            outcomes.push(Outcome::Noted { message: message.id, reach: None });
+                            outcomes.push(noted(message.id, None));
                         }
                         Some(row) => outcomes.push(self.supplement_to(&row, message, appeal)?),
                         None => said.push((message, appeal)),
@@ -177,8 +177,9 @@ impl Issuer {
             }
         }
         said.sort_by_key(|(message, _)| message.id);
-        if self.only_ended(&mut said).await? {
-            outcomes.extend(said.drain(..).map(|(message, _)| Outcome::Noted { message: message.id, reach: None }));
+        if let Some(ended) = self.only_ended(&mut said).await? {
+            let heard = Heard { about: Some(ended), what: "end" };
+            outcomes.extend(said.drain(..).map(|(message, _)| noted(message.id, Some(heard))));
         }
         let channel = said.first().and_then(|(message, _)| self.channels.get(message.channel.as_str()));
         if let Some(channel) = channel {
@@ -231,6 +232,11 @@ impl Issuer {
             false => self.ticket(channel, Matter { said: vec![(message, appeal)], also: Vec::new() }).await,
         }
     }
+}
+
+/// Kept, and no ticket.
+fn noted(message: MessageId, heard: Option<Heard>) -> Outcome {
+    Outcome::Noted { message, reach: None, heard }
 }
 
 fn quarantine(message: MessageId, reason: String) -> Outcome {

@@ -41,7 +41,7 @@ impl Issuer {
                 Known::InTheLine { .. } if Timestamp::now().duration_since(message.received_at) < WAITS => {
                     return Err(NotNow::Later);
                 }
-                Known::InTheLine { .. } | Known::Nothing => {}
+                Known::InTheLine { .. } | Known::Noted { .. } | Known::Nothing => {}
             }
         }
         let Some(number) = thread.written.as_deref().and_then(|number| number.parse::<Number>().ok()) else {

@@ -1,13 +1,13 @@
 //! Messages that are no appeal: a word to the gateway (催办, 撤回), or an event of the channel.
 
-use super::{Issuer, NotNow, asked::received_at};
+use super::{Issuer, NotNow, asked::received_at, noted};
 use crate::{
     channels::Channel,
     event::kind,
     number::Number,
     reply,
     revise::Draft,
-    store::{Message, Outcome, TicketRow},
+    store::{Heard, Message, Outcome, TicketRow},
     ticket,
 };
 use jiesu_connector::{Appeal, Intent, Note, PartType, rating};
@@ -150,7 +150,7 @@ impl Issuer {
                     if let Some((state, why)) = reply::verdict(&reported.fates) {
                         reply::settle(&self.reviser, &self.channels, &reported.due, state, why, None).await?;
                     }
-                    return Ok(Outcome::Noted { message: message.id, reach: None });
+                    return Ok(noted(message.id, None));
                 }
                 let sent = self.reviser.store.sent_reply(&channel.id, &sent_as).await?;
                 // The fate of a reply can be here before its sending is stored.
@@ -173,10 +173,15 @@ impl Issuer {
                 metrics::counter!("jiesu_rejected_total", &labels).increment(1);
                 None
             }
+            // Whoever speaks of a ticket by its name there has a receipt for each word of it.
+            Some(Note::Event(_)) if !appeal.thread.is_empty() => {
+                let about = self.follow(channel, &message, &appeal.thread).await?.map(|row| row.number);
+                return Ok(noted(message.id, Some(Heard { about, what: "event" })));
+            }
             Some(Note::Event(_)) | None => None,
         };
         let reach = reach.zip(message.sender).map(|(reachable, sender)| (channel.id.to_string(), sender, reachable));
-        Ok(Outcome::Noted { message: message.id, reach })
+        Ok(Outcome::Noted { message: message.id, reach, heard: None })
     }
 
     /// Files what a program wrote with the ticket that it belongs to; nobody is told as if the citizen had spoken.

@@ -41,7 +41,7 @@ pub async fn received(
     let mut rows = Vec::with_capacity(messages.len());
     for message in messages {
         // Words about a ticket and events of the channel are no appeals of their own.
-        if matches!(store.known(message.number).await?, Known::Nothing) {
+        if matches!(store.known(message.number).await?, Known::Noted { .. } | Known::Nothing) {
             continue;
         }
         let Some(channel) = channels.get(message.channel.as_str()) else { continue };

@@ -194,6 +194,8 @@ pub enum Outcome {
         message: MessageId,
         /// Whether its sender can be written to from now on, if it says so: channel, sender, and yes or no.
         reach: Option<(String, String, bool)>,
+        /// What its sender is told who looks its number up, if they have one.
+        heard: Option<Heard>,
     },
     /// What was learnt of citizens beside.
     Learnt(Vec<Learnt>),
@@ -206,6 +208,15 @@ pub enum Outcome {
         /// When.
         at: Timestamp,
     },
+}
+
+/// A message that made no ticket, for who looks its number up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// The ticket that it was about, if any.
+    pub about: Option<Number>,
+    /// What it was.
+    pub what: &'static str,
 }
 
 /// A message in quarantine.
@@ -419,6 +430,15 @@ pub enum Known {
     },
     /// Its ticket.
     Ticket(Box<TicketRow>),
+    /// Its message made no ticket.
+    Noted {
+        /// When it was received.
+        received_at: Timestamp,
+        /// What it was, as in [`Heard`].
+        what: String,
+        /// The ticket that it was about, if any.
+        about: Option<Box<TicketRow>>,
+    },
 }
 
 /// A change of a ticket.

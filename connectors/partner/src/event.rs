@@ -159,7 +159,7 @@ impl Event {
             "ticket.urged" => Appeal { intent: Intent::Urge, content: words(), ..about },
             "ticket.withdrawn" => Appeal { intent: Intent::Withdraw, content: words(), ..about },
             "ticket.updated" if !arrived(&change).is_empty() => with_files(about, arrived(&change)),
-            _ => Appeal { intent: Intent::Note, note: Some(Note::Event(kind)), ..Appeal::default() },
+            _ => Appeal { intent: Intent::Note, note: Some(Note::Event(kind)), ..about },
         }
     }
 }

@@ -41,12 +41,12 @@ pub(super) struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Step {
     pub at: String,
-    /// `received`, `status`, `reply`, `supplemented`, `repeated`, `urged`, `withdrawn`, `rated`.
+    /// `received`, `status`, `reply`, `supplemented`, `repeated`, `urged`, `withdrawn`, `rated`, `noted`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// The words of a reply.
+    /// The words of a reply, or why there is no ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -67,6 +67,7 @@ impl Step {
             "urged" => "收到催办",
             "withdrawn" => "收到撤回申请",
             "rated" => "收到您的评价",
+            "noted" => "未形成工单",
             other => other,
         }
     }
@@ -122,7 +123,9 @@ async fn find(public: &Public, typed: &str, code: &str) -> Result<Option<Progres
     let known = public.store.known(number).await?;
     let hash = match &known {
         Known::Ticket(row) if !row.code_hash.is_empty() => row.code_hash.clone(),
-        Known::Ticket(_) | Known::InTheLine { .. } | Known::Nothing => public.key.code_hash(number).to_vec(),
+        Known::Ticket(_) | Known::InTheLine { .. } | Known::Noted { .. } | Known::Nothing => {
+            public.key.code_hash(number).to_vec()
+        }
     };
     let right = public.key.code_matches(number, code, &hash);
     Ok(match known {
@@ -139,8 +142,31 @@ async fn find(public: &Public, typed: &str, code: &str) -> Result<Option<Progres
                 replies: Vec::new(),
             })
         }
+        Known::Noted { about: Some(row), .. } if right => Some(of_ticket(public, &row).await?),
+        Known::Noted { received_at, what, about: None } if right => {
+            let at = ticket::rfc3339(received_at, &public.zone);
+            let noted = Step { text: Some(no_ticket(&what).into()), ..Step::new("noted", &at) };
+            Some(Progress {
+                number: number.to_string(),
+                status: "closed".into(),
+                received_at: at.clone(),
+                updated_at: at.clone(),
+                next: None,
+                steps: vec![Step::new("received", &at), noted],
+                replies: Vec::new(),
+            })
+        }
         _ => None,
     })
+}
+
+/// Why a message made no ticket, for the citizen.
+fn no_ticket(what: &str) -> &'static str {
+    match what {
+        "call" => "这通来电没有留下诉求内容，没有形成工单。",
+        "event" => "这是一条系统消息，没有形成工单。",
+        _ => "这是一条询问，没有形成工单。",
+    }
 }
 
 async fn of_ticket(public: &Public, row: &TicketRow) -> Result<Progress, StoreError> {

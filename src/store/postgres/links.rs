@@ -3,7 +3,7 @@
 use super::{count::Counts, fail::Fail, inbox::time, link::Link, tickets, tx::Tx};
 use crate::{
     number::Number,
-    store::{Counter, Member, Signal, TicketChange, TicketRow},
+    store::{Counter, Heard, Member, MessageId, Signal, TicketChange, TicketRow},
 };
 use tokio_postgres::Row;
 
@@ -97,6 +97,21 @@ pub(super) async fn add_addition(tx: &Tx<'_>, number: Number, change: &TicketCha
 pub(super) async fn addition(link: &Link, number: Number) -> Result<Option<Number>, Fail> {
     let row = link.row("SELECT ticket FROM addition WHERE number = $1", &[&number.to_key()]).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.map(Number::from_key))
+}
+
+/// What is said of a message that made no ticket to who looks its number up.
+pub(super) async fn add_noted(tx: &Tx<'_>, message: MessageId, heard: &Heard) -> Result<(), Fail> {
+    let about = heard.about.map_or(0, Number::to_key);
+    let sql = "INSERT INTO noted SELECT number, $2, received_at, $3 FROM message WHERE id = $1 ON CONFLICT DO NOTHING";
+    tx.execute(sql, &[&message.0, &about, &heard.what]).await.map(drop)
+}
+
+/// When what came under this number was received, what it was, and which ticket it was about.
+pub(super) async fn noted(link: &Link, number: Number) -> Result<Option<(i64, String, Option<Number>)>, Fail> {
+    let sql = "SELECT received_at, what, ticket FROM noted WHERE number = $1";
+    let Some(row) = link.row(sql, &[&number.to_key()]).await? else { return Ok(None) };
+    let about: i64 = row.try_get(2)?;
+    Ok(Some((row.try_get(0)?, row.try_get(1)?, (about > 0).then(|| Number::from_key(about)))))
 }
 
 /// Its messages are in the line again; that it was undone stays known, so that it is not linked the same way once more.

@@ -7,6 +7,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/001_line.sql"),
     include_str!("schema/002_nodes.sql"),
     include_str!("schema/003_additions.sql"),
+    include_str!("schema/004_noted.sql"),
 ];
 /// One node at a time looks at the version: "JIESU", as a number that nobody else takes by chance.
 const LOCK: i64 = 0x4A_4945_5355;

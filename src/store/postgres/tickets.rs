@@ -73,7 +73,15 @@ pub(super) async fn known(link: &Link, number: Number) -> Result<Known, Fail> {
                  (SELECT message FROM pending WHERE number = $1
                   UNION ALL SELECT message FROM quarantine WHERE number = $1) ORDER BY id LIMIT 1";
     let received_at = link.row(sql, &[&number.to_key()]).await?.map(|row| row.try_get(0)).transpose()?;
-    Ok(received_at.map_or(Known::Nothing, |at| Known::InTheLine { received_at: time(at) }))
+    if let Some(at) = received_at {
+        return Ok(Known::InTheLine { received_at: time(at) });
+    }
+    let Some((received_at, what, about)) = links::noted(link, number).await? else { return Ok(Known::Nothing) };
+    let about = match about {
+        Some(about) => ticket(link, about).await?.map(Box::new),
+        None => None,
+    };
+    Ok(Known::Noted { received_at: time(received_at), what, about })
 }
 
 /// By the index `ticket_published`, or by the numbers that are asked for.

@@ -3,9 +3,10 @@
 use super::{inbox, tickets};
 use crate::{
     number::Number,
-    store::{Counter, Member, MessageId, TicketChange, TicketRow},
+    store::{Counter, Heard, Member, MessageId, TicketChange, TicketRow},
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Remembers what a new ticket joins, and that it is still to be looked at.
 pub(super) fn note(
@@ -99,6 +100,26 @@ pub(super) fn add_addition(connection: &Connection, number: Number, change: &Tic
 pub(super) fn addition(connection: &Connection, number: Number) -> rusqlite::Result<Option<Number>> {
     let sql = "SELECT ticket FROM addition WHERE number = ?1";
     connection.prepare_cached(sql)?.query_row([number.to_key()], |row| Ok(Number::from_key(row.get(0)?))).optional()
+}
+
+/// What is said of a message that made no ticket to who looks its number up.
+pub(super) fn add_noted(connection: &Connection, message: MessageId, heard: &Heard) -> rusqlite::Result<()> {
+    let about = heard.about.map_or(0, Number::to_key);
+    let sql = "INSERT OR IGNORE INTO noted SELECT number, ?2, received_at, ?3 FROM message WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute(params![message.0, about, heard.what]).map(drop)
+}
+
+/// When what came under this number was received, what it was, and which ticket it was about.
+pub(super) fn noted(
+    connection: &Connection,
+    number: Number,
+) -> rusqlite::Result<Option<(Timestamp, String, Option<Number>)>> {
+    let sql = "SELECT received_at, what, ticket FROM noted WHERE number = ?1";
+    let row = |row: &Row<'_>| {
+        let about: i64 = row.get("ticket")?;
+        Ok((inbox::time(row, "received_at")?, row.get("what")?, (about > 0).then(|| Number::from_key(about))))
+    };
+    connection.prepare_cached(sql)?.query_row([number.to_key()], row).optional()
 }
 
 /// Its messages are in the line again; that it was undone stays known, so that it is not linked the same way once more.

@@ -91,12 +91,15 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                     .prepare_cached("UPDATE pending SET due = -1 WHERE message = ?1")?
                     .execute(params![message.0])?;
             }
-            Outcome::Noted { message, reach } => {
+            Outcome::Noted { message, reach, heard } => {
                 if take(connection, *message)? {
                     let (number, channel, hotline) = origin(connection, *message)?;
                     let repeat = links::is_repeat(connection, number)?;
                     let counter = if repeat { Counter::Repeat } else { Counter::Noted };
                     inbox::count(connection, number.day, &channel, &hotline, counter, 1)?;
+                    if let Some(heard) = heard {
+                        links::add_noted(connection, *message, heard)?;
+                    }
                     if let Some((channel, sender, reachable)) = reach {
                         outbox::set_reach(connection, channel, sender, *reachable, Timestamp::now())?;
                     }
@@ -248,7 +251,12 @@ pub(super) fn known(connection: &Connection, number: Number) -> rusqlite::Result
         .prepare_cached(sql)?
         .query_row([number.to_key()], |row| inbox::time(row, "received_at"))
         .optional()?;
-    Ok(received_at.map_or(Known::Nothing, |received_at| Known::InTheLine { received_at }))
+    if let Some(received_at) = received_at {
+        return Ok(Known::InTheLine { received_at });
+    }
+    let Some((received_at, what, about)) = links::noted(connection, number)? else { return Ok(Known::Nothing) };
+    let about = about.map(|about| ticket(connection, about)).transpose()?.flatten().map(Box::new);
+    Ok(Known::Noted { received_at, what, about })
 }
 
 /// By the index `ticket_published`, whose condition stands here word by word.

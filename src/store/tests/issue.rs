@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::store::{
-    Changed, Contested, Identity, Joins, Learnt, NewMedia, NewReply, PublishedQuery, Reach, TicketChange, TicketQuery,
+    Changed, Contested, Heard, Identity, Joins, Known, Learnt, NewMedia, NewReply, PublishedQuery, Reach, TicketChange,
+    TicketQuery,
 };
 use jiff::SignedDuration;
 
@@ -61,7 +62,7 @@ pub(super) async fn a_repeat_counts_to_its_ticket_until_it_is_undone(homes: &Hom
     assert_eq!(store.issue(vec![repeat(1)]).await, Ok(0));
     assert_eq!(store.issue(vec![repeat(2)]).await, Ok(1), "once only");
     assert_eq!(store.repeat_of(again).await, Ok(Some(Some(first))));
-    let crate::store::Known::Ticket(row) = store.known(again).await.unwrap() else { panic!("it has no ticket") };
+    let Known::Ticket(row) = store.known(again).await.unwrap() else { panic!("it has no ticket") };
     assert_eq!((row.number, &row.code_hash[..]), (first, &[9; 16][..]), "the ticket, by the repeat's own code");
     assert_eq!(store.tallies(DAY).await.unwrap()[0].repeat, 1);
     assert_eq!(store.undo_repeat(again).await, Ok(true));
@@ -71,7 +72,7 @@ pub(super) async fn a_repeat_counts_to_its_ticket_until_it_is_undone(homes: &Hom
     assert!(matches!(&back[..], [one] if one.number == again && one.late && !one.ticketed), "{back:?}");
     let tally = &store.tallies(DAY).await.unwrap()[0];
     assert!(tally.balanced() && tally.repeat == 0 && tally.pending == 1, "{tally:?}");
-    assert!(matches!(store.known(again).await.unwrap(), crate::store::Known::InTheLine { .. }));
+    assert!(matches!(store.known(again).await.unwrap(), Known::InTheLine { .. }));
     store.close().await.unwrap();
 }
 
@@ -250,11 +251,21 @@ pub(super) async fn replies_and_media_wait_for_their_turn(homes: &Homes) {
     assert_eq!(store.reach(numbers[2]).await, Ok(Reach::Unknown), "their name is forgotten");
     assert_eq!(store.reach(numbers[0]).await, Ok(Reach::Sender("a".into())));
     let (left, number) = (accept(&store, message("bye", None)).await, numbers[0]);
-    let noted = Outcome::Noted { message: MessageId(4), reach: Some(("app".into(), "a".into(), false)) };
+    let noted = Outcome::Noted { message: MessageId(4), reach: Some(("app".into(), "a".into(), false)), heard: None };
     assert_eq!(store.issue(vec![noted]).await, Ok(0));
     assert_eq!(store.reach(number).await, Ok(Reach::Left));
-    assert!(matches!(store.known(left).await.unwrap(), crate::store::Known::Nothing));
+    assert!(matches!(store.known(left).await.unwrap(), Known::Nothing));
+    // Those who have a number are told what it came to.
+    for (place, about) in [(5, Some(numbers[0])), (6, None)] {
+        let asked = accept(&store, message(format!("asked {place}"), None)).await;
+        let heard = Some(Heard { about, what: "progress" });
+        let noted = Outcome::Noted { message: MessageId(place), reach: None, heard };
+        assert_eq!(store.issue(vec![noted]).await, Ok(0));
+        let known = store.known(asked).await.unwrap();
+        let Known::Noted { received_at, what, about: row } = known else { panic!("{known:?}") };
+        assert_eq!((received_at, &*what, row.map(|row| row.number)), (now(), "progress", about));
+    }
     assert_eq!(store.tickets_of("app", "a", 9).await.unwrap().len(), 2);
-    assert_eq!(store.glance(now(), 9).await.unwrap().arrivals.len(), 4);
+    assert_eq!(store.glance(now(), 9).await.unwrap().arrivals.len(), 6);
     store.close().await.unwrap();
 }

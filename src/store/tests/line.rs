@@ -13,8 +13,11 @@ pub(super) async fn an_outcome_counts_once_however_often_it_is_stored(homes: &Ho
         numbers.push(accept(&store, message(key.clone(), Some((&key, OnOtherContent::NewAppeal)))).await);
     }
     let quarantine = Outcome::Quarantine { message: MessageId(2), reason: "no JSON".into(), at: now() };
-    let outcomes =
-        [ticket(MessageId(1), numbers[0], "one"), quarantine, Outcome::Noted { message: MessageId(3), reach: None }];
+    let outcomes = [
+        ticket(MessageId(1), numbers[0], "one"),
+        quarantine,
+        Outcome::Noted { message: MessageId(3), reach: None, heard: None },
+    ];
     for _ in 0..3 {
         store.issue(outcomes.to_vec()).await.unwrap();
     }

@@ -106,6 +106,13 @@ async fn who_was_not_heard_is_called_back_and_who_said_nothing_is_counted() {
     }
     let total = at_rest(&gateway).await;
     assert_eq!((&total["ticketed"], &total["supplement"], &total["rejected"]), (&json!(4), &json!(4), &json!(2)));
+    let ended = event("silent", "ended", json!({ "reason": "hangup", "seconds": 3 })).to_string();
+    let receipt = post(&gateway, &ended, &sign(now(), &ended)).await.json();
+    let asked = json!({ "number": receipt["number"], "code": receipt["code"] }).to_string();
+    let headers = [("content-type", "application/json")];
+    let found = request(gateway.public, "POST", "/api/v1/status", &headers, asked.as_bytes()).await;
+    assert_eq!((found.status, &found.json()["status"]), (200, &json!("closed")), "{}", found.text());
+    assert_eq!(found.json()["steps"][1]["type"], "noted", "{}", found.text());
     // What comes all the same makes the ticket after all, with everything that is known.
     let words = event("silent", "transcript", json!({ "text": "柏杨西路的井盖破了一个大洞" }));
     assert_eq!(say(&gateway, &words).await, numbers[4]);

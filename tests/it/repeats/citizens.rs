@@ -88,7 +88,7 @@ async fn a_partner_may_hand_on_a_word_of_its_citizen() {
     say(&gateway, "13800000001", "催办").await;
     let urged = told(&site, "ticket.urged", &first).await.event;
     assert_eq!(urged["data"]["change"], json!({ "content": "催办" }));
-    say(&gateway, "13800000001", "进度").await;
+    let (asked, code) = say(&gateway, "13800000001", "进度").await;
     // Of somebody of whom nothing is known, and with somebody else's number, it does nothing but reach a person.
     let (stranger, _) = say(&gateway, "13800000002", &format!("撤回 {first}")).await;
     told(&site, "ticket.created", &stranger).await;
@@ -98,4 +98,7 @@ async fn a_partner_may_hand_on_a_word_of_its_citizen() {
     let counts =
         ["received", "ticketed", "supplement", "rejected", "pending"].map(|field| total[field].as_u64().unwrap());
     assert_eq!(counts, [5, 2, 2, 1, 0], "{total}");
+    // The question has a receipt too, and it leads to what was asked about.
+    let found = post(gateway.public, "/api/v1/status", None, &json!({ "number": asked, "code": code })).await;
+    assert_eq!((found.status, &found.json()["number"]), (200, &json!(first)), "{}", found.text());
 }
