@@ -2,6 +2,7 @@
 
 use super::{
     accept::Shared,
+    host,
     peer::{Peer, client},
     problem::Http,
     turn::Turn,
@@ -37,6 +38,13 @@ pub(super) async fn exchange(
 ) -> Result<Response<Answer>, Infallible> {
     let (mut parts, body) = request.into_parts();
     turn.request(!body.is_end_stream());
+    if let Some(problem) = host::fault(parts.version, &parts.headers) {
+        let mut response = Http(problem).into_response();
+        // What is behind it on this connection may not be meant for us either.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        shared.meters.answered(response.status());
+        return Ok(response.map(|body| Answer { body, turn }));
+    }
     parts.extensions.insert(Peer(client(address, &parts.headers, &shared.settings.proxies)));
     let request = Request::from_parts(parts, Received { body, turn: turn.clone() });
 

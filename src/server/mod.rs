@@ -12,6 +12,7 @@ mod accept;
 mod body;
 mod connection;
 mod exchange;
+mod host;
 pub mod limits;
 mod meters;
 pub mod pages;

@@ -70,7 +70,7 @@ async fn in_the_grace_idle_and_new_connections_are_answered_and_told() {
 async fn requests_under_way_are_finished() {
     let house = house(|_| {}).await;
     let mut client = Client::connect(house.address).await.unwrap();
-    client.send("GET /wait HTTP/1.1\r\n\r\n").await.unwrap();
+    client.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     house.waiting.acquire().await.unwrap().forget();
     house.stop.cancel();
     // Not before nobody can connect any more.
@@ -85,16 +85,16 @@ async fn requests_under_way_are_finished() {
 async fn the_drain_ends_within_its_cap_whatever_hangs() {
     let house = house(|caps| caps.drain = Duration::from_secs(1)).await;
     let mut hung = Client::connect(house.address).await.unwrap();
-    hung.send("GET /wait HTTP/1.1\r\n\r\n").await.unwrap();
+    hung.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut deaf = Client::connect(house.address).await.unwrap();
-    deaf.send("GET /large HTTP/1.1\r\n\r\n").await.unwrap();
+    deaf.send("GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     house.waiting.acquire().await.unwrap().forget();
     let stopped = Instant::now();
     house.stop.cancel();
     let mut half = Client::connect(house.address).await.unwrap();
     half.send("GET / HTTP/1.1\r\nho").await.unwrap();
     let mut body = Client::connect(house.address).await.unwrap();
-    body.send("POST /echo HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
+    body.send("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
     timeout(client::LONG, house.served).await.unwrap().unwrap();
     assert!(stopped.elapsed() < Duration::from_secs(4), "{:?}", stopped.elapsed());
     let answer = hung.answer().await.unwrap().unwrap();
@@ -107,7 +107,7 @@ async fn the_drain_ends_within_its_cap_whatever_hangs() {
 async fn a_full_house_does_not_hold_up_the_end_and_those_outside_are_answered() {
     let house = house(|caps| caps.connections = 1).await;
     let mut inside = Client::connect(house.address).await.unwrap();
-    inside.send("GET /wait HTTP/1.1\r\n\r\n").await.unwrap();
+    inside.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     house.waiting.acquire().await.unwrap().forget();
     let mut outside = Client::connect(house.address).await.unwrap();
     house.stop.cancel();

@@ -40,14 +40,14 @@ async fn a_body_that_pauses_or_trickles_is_answered_408() {
     })
     .await;
     let mut client = Client::connect(house.address).await.unwrap();
-    client.send("POST /echo HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
+    client.send("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
     let answer = client.answer().await.unwrap().unwrap();
     assert!(answer.status == 408 && answer.is_problem() && answer.closes(), "{answer:?}");
     client.closed().await.unwrap();
 
     let mut client = Client::connect(house.address).await.unwrap();
     let began = Instant::now();
-    client.send("POST /echo HTTP/1.1\r\ncontent-length: 1000\r\n\r\n").await.unwrap();
+    client.send("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n").await.unwrap();
     let answer = loop {
         client.send("x").await.unwrap();
         if let Ok(answer) = tokio::time::timeout(SOON / 6, client.answer()).await {
@@ -66,7 +66,7 @@ async fn a_client_that_takes_no_bytes_is_cut() {
     })
     .await;
     let mut client = Client::connect(house.address).await.unwrap();
-    client.send("GET /large HTTP/1.1\r\n\r\n").await.unwrap();
+    client.send("GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     // There is one seat: this one gets it when the first is cut.
     let mut other = Client::connect(house.address).await.unwrap();
     assert_eq!(other.get("/").await.unwrap().unwrap().status, 200);
@@ -79,7 +79,7 @@ async fn ten_thousand_headers_and_an_endless_one_are_told_431() {
     let endless = format!("x: {}", "y".repeat(5 << 20));
     for headers in [many, endless] {
         let mut client = Client::connect(house.address).await.unwrap();
-        client.send(format!("GET / HTTP/1.1\r\n{headers}\r\n")).await.unwrap();
+        client.send(format!("GET / HTTP/1.1\r\nhost: x\r\n{headers}\r\n")).await.unwrap();
         let answer = client.answer().await.unwrap().unwrap();
         assert!(answer.status == 431 && answer.is_problem() && answer.closes(), "{answer:?}");
     }
@@ -89,7 +89,8 @@ async fn ten_thousand_headers_and_an_endless_one_are_told_431() {
 async fn garbage_is_told_400_also_behind_a_good_request() {
     let house = house(|_| {}).await;
     let http2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    for (good, bad) in [("", "\u{1}\u{2}\r\n\r\n"), ("GET / HTTP/1.1\r\n\r\n", "\u{1}\r\n\r\n"), ("", http2)] {
+    for (good, bad) in [("", "\u{1}\u{2}\r\n\r\n"), ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", "\u{1}\r\n\r\n"), ("", http2)]
+    {
         let mut client = Client::connect(house.address).await.unwrap();
         client.send(format!("{good}{bad}")).await.unwrap();
         if !good.is_empty() {
@@ -98,6 +99,26 @@ async fn garbage_is_told_400_also_behind_a_good_request() {
         let answer = client.answer().await.unwrap().unwrap();
         assert!(answer.status == 400 && answer.is_problem() && answer.closes(), "{answer:?}");
         client.closed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_one_plain_host_is_told_400_and_its_connection_ends() {
+    let house = house(|_| {}).await;
+    for head in ["", "host: x\r\nhost: x\r\n", "host: a b\r\n", "host: a@b\r\n", "host: x:y\r\n"] {
+        let mut client = Client::connect(house.address).await.unwrap();
+        client.send(format!("POST /echo HTTP/1.1\r\n{head}content-length: 3\r\n\r\nabc")).await.unwrap();
+        client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let answer = client.answer().await.unwrap().unwrap();
+        assert!(answer.status == 400 && answer.is_problem() && answer.closes(), "{head:?}: {answer:?}");
+        assert!(client.answer().await.unwrap().is_none());
+    }
+    for good in
+        ["GET / HTTP/1.1\r\nhost:\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"]
+    {
+        let mut client = Client::connect(house.address).await.unwrap();
+        client.send(good).await.unwrap();
+        assert_eq!(client.answer().await.unwrap().unwrap().status, 200, "{good}");
     }
 }
 
@@ -123,7 +144,7 @@ async fn two_hundred_megabytes_are_told_413_declared_or_chunked_read_or_ignored(
         [("/echo", declared, 413), ("/echo", chunked, 413), ("/nowhere", declared, 404), ("/ignore", chunked, 200)]
     {
         let mut client = Client::connect(house.address).await.unwrap();
-        client.send(format!("POST {path} HTTP/1.1\r\n{headers}\r\n\r\n")).await.unwrap();
+        client.send(format!("POST {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\n\r\n")).await.unwrap();
         pour(&mut client, headers == chunked).await.expect("the rest is swallowed");
         let answer = client.answer().await.expect("not reset").expect("answered");
         assert!(answer.status == status && answer.closes(), "{answer:?}");
@@ -144,12 +165,15 @@ fn peak_memory() -> u64 {
 async fn a_client_that_asks_first_is_refused_before_it_sends() {
     let house = house(|_| {}).await;
     let mut client = Client::connect(house.address).await.unwrap();
-    client.send("POST /echo HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 209715200\r\n\r\n").await.unwrap();
+    client
+        .send("POST /echo HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 209715200\r\n\r\n")
+        .await
+        .unwrap();
     let answer = client.answer().await.unwrap().unwrap();
     assert!(answer.status == 413 && answer.closes(), "{answer:?}");
     client.closed().await.unwrap();
     let mut client = Client::connect(house.address).await.unwrap();
-    client.send("POST /echo HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n").await.unwrap();
+    client.send("POST /echo HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n").await.unwrap();
     assert_eq!(client.answer().await.unwrap().unwrap().status, 100);
     client.send("abc").await.unwrap();
     assert_eq!(client.answer().await.unwrap().unwrap().body, b"abc");
@@ -160,7 +184,7 @@ async fn a_truncated_body_is_not_handed_on() {
     use tokio::io::AsyncWriteExt;
     let house = house(|_| {}).await;
     let mut client = Client::connect(house.address).await.unwrap();
-    client.send("POST /echo HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
+    client.send("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
     client.stream.shutdown().await.unwrap();
     let answer = client.answer().await.unwrap();
     assert!(answer.is_none_or(|answer| answer.status == 400));

@@ -9,7 +9,7 @@ async fn answers_come_in_order_on_a_kept_connection_pipelined_or_not() {
     let answer = client.get("/").await.unwrap().unwrap();
     assert_eq!((answer.status, answer.body.as_slice(), answer.closes()), (200, &b"hello"[..], false));
     client
-        .send("GET / HTTP/1.1\r\n\r\nPOST /echo HTTP/1.1\r\ncontent-length: 3\r\n\r\nabcGET /nowhere HTTP/1.1\r\n\r\n")
+        .send("GET / HTTP/1.1\r\nhost: x\r\n\r\nPOST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabcGET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
     assert_eq!(client.answer().await.unwrap().unwrap().body, b"hello");
@@ -23,13 +23,13 @@ async fn a_body_arrives_whole_in_pieces_and_in_chunks() {
     let house = house(|_| {}).await;
     let mut client = Client::connect(house.address).await.unwrap();
     let body: Vec<u8> = (0..MAX_BODY).map(|n| n as u8).collect();
-    client.send(format!("POST /echo HTTP/1.1\r\ncontent-length: {MAX_BODY}\r\n\r\n")).await.unwrap();
+    client.send(format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {MAX_BODY}\r\n\r\n")).await.unwrap();
     for piece in body.chunks(70_000) {
         client.send(piece).await.unwrap();
     }
     let answer = client.answer().await.unwrap().unwrap();
     assert!(answer.status == 200 && answer.body == body && !answer.closes());
-    client.send("POST /echo HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n").await.unwrap();
+    client.send("POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n").await.unwrap();
     client.send("2\r\nde\r\n0\r\n\r\n").await.unwrap();
     assert_eq!(client.answer().await.unwrap().unwrap().body, b"abcde");
     assert_eq!(client.get("/").await.unwrap().unwrap().status, 200);
@@ -40,7 +40,7 @@ async fn a_client_that_closes_its_half_still_gets_its_answer() {
     use tokio::io::AsyncWriteExt;
     let house = house(|_| {}).await;
     let mut client = Client::connect(house.address).await.unwrap();
-    client.send("GET /wait HTTP/1.1\r\n\r\n").await.unwrap();
+    client.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     client.stream.shutdown().await.unwrap();
     house.waiting.acquire().await.unwrap().forget();
     house.gate.add_permits(1);
@@ -70,7 +70,7 @@ async fn a_panic_is_a_problem_and_the_connection_lives() {
 
 #[tokio::test]
 async fn a_forged_address_is_believed_from_proxies_only() {
-    let request = "GET /peer HTTP/1.1\r\nx-forwarded-for: 1.1.1.1, 203.0.113.9\r\n\r\n";
+    let request = "GET /peer HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 1.1.1.1, 203.0.113.9\r\n\r\n";
     let open = house(|_| {}).await;
     let mut client = Client::connect(open.address).await.unwrap();
     client.send(request).await.unwrap();
@@ -90,11 +90,11 @@ async fn a_full_house_lets_others_wait_and_takes_them_when_a_seat_is_free() {
     .await;
     let mut first = Client::connect(house.address).await.unwrap();
     let mut second = Client::connect(house.address).await.unwrap();
-    first.send("GET /wait HTTP/1.1\r\n\r\n").await.unwrap();
-    second.send("GET /wait HTTP/1.1\r\n\r\n").await.unwrap();
+    first.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    second.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     house.waiting.acquire_many(2).await.unwrap().forget();
     let mut third = Client::connect(house.address).await.unwrap();
-    third.send("GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    third.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let early = tokio::time::timeout(Duration::from_millis(300), third.answer()).await;
     assert!(early.is_err(), "the third waits outside: {early:?}");
     house.gate.add_permits(1);
