@@ -202,6 +202,7 @@ async fn serve(
     let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
     let limits = limits.map(|redis| (Arc::new(redis), key.clone()));
     let reply_due = Arc::new(Notify::new());
+    let redis = limits.as_ref().map(|(redis, _)| redis.clone());
     let shared_by_nodes = limits.is_some();
     let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
         .with_outbox(reply_due.clone())
@@ -270,7 +271,7 @@ async fn serve(
         line.spawn(background.alone("issue", issuing).map_err(RunError::Threads)?);
         let fetch = move |_, stop| fetcher.clone().run(stop);
         line.spawn(node.role(nodes::MEDIA).run(line_stop.clone(), fetch));
-        line.spawn(advise(limits.as_ref().map(|(redis, _)| redis.clone()), line_stop.clone()));
+        line.spawn(advise(redis.clone(), line_stop.clone()));
         line.spawn(flush(intake.clone(), line_stop.clone()));
         line.spawn(days.run(line_stop.clone()));
         line.spawn(spool.clone().run(store.clone(), !node.is_shared(), line_stop.clone()));
@@ -353,6 +354,7 @@ async fn serve(
         reviser: admin_reviser,
         alarm,
         repeats,
+        redis,
         citizens,
         incidents,
         issuer_alive_at,

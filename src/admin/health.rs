@@ -42,12 +42,14 @@ pub(super) async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
     faults.extend(vacant.iter().map(|resource| format!("no node is known to hold {resource}")));
     let dead = admin.standings.destinations.iter().filter(|(_, worker)| worker.is_finished());
     faults.extend(dead.map(|(name, _)| format!("nobody delivers to {name}")));
-    // Whoever asks is told in time, though the store may not answer.
-    let destinations = timeout(PATIENCE, states(&admin)).await.ok().and_then(Result::ok).unwrap_or_default();
+    // Whoever asks is told in time, though the store may not answer, or Redis.
+    let (destinations, redis) = tokio::join!(timeout(PATIENCE, states(&admin)), redis_away(&admin));
+    let destinations = destinations.ok().and_then(Result::ok).unwrap_or_default();
+    let degraded: Vec<String> = redis.flatten().into_iter().collect();
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let notices: Vec<String> = admin.alarm.notice().into_iter().collect();
-    let body =
-        json!({ "ready": faults.is_empty(), "faults": faults, "notices": notices, "destinations": destinations });
+    let body = json!({ "ready": faults.is_empty(), "faults": faults, "degraded": degraded, "notices": notices,
+        "destinations": destinations });
     (status, axum::Json(body)).into_response()
 }
 
@@ -67,6 +69,18 @@ async fn states(admin: &Admin) -> Result<Map<String, Value>, StoreError> {
     Ok(states)
 }
 
+/// Where there is a Redis: what is not as it should be while it is away, if it is.
+async fn redis_away(admin: &Admin) -> Option<Option<String>> {
+    let away = admin.redis.as_ref()?.ping().await.err();
+    let told = |why| {
+        format!(
+            "Redis does not answer ({why}): appeals are accepted and pass on unchecked, and are looked at for repeats \
+             once it is back; until then each node counts limits for itself"
+        )
+    };
+    Some(away.map(told))
+}
+
 /// Prometheus text.
 pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
     if let Ok(Ok(backlog)) = timeout(PATIENCE, admin.store.backlog()).await {
@@ -77,6 +91,9 @@ pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
     let health = admin.store.health();
     metrics::gauge!("jiesu_store_writable").set(f64::from(u8::from(health.trouble.is_none())));
     metrics::gauge!("jiesu_store_bytes").set(health.bytes as f64);
+    if let Some(away) = redis_away(&admin).await {
+        metrics::gauge!("jiesu_redis_up").set(f64::from(u8::from(away.is_none())));
+    }
     admin.metrics.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], admin.metrics.render()).into_response()
 }

@@ -34,6 +34,7 @@ use crate::{
     repeats::{Away, Repeats},
     revise::Reviser,
     server::problem::{Http, with_fallbacks, with_problems},
+    shared,
     store::{Sequence, Store, StoreError},
 };
 use axum::{
@@ -82,6 +83,8 @@ pub struct Admin {
     pub reviser: Reviser,
     /// The repeat index.
     pub repeats: Arc<Repeats>,
+    /// What nodes share, if that is in Redis.
+    pub redis: Option<Arc<shared::Redis>>,
     /// How incidents grow.
     pub incidents: Arc<Incidents>,
     /// Who is whom, as the line remembers it.

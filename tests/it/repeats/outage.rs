@@ -15,7 +15,13 @@ async fn while_redis_is_gone_appeals_pass_on_unchecked_and_are_looked_at_when_it
     let gateway = site.start().await;
     let (first, _) = say(&gateway, "13800138000", LAMP).await;
     told(&site, "ticket.created", &first).await;
+    let health = async || get(gateway.admin, "/readyz").await;
+    assert_eq!(health().await.json()["degraded"], json!([]));
     redis.kill();
+    let ready = health().await;
+    let told_so = ready.json()["degraded"][0].as_str().is_some_and(|what| what.contains("Redis"));
+    assert!(ready.status == 200 && told_so, "{}", ready.text());
+    assert!(get(gateway.admin, "/metrics").await.text().contains("jiesu_redis_up 0"));
     let (again, _) = say(&gateway, "13800138000", LAMP_AGAIN).await;
     let (other, _) = say(&gateway, "13900139000", LAMP_OTHERS).await;
     for number in [&again, &other] {
@@ -33,6 +39,7 @@ async fn while_redis_is_gone_appeals_pass_on_unchecked_and_are_looked_at_when_it
     assert!(!flagged(&ticket(&gateway, &other).await));
     let updated = told(&site, "ticket.updated", &again).await.event;
     assert_eq!(updated["data"]["change"]["repeat"]["new"]["of"], first.as_str());
+    assert_eq!(health().await.json()["degraded"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
