@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use jiesu_connector::{FieldFault, Problem};
+use jiesu_connector::{FieldFault, Problem, read_json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -85,13 +85,13 @@ pub(super) async fn retry_all(State(admin): State<Arc<Admin>>, request: Request)
         Ok(body) => body,
         Err(problem) => return answer(problem),
     };
-    match serde_json::from_slice::<Which>(&body) {
+    match read_json::<Which>(&body) {
         Ok(Which { destination: Some(name) }) if !admin.standings.destinations.contains_key(&name) => {
             unknown(&admin, &name)
         }
         Ok(Which { destination: Some(name) }) => requeue(&admin, Requeue::Of(name), false).await,
         Ok(Which { destination: None }) => requeue(&admin, Requeue::All, false).await,
-        Err(error) => answer(Problem::new(StatusCode::BAD_REQUEST, error.to_string())),
+        Err(fault) => answer(Problem::fields(vec![fault])),
     }
 }
 

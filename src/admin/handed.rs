@@ -9,7 +9,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::StatusCode;
-use jiesu_connector::{DeliveryKey, FieldFault, Incoming, OnOtherContent, Problem, Raw};
+use jiesu_connector::{DeliveryKey, FieldFault, Incoming, OnOtherContent, Problem, Raw, read_json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -82,16 +82,16 @@ pub(super) async fn take(State(admin): State<Arc<Admin>>, Path(id): Path<String>
         Ok(body) => body,
         Err(problem) => return answer(problem),
     };
-    let bad = |field: &str, detail: &str| {
-        answer(Problem::fields(vec![FieldFault { field: field.into(), detail: detail.into() }]))
-    };
-    let handed: Handed = match serde_json::from_slice(&body) {
+    let bad = |fault| answer(Problem::fields(vec![fault]));
+    let handed: Handed = match read_json(&body) {
         Ok(handed) => handed,
-        Err(error) => return bad("body", &error.to_string()),
+        Err(fault) => return bad(fault),
     };
     drop(body);
     let messages: Option<Vec<Incoming>> = handed.messages.into_iter().map(Message::into_incoming).collect();
-    let Some(messages) = messages else { return bad("messages", "a message is damaged") };
+    let Some(messages) = messages else {
+        return bad(FieldFault { field: "messages".into(), detail: "a message is damaged".into() });
+    };
     let count = messages.len();
     let mut known = 0;
     if count > 0 {

@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use jiesu_connector::{FieldFault, Problem};
+use jiesu_connector::{FieldFault, Problem, read_json};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -37,9 +37,9 @@ pub(super) async fn record(State(admin): State<Arc<Admin>>, request: Request) ->
         Ok(body) => body,
         Err(problem) => return answer(problem),
     };
-    let run: ParityRun = match serde_json::from_slice(&body) {
+    let run: ParityRun = match read_json(&body) {
         Ok(run) => run,
-        Err(error) => return answer(Problem::new(StatusCode::BAD_REQUEST, error.to_string())),
+        Err(fault) => return answer(Problem::fields(vec![fault])),
     };
     let (code, parity) = (run.line.clone(), run.parity());
     let Some(line) = admin.hotlines.get(&code) else { return unknown(&code) };

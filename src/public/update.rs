@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use jiesu_connector::{FieldFault, Problem, digest};
+use jiesu_connector::{FieldFault, Problem, digest, read_json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -59,15 +59,7 @@ struct Reply {
 
 fn read(body: &[u8]) -> Result<Update, Vec<FieldFault>> {
     let fault = |field: &str, detail: String| vec![FieldFault { field: field.into(), detail }];
-    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(fault("body", "is no JSON object".into()));
-    }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let update: Update = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        fault(if path == "." { "body" } else { &path }, error.inner().to_string())
-    })?;
-    json.end().map_err(|error| fault("body", error.to_string()))?;
+    let update: Update = read_json(body).map_err(|fault| vec![fault])?;
     if update.id.is_empty() || update.id.len() > 200 || update.id.contains('\0') {
         return Err(fault("id", "must be 1 to 200 bytes: the core's own, unique name of this update".into()));
     }

@@ -1,6 +1,7 @@
 //! What the stand-in reads of an event. The gateway's own types are not used here on purpose: a core is somebody
 //! else's program, and what it can read is what the contract says.
 
+use jiesu_connector::read_json;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 /// A CloudEvent about a ticket (CloudEvents 1.0, structured JSON).
@@ -108,7 +109,7 @@ impl Event {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn read(body: &[u8]) -> Result<Self, String> {
-        let event: Self = serde_json::from_slice(body).map_err(|error| format!("body: {error}"))?;
+        let event: Self = read_json(body).map_err(|fault| format!("{}: {}", fault.field, fault.detail))?;
         if event.specversion != "1.0" {
             return Err(format!("specversion: is {:?}; \"1.0\" expected", event.specversion));
         }

@@ -1,6 +1,6 @@
 //! Whatever is refused is refused in the same clear form, and nobody's slowness is anybody else's.
 
-use crate::harness::{Gateway, Reply, Site, get, request, seconds};
+use crate::harness::{Gateway, Reply, Site, TOKEN, get, post, request, seconds};
 use serde_json::json;
 use std::time::Instant;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -27,6 +27,29 @@ async fn addresses_and_queries_that_cannot_be_read_are_problems() {
         let reply = request(gateway.admin, "GET", "/api/v1/events/stream", &[("last-event-id", id)], b"").await;
         assert!(is_problem(&reply, 400), "Last-Event-ID {id}: {}", reply.status);
         assert_eq!(reply.json()["errors"][0]["field"], "Last-Event-ID");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_of_another_shape_is_told_its_field_in_the_words_of_json() {
+    let core = "token-of-the-core-0123456789abcdef";
+    let mut site = Site::new().await;
+    site.set("core.token", core);
+    let gateway = site.start().await;
+    let update = "/api/v1/tickets/20261122-000001-7/updates";
+    for (address, path, token, body, field) in [
+        (gateway.public, update, Some(core), json!({ "id": "u", "reply": "已修好" }), "reply"),
+        (gateway.public, update, Some(core), json!({ "id": "u", "status": 5 }), "status"),
+        (gateway.public, "/channels/app", Some(TOKEN), json!({ "content": "a", "location": "路口" }), "location"),
+        (gateway.admin, "/api/v1/deliveries/retry", None, json!({ "destination": 5 }), "destination"),
+        (gateway.admin, "/api/v1/parity", None, json!({ "line": "12345", "first": "today" }), "first"),
+        (gateway.admin, "/api/v1/channels/app/messages", None, json!({ "messages": 7 }), "messages"),
+    ] {
+        let reply = post(address, path, token, &body).await;
+        assert!(is_problem(&reply, 400), "{path}: {} {}", reply.status, reply.text());
+        assert_eq!(reply.json()["errors"][0]["field"], field, "{}", reply.text());
+        let ours = ["struct", "enum", "variant", "u32", "sequence"];
+        assert!(!ours.iter().any(|word| reply.text().contains(word)), "{}", reply.text());
     }
 }
 

@@ -1,6 +1,8 @@
 //! The appeal as JSON: what partners post, web pages submit, and maps of foreign formats yield.
 
-use crate::{Appeal, Appellant, Attachment, FieldFault, Kind, Location, Part, PartType, Payload, Provenance, digest};
+use crate::{
+    Appeal, Appellant, Attachment, FieldFault, Kind, Location, Part, PartType, Payload, Provenance, digest, read_json,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -72,28 +74,7 @@ impl Submission {
     /// # Errors
     /// One fault: the field and what would be right.
     pub fn from_json(body: &[u8]) -> Result<Self, FieldFault> {
-        // Some programs begin what they write in UTF-8 with U+FEFF; it says nothing (RFC 8259, section 8.1).
-        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-        // A JSON array would be read as the fields in their order: not what anybody means.
-        if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-            return Err(FieldFault { field: "body".into(), detail: "is no JSON object".into() });
-        }
-        serde_json::from_slice(body).map_err(|error| {
-            // Read again, slowly, to learn the field: only bad bodies pay for it.
-            let mut json = serde_json::Deserializer::from_slice(body);
-            let (field, error) = match serde_path_to_error::deserialize::<_, Self>(&mut json) {
-                // "?": between two fields, where the body ends too early.
-                Err(at) if at.path().iter().len() > 0 && !at.path().to_string().ends_with('?') => {
-                    (at.path().to_string(), at.into_inner())
-                }
-                _ => ("body".into(), error),
-            };
-            let detail = match std::str::from_utf8(body) {
-                Err(at) => format!("is not UTF-8 (byte {} of the body): send UTF-8", at.valid_up_to() + 1),
-                Ok(_) => plainly(&field, &error),
-            };
-            FieldFault { field, detail }
-        })
+        read_json(body)
     }
 
     /// What makes two submissions the same, whatever the spacing and order of the JSON they came in.
@@ -191,33 +172,6 @@ impl Submission {
             ..Appeal::default()
         })
     }
-}
-
-/// What is wrong, in words for somebody who does not know what we are written in.
-fn plainly(field: &str, error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    let place = format!("line {} column {}", error.line(), error.column());
-    if said.contains("surrogate") || said.contains("hex escape") {
-        return format!("has a \\u escape that is half a character, or none, at {place}: write the character itself");
-    }
-    if said.starts_with("control character") {
-        return format!("has a control character as it stands at {place}: escape it, a line break as \\n");
-    }
-    if field == "kind" && said.starts_with("expected value") {
-        return format!("must be a text, as \"complaint\", at {place}");
-    }
-    let terms = [
-        ("struct Location", "an object"),
-        ("struct Appellant", "an object"),
-        ("struct SubmittedFile", "an object"),
-        ("struct Submission", "an object"),
-        ("f64", "a number"),
-        ("a sequence", "an array"),
-        ("type: sequence", "type: array"),
-        ("type: map", "type: object"),
-        ("unknown variant", "unknown value"),
-    ];
-    terms.into_iter().fold(said, |said, (ours, theirs)| said.replace(ours, theirs))
 }
 
 /// Whether there is nothing to read in `text`; a U+0000 is another fault.

@@ -6,7 +6,7 @@
 
 use jiesu_connector::{
     Appeal, Appellant, Attachment, FieldFault, Intent, Kind, Location, MediaRef, Note, Part, PartType, Payload,
-    Provenance, Thread,
+    Provenance, Thread, read_json,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -91,7 +91,7 @@ impl Event {
     /// The field at fault.
     pub fn read(body: &[u8]) -> Result<Self, FieldFault> {
         let fault = |field: &str, detail: &str| FieldFault { field: field.into(), detail: detail.into() };
-        let event: Self = serde_json::from_slice(body).map_err(|error| fault("body", &error.to_string()))?;
+        let event: Self = read_json(body)?;
         let filled = |text: &str| !text.is_empty() && text.len() <= 200 && !text.contains('\0');
         for (field, text) in [("id", &event.id), ("source", &event.source), ("subject", &event.subject)] {
             if !filled(text) {
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(field(|event| event["id"] = json!("")), "id");
         assert_eq!(field(|event| event["source"] = json!("x".repeat(201))), "source");
         assert_eq!(field(|event| event["subject"] = json!("other")), "subject");
-        assert_eq!(field(|event| event["data"] = json!(7)), "body");
+        assert_eq!(field(|event| event["data"] = json!(7)), "data");
         assert_eq!(
             field(|event| event["data"]["ticket"]["origin"]["via"] = vec!["a"; 8].into()),
             "data.ticket.origin.via"
