@@ -20,6 +20,9 @@ pub(super) fn fault(version: Version, headers: &HeaderMap) -> Option<Problem> {
 /// `uri-host [ ":" port ]` (RFC 9110, 7.2). It may be empty: the address then has no name in it.
 fn is_name(host: &[u8]) -> bool {
     let Ok(authority) = Authority::try_from(host) else { return host.is_empty() };
+    if authority.host().is_empty() {
+        return false;
+    }
     // Who is in front of an @ is no part of a name.
     let Some(rest) = authority.as_str().strip_prefix(authority.host()) else { return false };
     match rest.strip_prefix(':') {
