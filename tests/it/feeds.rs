@@ -95,9 +95,13 @@ async fn a_paused_destination_stays_paused_over_a_restart_and_then_goes_on_where
     let second = gateway.accept("b", "暂停之中").await;
     site.core.has_all([&second], seconds(10)).await;
     assert_eq!(get(gateway.admin, "/readyz").await.json()["destinations"]["other"], "paused");
-    let metrics = get(gateway.admin, "/metrics").await.text();
-    assert!(metrics.contains("jiesu_destination_paused{destination=\"other\"} 1"), "{metrics}");
-    assert!(metrics.contains("jiesu_delivery_lag_events{destination=\"other\"} 1"), "{metrics}");
+    // Its own task tells how far it is behind, when it has heard of the event.
+    eventually("the metrics", seconds(10), async || {
+        let metrics = get(gateway.admin, "/metrics").await.text();
+        let told = |what: &str| metrics.contains(&format!("{what}{{destination=\"other\"}} 1"));
+        (told("jiesu_destination_paused") && told("jiesu_delivery_lag_events")).then_some(())
+    })
+    .await;
     gateway.terminate();
     gateway.ended(seconds(15)).await;
     let gateway = site.start().await;
