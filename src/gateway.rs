@@ -74,7 +74,7 @@ pub enum RunError {
         error: io::Error,
     },
     /// The store cannot be opened.
-    #[error("store.url: {0}")]
+    #[error("store.url")]
     Open(#[from] OpenError),
     /// The store's key cannot be read or made.
     #[error("{path}: {error}")]

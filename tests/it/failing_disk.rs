@@ -1,6 +1,6 @@
 //! A disk that fails or fills up is said so, loudly; nothing is acknowledged that is not on it.
 
-use crate::harness::{Answer, Load, Site, eventually, get, post_all, seconds};
+use crate::harness::{Answer, Gateway, Load, Site, eventually, get, post_all, seconds};
 use serde_json::json;
 
 /// The value of a metric, summed over its labels.
@@ -50,6 +50,50 @@ async fn a_passing_fsync_error_heals_by_itself() {
     let unexpected: Vec<_> = tally.statuses.keys().filter(|status| ![200, 201, 409, 503].contains(*status)).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
     site.core.has_all(tally.numbers.values(), seconds(30)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_on_a_full_disk_drains_what_is_there_and_takes_new_messages_when_there_is_room() {
+    let mut site = Site::with_faults().await;
+    site.core.always(Answer::Reset);
+    let mut gateway = site.start().await;
+    let first = gateway.accept("before", "早就来了").await;
+    gateway.terminate();
+    assert!(gateway.ended(seconds(10)).await.success());
+    site.faults.as_ref().unwrap().space(0);
+    let gateway = site.start().await;
+    assert!(gateway.log().contains("THE DISK IS FULL"), "{}", gateway.log());
+    let filler = "满".repeat(50_000);
+    let mut number = 0;
+    eventually("503 on a full disk", seconds(30), async || {
+        number += 1;
+        let reply = gateway.appeal(&json!({ "id": format!("fill-{number}"), "content": filler })).await;
+        assert!([201, 503].contains(&reply.status), "{} {}", reply.status, reply.text());
+        (reply.status == 503).then_some(())
+    })
+    .await;
+    site.core.always(Answer::Status(200));
+    site.core.has_all([&first], seconds(30)).await;
+    site.faults.as_ref().unwrap().unlimited_space();
+    eventually("acknowledging again by itself", seconds(20), async || {
+        let reply = gateway.appeal(&json!({ "id": "room-again", "content": "又能写了" })).await;
+        (reply.status == 201).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_without_any_room_says_what_is_lacking() {
+    let mut site = Site::with_faults().await;
+    let mut gateway = site.start().await;
+    gateway.accept("before", "早就来了").await;
+    gateway.terminate();
+    assert!(gateway.ended(seconds(10)).await.success());
+    // As an earlier version left it.
+    std::fs::remove_file(site.database().with_extension("db.spare")).unwrap();
+    site.faults.as_ref().unwrap().space(0);
+    let (status, log) = Gateway::fails(site.command("serve", &[])).await;
+    assert!(!status.success() && log.contains("there is no room on its disk"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

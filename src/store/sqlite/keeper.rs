@@ -4,6 +4,7 @@
 use super::{
     Sqlite, inbox, open, schema,
     space::{self, Disk},
+    spare,
     writer::Writer,
 };
 use rusqlite::Connection;
@@ -151,7 +152,10 @@ impl Keeper {
             let free = disk.free;
             match low {
                 true => tracing::error!(alarm = true, free, "DISK NEARLY FULL: new messages are refused"),
-                false => tracing::warn!(free, "there is room on the disk again"),
+                false => {
+                    tracing::warn!(free, "there is room on the disk again");
+                    spare::keep(&self.shared.path);
+                }
             }
         }
     }

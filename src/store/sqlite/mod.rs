@@ -25,6 +25,7 @@ mod reports;
 mod salvage;
 mod schema;
 mod space;
+mod spare;
 #[cfg(test)]
 mod tests;
 mod tickets;

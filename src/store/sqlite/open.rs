@@ -1,6 +1,6 @@
 //! Opening the file: one process, a version we know, and no damage.
 
-use super::{handle::Handle, lock::Lock, salvage, schema};
+use super::{handle::Handle, lock::Lock, salvage, schema, space::Disk, spare};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 use std::{
     fs::{self, File},
@@ -41,6 +41,17 @@ pub enum OpenError {
     /// It is something else.
     #[error("{0} is a SQLite file, but no store of Jiesu's: give another path")]
     Foreign(PathBuf),
+    /// There is no room on its disk.
+    #[error(
+        "{path}: there is no room on its disk ({free} bytes are free), and opening the store takes some: make room (a few \
+         MiB will do) and start again; nothing is lost"
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// Bytes left to us.
+        free: u64,
+    },
     /// The disk or SQLite failed.
     #[error("{path}: {error}")]
     Sqlite {
@@ -52,6 +63,26 @@ pub enum OpenError {
     /// The disk failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl OpenError {
+    /// What kept SQLite from opening the file.
+    fn of(path: &Path, error: rusqlite::Error) -> Self {
+        let free = Disk::of(path).map(|disk| disk.free);
+        // Where not even a name has room, SQLite only says that it cannot open a file.
+        let nameless = error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && free == Some(0);
+        if nameless || is_full(&error) {
+            return Self::Full { path: path.to_owned(), free: free.unwrap_or_default() };
+        }
+        Self::Sqlite { path: path.to_owned(), error }
+    }
+}
+
+/// Whether there was no room for it.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+    // The shared index of the log is a file, too.
+    let index = error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
+    index || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
 /// `jiesu.db` and `-wal` as `jiesu.db-wal`.
@@ -68,7 +99,17 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Handle), OpenError> {
     let (lock, killed) = Lock::take(path)?;
     // Whoever was killed left a log behind, if only an empty one.
     let log_is_gone = killed && path.exists() && !beside(path, "-wal").exists();
-    let connection = open_locked(path, directory)?;
+    let connection = match open_locked(path, directory) {
+        Err(OpenError::Full { .. }) if spare::give_up(path) => {
+            tracing::error!(
+                alarm = true,
+                path = %path.display(),
+                "THE DISK IS FULL: the store is opened in the room that it keeps for that; make room"
+            );
+            open_locked(path, directory)
+        }
+        outcome => outcome,
+    }?;
     if log_is_gone {
         tracing::error!(
             alarm = true,
@@ -76,10 +117,11 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Handle), OpenError> {
             "THE LOG OF THE STORE IS GONE: what was acknowledged shortly before the end of the last run is lost, unless \
              the -wal file is put back while the gateway is stopped"
         );
-        salvage::skip(&connection).map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?;
+        salvage::skip(&connection).map_err(|error| OpenError::of(path, error))?;
     }
-    let handle = Handle::new(connection).map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?;
+    let handle = Handle::new(connection).map_err(|error| OpenError::of(path, error))?;
     lock.mark(true);
+    spare::keep(path);
     Ok((lock, handle))
 }
 
@@ -99,7 +141,7 @@ fn open_locked(path: &Path, directory: &Path) -> Result<Connection, OpenError> {
         }
         outcome => outcome,
     };
-    let failed = |error| OpenError::Sqlite { path: path.to_owned(), error };
+    let failed = |error| OpenError::of(path, error);
     let connection = connection.map_err(failed)?;
     if !matches!(found, Found::Store) {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;

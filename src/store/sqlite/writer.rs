@@ -262,13 +262,8 @@ enum Trouble {
 
 impl Trouble {
     fn of(error: &rusqlite::Error) -> Self {
-        // The shared index of the log is a file, too, and there may be no room for it.
-        let extended = error.sqlite_error().map(|error| error.extended_code);
-        if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
-            return Self::Full;
-        }
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full,
+            _ if open::is_full(error) => Self::Full,
             Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Handle,
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::Handle,
             _ => Self::Statement,

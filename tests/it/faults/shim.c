@@ -304,6 +304,15 @@ static int synchronise(int fd, int (*sync)(int)) {
 int fsync(int fd) { return synchronise(fd, REAL(fsync)); }
 int fdatasync(int fd) { return synchronise(fd, REAL(fdatasync)); }
 
+/* Removing gives room back. */
+int unlink(const char *path) {
+    struct stat status;
+    int counts = watched && control[SPACE] >= 0 && below(path) && lstat(path, &status) == 0 && S_ISREG(status.st_mode);
+    int result = REAL(unlink)(path);
+    if (result == 0 && counts) __sync_fetch_and_add(&control[SPACE], status.st_size);
+    return result;
+}
+
 /* Opening. */
 
 static int opened(int fd, int flags, int existed) {

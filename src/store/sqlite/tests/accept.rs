@@ -17,7 +17,11 @@ async fn what_is_acknowledged_is_in_the_file_and_the_file_alone_is_the_store() {
     drop(reader);
     store.close().await.unwrap();
     drop(store);
-    assert_eq!(place.names(), ["jiesu.db", "jiesu.db.lock"], "the file alone is the store when nobody runs");
+    assert_eq!(
+        place.names(),
+        ["jiesu.db", "jiesu.db.lock", "jiesu.db.spare"],
+        "the file alone is the store when nobody runs"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

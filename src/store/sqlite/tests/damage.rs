@@ -410,7 +410,7 @@ async fn a_salvage_that_was_interrupted_is_finished_by_the_next_start() {
         assert_eq!((waiting.len(), &waiting[0].raw.body[..]), (1, &b"salvaged"[..]));
         store.close().await.unwrap();
         assert!(fs::read(named(file)).unwrap() == sound.file && fs::read(named(log)).unwrap() == sound.log);
-        assert_eq!(place.names().len(), 4, "{:?}", place.names());
+        assert_eq!(place.names().len(), 5, "{:?}", place.names());
     }
     // One that was not complete counts for nothing.
     let place = Place::new();
