@@ -1,5 +1,9 @@
 //! Step 4, assemble: parse the stored bytes; several messages of one citizen become one matter.
 
+mod pieces;
+
+pub(crate) use pieces::Wholes;
+
 use crate::{
     channels::Channel,
     store::{Message, MessageId, Pace},
@@ -90,6 +94,20 @@ fn pace_of(appeal: &Appeal, words: &Words) -> Pace {
         (false, true) => Pace::End,
         (false, false) => Pace::Usual,
     }
+}
+
+/// Whether what the pieces among `messages` say together must not wait, though none of them says so alone: a word may begin
+/// in one piece and end in the next.
+pub fn is_urgent_together(channel: &Channel, messages: Vec<Message>) -> bool {
+    let mut wholes = Wholes::default();
+    for message in messages {
+        if let Some(piece) = piece(channel, &message.raw) {
+            wholes.add(piece, message);
+        }
+    }
+    let said = wholes.take().into_iter().filter_map(|whole| whole.join(channel).ok());
+    said.into_iter()
+        .any(|(_, appeal, _)| appeal.intent == Intent::Appeal && pace_of(&appeal, &channel.words) == Pace::Urgent)
 }
 
 /// Whether it only says that nothing more follows.

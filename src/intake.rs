@@ -5,7 +5,7 @@ use crate::{
     channels::Channel,
     number::{ReceiptKey, day_key},
     shared::SharedLimiter,
-    store::{Accepted, NewMessage, Store, StoreError, Window},
+    store::{Accepted, NewMessage, Pace, Store, StoreError, Window},
 };
 use futures_util::future::join_all;
 use jiesu_connector::{DeliveryKey, Incoming, OnOtherContent, Piece, Receipt, Refusal, digest};
@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 /// After this a caller is told to come again, though the write may still go through: channels wait for about five
 /// seconds (WeChat), and an answer that comes too late is no answer.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// For a look at what was stored before: channels wait for their answer.
+const MOMENT: Duration = Duration::from_millis(500);
 /// What one citizen sends beyond their limit is one matter, until this closes, whatever the channel's own window.
 const COLLAPSED: Window = Window { idle: Duration::from_secs(5), max: Duration::from_secs(60) };
 
@@ -110,7 +112,9 @@ impl Intake {
             contact: assembly::contact(channel, &incoming.raw),
             incoming,
         });
-        let outcome = tokio::time::timeout(patience, self.store.accept(new.collect())).await;
+        let new: Vec<NewMessage> = new.collect();
+        let joined = new.iter().map(joined).collect::<Vec<_>>();
+        let outcome = tokio::time::timeout(patience, self.store.accept(new)).await;
         self.refused.store(!matches!(outcome, Ok(Ok(_))), Ordering::Relaxed);
         let unavailable = Refusal::Unavailable { retry_after: Duration::from_secs(5) };
         let accepted = match outcome {
@@ -120,6 +124,7 @@ impl Intake {
                 return Err(unavailable);
             }
         };
+        self.hasten(channel, &joined, &accepted).await;
         let receipts = accepted.into_iter().map(|accepted| self.receipt(channel, accepted, now));
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
         self.arrived.notify_one();
@@ -149,6 +154,28 @@ impl Intake {
         channel.meters.collapsed.increment(1);
         let own = channel.window.unwrap_or(COLLAPSED);
         Some(Window { idle: own.idle.max(COLLAPSED.idle), max: own.max.max(COLLAPSED.max) })
+    }
+
+    /// Looks at what was stored as a piece beside the others of its message: together they may be urgent. What fails here
+    /// costs the conversation's usual wait.
+    async fn hasten(&self, channel: &Channel, joined: &[Option<String>], accepted: &[Accepted]) {
+        let mut looked_at = HashSet::new();
+        for (sender, accepted) in joined.iter().zip(accepted) {
+            let (Some(sender), Accepted::New { number, .. }) = (sender, accepted) else { continue };
+            if !looked_at.insert(*number) {
+                continue;
+            }
+            let look = async {
+                let said = self.store.conversation(*number).await?;
+                match said.len() > 1 && assembly::is_urgent_together(channel, said) {
+                    true => self.store.hasten(&channel.id, sender, *number).await,
+                    false => Ok(()),
+                }
+            };
+            if !matches!(tokio::time::timeout(MOMENT, look).await, Ok(Ok(()))) {
+                tracing::debug!(number = %number, "a message in pieces waits as long as others");
+            }
+        }
     }
 
     fn receipt(&self, channel: &Channel, accepted: Accepted, now: Timestamp) -> Result<Receipt, Refusal> {
@@ -239,6 +266,12 @@ impl Intake {
         }
         written
     }
+}
+
+/// Who says something in pieces that waits for more, and is not urgent by itself.
+fn joined(message: &NewMessage) -> Option<String> {
+    let waits = message.piece.is_some() && message.window.is_some() && message.pace != Pace::Urgent;
+    message.incoming.sender.clone().filter(|_| waits)
 }
 
 struct UnderWay<'a> {

@@ -1,7 +1,6 @@
 //! Messages that came in several pieces, put together from what is stored.
 
 use crate::{
-    assembly,
     channels::Channel,
     store::{Message, MessageId},
 };
@@ -9,10 +8,10 @@ use jiesu_connector::{Appeal, ParseError, Piece, Raw};
 
 /// The pieces of a conversation, each with its message.
 #[derive(Default)]
-pub(super) struct Wholes(Vec<Whole>);
+pub(crate) struct Wholes(Vec<Whole>);
 
 /// One message in pieces.
-pub(super) struct Whole {
+pub(crate) struct Whole {
     name: (String, u16),
     /// By their place; `None` for one that has not come.
     pieces: Vec<Option<Message>>,
@@ -20,7 +19,7 @@ pub(super) struct Whole {
 
 impl Wholes {
     /// Adds the next piece, in the order in which they came. As in the store, a place that is taken begins another message.
-    pub(super) fn add(&mut self, piece: Piece, message: Message) {
+    pub(crate) fn add(&mut self, piece: Piece, message: Message) {
         let (name, place) = ((piece.whole, piece.of), usize::from(piece.place) - 1);
         let latest = self.0.iter_mut().rfind(|whole| whole.name == name);
         match latest.and_then(|whole| whole.pieces.get_mut(place)).filter(|slot| slot.is_none()) {
@@ -36,7 +35,7 @@ impl Wholes {
         }
     }
 
-    pub(super) fn take(self) -> Vec<Whole> {
+    pub(crate) fn take(self) -> Vec<Whole> {
         self.0
     }
 }
@@ -45,7 +44,7 @@ impl Wholes {
 type Joined = (Message, Appeal, Vec<MessageId>);
 
 impl Whole {
-    pub(super) fn channel(&self) -> Option<&str> {
+    pub(crate) fn channel(&self) -> Option<&str> {
         self.pieces.iter().flatten().next().map(|message| message.channel.as_str())
     }
 
@@ -53,9 +52,9 @@ impl Whole {
     ///
     /// # Errors
     /// No parser understands it: all its messages, for quarantine.
-    pub(super) fn join(self, channel: &Channel) -> Result<Joined, (Vec<MessageId>, ParseError)> {
+    pub(crate) fn join(self, channel: &Channel) -> Result<Joined, (Vec<MessageId>, ParseError)> {
         let raws: Vec<Option<&Raw>> = self.pieces.iter().map(|piece| piece.as_ref().map(|piece| &piece.raw)).collect();
-        let joined = assembly::join(channel, &raws);
+        let joined = super::join(channel, &raws);
         let mut messages: Vec<Message> = self.pieces.into_iter().flatten().collect();
         messages.sort_by_key(|message| message.id);
         let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();

@@ -9,7 +9,6 @@ mod incidents;
 mod late;
 mod leave;
 mod link;
-mod pieces;
 mod repeat;
 mod rounds;
 mod supplement;
@@ -17,7 +16,7 @@ mod thread;
 mod word;
 
 use crate::{
-    assembly::{self, Matter},
+    assembly::{self, Matter, Wholes},
     channels::{Channel, Channels},
     citizens::Citizens,
     config::{Hotlines, Judgement, RepeatsBecome},
@@ -36,7 +35,6 @@ pub use repeat::{count_late, uncount};
 use jiesu_connector::{Appeal, Intent, Payload, Words};
 use jiff::Timestamp;
 use link::Link;
-use pieces::Wholes;
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},

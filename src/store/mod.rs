@@ -110,6 +110,10 @@ pub trait Store: EventLog + Records + Nodes {
     /// All messages of the conversation of this number, in order.
     async fn conversation(&self, number: Number) -> Result<Vec<Message>>;
 
+    /// The conversation of this number, and of this sender, must not wait: it goes on as soon as none of its messages lacks a
+    /// piece.
+    async fn hasten(&self, channel: &str, sender: &str, number: Number) -> Result<()>;
+
     /// All messages of the contact of this number, in order, whatever has become of them; none once it is forgotten.
     async fn contact(&self, number: Number) -> Result<Vec<Message>>;
 

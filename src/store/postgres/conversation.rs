@@ -10,10 +10,17 @@ use super::{
 };
 use crate::{
     number::Number,
-    store::{Message, NewMessage, Pace, waiting::talk::Talk},
+    store::{
+        Message, NewMessage, Pace, Signal,
+        waiting::{FIRST, talk::Talk},
+    },
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
+
+/// It must not wait.
+const URGENT: &str =
+    "UPDATE conversation SET messages = -abs(messages) WHERE channel = $1 AND sender = $2 AND number = $3";
 
 /// A sender's conversation.
 struct Known {
@@ -118,14 +125,22 @@ impl<'a> Talks<'a> {
     }
 }
 
+/// The conversation of this number must not wait, but for what is missing of its messages.
+pub(super) async fn hasten(tx: &Tx<'_>, channel: &str, sender: &str, number: Number) -> Result<(), Fail> {
+    tx.tell(Signal::Arrived);
+    let key = number.to_key();
+    tx.execute(URGENT, &[&Text(channel), &Text(sender), &key]).await?;
+    let sql = "UPDATE pending SET due = $2 WHERE number = $1 AND due > 0
+               AND NOT EXISTS (SELECT 1 FROM piece WHERE piece.number = $1 AND NOT complete)";
+    tx.execute(sql, &[&key, &FIRST]).await.map(drop)
+}
+
 /// When the conversation of this number was opened, and whether it must not wait; `message` may be what tells so.
 pub(super) async fn opened(tx: &Tx<'_>, message: &NewMessage, number: Number) -> Result<Option<(i64, bool)>, Fail> {
     let Some(sender) = &message.incoming.sender else { return Ok(None) };
     let (channel, sender, key) = (Text(&*message.channel), Text(sender), number.to_key());
     if message.pace == Pace::Urgent {
-        let sql =
-            "UPDATE conversation SET messages = -abs(messages) WHERE channel = $1 AND sender = $2 AND number = $3";
-        tx.execute(sql, &[&channel, &sender, &key]).await?;
+        tx.execute(URGENT, &[&channel, &sender, &key]).await?;
     }
     let sql = "SELECT opened_at, messages < 0 FROM conversation WHERE channel = $1 AND sender = $2 AND number = $3";
     let row = tx.row(sql, &[&channel, &sender, &key]).await?;

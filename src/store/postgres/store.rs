@@ -39,6 +39,11 @@ impl Store for PostgresStore {
         self.read(move |link| async move { conversation::messages(link, number).await }.boxed()).await
     }
 
+    async fn hasten(&self, channel: &str, sender: &str, number: Number) -> Result<()> {
+        let (channel, sender) = (channel.to_owned(), sender.to_owned());
+        self.write(async move |tx: &Tx<'_>| conversation::hasten(tx, &channel, &sender, number).await).await
+    }
+
     async fn contact(&self, number: Number) -> Result<Vec<Message>> {
         self.read(move |link| async move { contacts::messages(link, number).await }.boxed()).await
     }

@@ -3,10 +3,17 @@
 use super::{inbox, pieces};
 use crate::{
     number::Number,
-    store::{Message, NewMessage, Pace, waiting::talk::Talk},
+    store::{
+        Message, NewMessage, Pace,
+        waiting::{FIRST, talk::Talk},
+    },
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+
+/// It must not wait.
+const URGENT: &str =
+    "UPDATE conversation SET messages = -abs(messages) WHERE channel = ?1 AND sender = ?2 AND number = ?3";
 
 /// Where the sender's conversation stands, and whether a message of it has no ticket yet.
 fn find(connection: &Connection, channel: &str, sender: &str) -> rusqlite::Result<Option<(Talk, bool)>> {
@@ -47,6 +54,16 @@ pub(super) fn open(connection: &Connection, message: &NewMessage, number: Number
     Ok(due)
 }
 
+/// The conversation of this number must not wait, but for what is missing of its messages.
+pub(super) fn hasten(connection: &Connection, channel: &str, sender: &str, number: Number) -> rusqlite::Result<()> {
+    let key = number.to_key();
+    connection.prepare_cached(URGENT)?.execute(params![channel, sender, key])?;
+    if !pieces::missing(connection, key)? {
+        connection.prepare_cached(pieces::SET_DUE)?.execute([key, FIRST])?;
+    }
+    Ok(())
+}
+
 /// When the conversation of this number was opened, and whether it must not wait; `message` may be what tells so.
 pub(super) fn opened(
     connection: &Connection,
@@ -56,9 +73,7 @@ pub(super) fn opened(
     let Some(sender) = &message.incoming.sender else { return Ok(None) };
     let key = params![&*message.channel, sender, number.to_key()];
     if message.pace == Pace::Urgent {
-        let sql =
-            "UPDATE conversation SET messages = -abs(messages) WHERE channel = ?1 AND sender = ?2 AND number = ?3";
-        connection.prepare_cached(sql)?.execute(key)?;
+        connection.prepare_cached(URGENT)?.execute(key)?;
     }
     let sql = "SELECT opened_at, messages < 0 FROM conversation WHERE channel = ?1 AND sender = ?2 AND number = ?3";
     connection.prepare_cached(sql)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()

@@ -222,6 +222,11 @@ impl Store for SqliteStore {
         self.read(move |connection| conversation::messages(connection, number)).await
     }
 
+    async fn hasten(&self, channel: &str, sender: &str, number: Number) -> Result<()> {
+        let (channel, sender) = (channel.to_owned(), sender.to_owned());
+        self.write(move |connection| conversation::hasten(connection, &channel, &sender, number)).await
+    }
+
     async fn contact(&self, number: Number) -> Result<Vec<Message>> {
         self.read(move |connection| contacts::messages(connection, number)).await
     }

@@ -116,6 +116,7 @@ on_both_homes! {
     pieces::the_same_place_with_other_bytes_begins_another_message_and_the_first_goes_on_with_its_gaps,
     pieces::what_is_missing_is_waited_for_and_then_comes_as_an_addition,
     pieces::in_a_conversation_pieces_keep_it_open_and_others_join_it,
+    pieces::what_is_urgent_only_when_joined_goes_when_nothing_is_missing,
     pieces::what_is_whole_goes_before_those_whose_time_is_over_however_many_they_are,
     records::days_are_closed_in_their_order_and_each_once,
     records::the_last_comparison_of_each_line_is_known,

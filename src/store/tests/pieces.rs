@@ -120,6 +120,25 @@ pub(super) async fn in_a_conversation_pieces_keep_it_open_and_others_join_it(hom
     store.close().await.unwrap();
 }
 
+pub(super) async fn what_is_urgent_only_when_joined_goes_when_nothing_is_missing(homes: &Homes) {
+    let home = homes.place();
+    let store = home.open().await;
+    let (number, _) = accept(&store, windowed(piece(1, 3, "a", 0))).await;
+    accept(&store, windowed(piece(2, 3, "b", 1))).await;
+    store.hasten("app", "citizen", number).await.unwrap();
+    assert!(due(&store, 100).await.is_empty(), "a piece is missing");
+    accept(&store, windowed(piece(3, 3, "c", 2))).await;
+    assert_eq!(due(&store, 2).await.len(), 3);
+    ticket(&store, number).await;
+    // Another's, which is whole already.
+    let (number, _) = accept(&store, windowed(piece(1, 2, "d", 200))).await;
+    accept(&store, windowed(piece(2, 2, "e", 200))).await;
+    assert!(due(&store, 201).await.is_empty());
+    store.hasten("app", "citizen", number).await.unwrap();
+    assert_eq!(due(&store, 201).await.len(), 2);
+    store.close().await.unwrap();
+}
+
 pub(super) async fn what_is_whole_goes_before_those_whose_time_is_over_however_many_they_are(homes: &Homes) {
     let home = homes.place();
     let store = home.open().await;

@@ -100,5 +100,10 @@ async fn what_is_urgent_goes_when_its_last_part_is_there_and_an_end_ends_the_wai
     carrier.deliver(ucs2(&carrier, "13800000002", "嘉州大道的路灯坏了", 6));
     carrier.deliver(ucs2(&carrier, "13800000002", "完毕", 7));
     assert_eq!(tickets(&gateway, 2).await[1]["content"], "嘉州大道的路灯坏了");
+    // The word itself is cut in two.
+    let urgent = format!("{:路<66}着火了，快来人", "滨江花园小区三楼");
+    let parts = ucs2(&carrier, "13800000003", &urgent, 8);
+    carrier.deliver([parts[1].clone(), parts[0].clone()]);
+    assert_eq!(tickets(&gateway, 3).await[2]["content"], urgent.as_str());
     carrier.verify();
 }
