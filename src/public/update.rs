@@ -172,9 +172,9 @@ fn apply(public: &Public, row: &TicketRow, update: &Update, content: [u8; 16], r
             }));
             going = way.map(|(channel, recipient)| NewReply {
                 name,
+                words: words(public, &channel, reply, update.ask_rating == Some(true)),
                 channel,
                 recipient,
-                words: reply.text.clone(),
                 give_up: Timestamp::now().saturating_add(reply::LIFE).unwrap_or(Timestamp::MAX),
             });
         });
@@ -185,6 +185,16 @@ fn apply(public: &Public, row: &TicketRow, update: &Update, content: [u8; 16], r
     // An update that changes nothing is remembered all the same, but there is nothing to tell.
     let change = public.reviser.updated(row, &draft);
     TicketChange { update: Some((update.id.clone(), content)), reply: going, ..change }
+}
+
+/// What a reply says on its way: its own text, and the question for a rating where the citizen can answer that by writing
+/// back.
+fn words(public: &Public, channel: &str, reply: &Reply, asks: bool) -> String {
+    let question = match public.channels.get(channel) {
+        Some(channel) if asks && channel.parts.converses => channel.words.fill("rating.ask", &[]),
+        _ => String::new(),
+    };
+    format!("{}{question}", reply.text)
 }
 
 #[cfg(test)]

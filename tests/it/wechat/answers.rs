@@ -216,6 +216,30 @@ async fn a_stop_or_a_kill_during_a_log_in_that_hangs_loses_no_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rating_is_asked_for_with_the_answer_in_the_citys_words_or_not_at_all() {
+    for (ask, asked) in [(None, "请回复 1 至 5"), (Some("请打分。"), "已修好请打分。"), (Some(""), "")] {
+        let mut town = Town::new("\"immediate\"").await;
+        if let Some(ask) = ask {
+            town.site.set("channels.mp.words", toml::toml! { rating = { ask = (ask) } });
+        }
+        let gateway = town.site.start().await;
+        let number = ticket_of(&town.account, &gateway, "oRATES").await;
+        core_says(&gateway, &number, &reply("c1", "已派人")).await;
+        settled(&gateway, &number).await;
+        let mut update = reply("c2", "已修好");
+        update["ask_rating"] = json!(true);
+        core_says(&gateway, &number, &update).await;
+        assert_eq!(settled(&gateway, &number).await["text"], "已修好", "as the core said it");
+        let said = town.platform.said_to("oRATES");
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(!said[0].contains("分") && said[1].contains("已修好") && said[1].contains(asked), "{said:?}");
+        assert_eq!(said[1].contains("分"), !asked.is_empty(), "{said:?}");
+        let answer = town.account.say(&gateway, &text("oRATES", "5")).await;
+        assert!(answer.contains("评价已收到"), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_to_one_citizen_keep_their_order() {
     let mut town = Town::new("\"immediate\"").await;
     let gateway = town.site.start().await;
