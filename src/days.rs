@@ -8,6 +8,7 @@ mod chain;
 pub use chain::{Broken, Chain, verify};
 
 use crate::{
+    clock::Clock,
     config::Reconciliation,
     intake::Intake,
     number::day_key,
@@ -109,6 +110,8 @@ pub struct Days {
     pub intake: Arc<Intake>,
     /// The city's time.
     pub zone: TimeZone,
+    /// What time it is.
+    pub clock: Clock,
     /// When to do what.
     pub config: Reconciliation,
     /// What still waits.
@@ -126,7 +129,7 @@ impl Days {
                 () = stop.cancelled() => return,
                 _ = tick.tick() => {}
             }
-            let now = Timestamp::now();
+            let now = self.clock.now();
             let today = now.to_zoned(self.zone.clone()).date();
             if closed_before != Some(today) {
                 match self.close(now, today).await {

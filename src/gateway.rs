@@ -14,6 +14,7 @@ use crate::{
     admin::{self, Admin},
     background::Background,
     citizens::Citizens,
+    clock::Clock,
     config::Loaded,
     days::{Alarm, Days},
     delivery::{self, Post},
@@ -198,6 +199,11 @@ async fn serve(
     // Before anything is looked at: what other nodes do from here on is heard.
     let signals = store.signals();
     let node = Arc::new(Node::new(&store));
+    // Before anything is accepted; whoever shares the store with others asks again now and then.
+    let clock = Clock::default();
+    if node.is_shared() {
+        clock.set_by(&*store).await?;
+    }
     let issuer_alive_at = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
     let limits = loaded.secrets.repeats_url.as_ref().and_then(|url| shared::Redis::new(url).ok());
     let limits = limits.map(|redis| (Arc::new(redis), key.clone()));
@@ -206,13 +212,14 @@ async fn serve(
     let shared_by_nodes = limits.is_some();
     let intake = Intake::new(store.clone(), key.clone(), zone.clone(), arrived.clone())
         .with_outbox(reply_due.clone())
+        .with_clock(clock.clone())
         .with_citizens(SharedLimiter::new(rate(&config.limits.per_citizen), "citizen", limits.clone()));
     let intake = Arc::new(intake);
 
     // Stopped by its own token, once the stop is said: what is accepted after that waits on the disk.
     let line_stop = CancellationToken::new();
     let mut line = JoinSet::new();
-    let reviser = Reviser { store: store.clone(), events, issued, zone: zone.clone() };
+    let reviser = Reviser { store: store.clone(), events, issued, zone: zone.clone(), clock: clock.clone() };
     let admin_reviser = reviser.clone();
     let media_due = Arc::new(Notify::new());
     let repeats = Arc::new(Repeats::configured(loaded));
@@ -258,6 +265,7 @@ async fn serve(
         store: store.clone(),
         intake: intake.clone(),
         zone: zone.clone(),
+        clock,
         config: config.reconciliation,
         alarm: alarm.clone(),
     };

@@ -3,6 +3,7 @@
 use crate::{
     assembly,
     channels::Channel,
+    clock::Clock,
     number::{ReceiptKey, day_key},
     shared::SharedLimiter,
     store::{Accepted, NewMessage, Pace, Store, StoreError, Window},
@@ -33,6 +34,7 @@ pub struct Intake {
     store: Arc<dyn Store>,
     key: ReceiptKey,
     zone: TimeZone,
+    clock: Clock,
     under_way: Mutex<HashSet<[u8; 16]>>,
     rejected: Mutex<HashMap<(u32, String, String), u64>>,
     /// Held by who writes the counts: whoever reads the sums then waits until they are in the store.
@@ -51,6 +53,7 @@ impl Intake {
             store,
             key,
             zone,
+            clock: Clock::default(),
             under_way: Mutex::default(),
             rejected: Mutex::default(),
             flushing: tokio::sync::Mutex::default(),
@@ -65,6 +68,12 @@ impl Intake {
     #[must_use]
     pub fn with_outbox(self, outbox: Arc<Notify>) -> Self {
         Self { outbox: Some(outbox), ..self }
+    }
+
+    /// Goes by this clock instead of the machine's.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Collapses what a citizen sends beyond the limit.
@@ -92,7 +101,7 @@ impl Intake {
         messages: Vec<Incoming>,
     ) -> Result<Vec<Receipt>, Refusal> {
         let _under_way = self.begin(channel, &messages)?;
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let day = self.day(now);
         let outbox = self.outbox.as_ref().filter(|_| messages.iter().any(|message| message.receipt));
         let hotline = |named: &Option<String>| named.as_deref().map_or_else(|| channel.hotline.clone(), Arc::from);
@@ -224,6 +233,11 @@ impl Intake {
         Ok(UnderWay { intake: self, names })
     }
 
+    /// The local day that it is.
+    pub fn today(&self) -> u32 {
+        self.day(self.clock.now())
+    }
+
     /// The local day of `at`.
     pub fn day(&self, at: Timestamp) -> u32 {
         day_key(at.to_zoned(self.zone.clone()).date())
@@ -238,7 +252,7 @@ impl Intake {
     pub fn rejected_many(&self, channel: &Channel, reason: &'static str, count: u64) {
         let meter = metrics::counter!("jiesu_rejected_total", "channel" => channel.id.to_string(), "reason" => reason);
         meter.increment(count);
-        let row = (self.day(Timestamp::now()), channel.id.to_string(), channel.hotline.to_string());
+        let row = (self.today(), channel.id.to_string(), channel.hotline.to_string());
         *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(row).or_default() += count;
     }
 

@@ -17,6 +17,7 @@ pub mod assembly;
 pub mod background;
 pub mod channels;
 pub mod citizens;
+pub mod clock;
 pub mod config;
 pub mod contract;
 pub mod days;

@@ -1,12 +1,13 @@
 //! Changing a ticket that is there: read, change, write if nobody else did meanwhile, else again.
 
 use crate::{
+    clock::Clock,
     event::{Events, kind},
     number::Number,
     store::{Changed, Sequence, Store, StoreError, TicketChange, TicketRow},
     ticket,
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -25,6 +26,8 @@ pub struct Reviser {
     pub issued: watch::Sender<Sequence>,
     /// The city's time.
     pub zone: TimeZone,
+    /// What time it is.
+    pub clock: Clock,
 }
 
 /// A ticket's document under change, and what has changed in it so far.
@@ -90,7 +93,7 @@ impl Reviser {
 
     /// Now, as tickets and events say it.
     pub fn now(&self) -> String {
-        ticket::rfc3339(Timestamp::now(), &self.zone)
+        ticket::rfc3339(self.clock.now(), &self.zone)
     }
 
     /// Changes a ticket; `None` if there is no such ticket.

@@ -77,7 +77,7 @@ async fn read(admin: &Admin, peer: crate::server::Peer, query: Option<&str>) -> 
     let parameters = Parameters::read(query, &["line", "from", "to", "after"])?;
     let code = parameters.text("line").unwrap_or_default();
     let line = admin.hotlines.get(&code).ok_or_else(|| Box::new(unknown(&code)))?;
-    let today = admin.intake.day(Timestamp::now());
+    let today = admin.intake.today();
     let days = (parameters.day("from")?.unwrap_or(today), parameters.day("to")?.unwrap_or(today));
     let after = MessageId(parameters.get("after", "the next of an earlier page")?.unwrap_or(0));
     let store = admin.store.as_ref();

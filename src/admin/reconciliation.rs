@@ -6,7 +6,6 @@ use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use std::sync::Arc;
 pub(super) async fn show(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Response {
     let parameters = Parameters::read(query.as_deref(), &["day"]);
     let day = match parameters.and_then(|parameters| parameters.day("day")) {
-        Ok(day) => day.unwrap_or_else(|| admin.intake.day(Timestamp::now())),
+        Ok(day) => day.unwrap_or_else(|| admin.intake.today()),
         Err(response) => return *response,
     };
     match sums(&admin, day).await {

@@ -8,7 +8,6 @@ use crate::{
     store::{Joins, StoreError, TicketChange, TicketRow},
     ticket,
 };
-use jiff::Timestamp;
 use serde_json::json;
 use std::{
     collections::{HashMap, HashSet},
@@ -101,7 +100,7 @@ impl Incidents {
         let grown = {
             let mut known = self.known();
             let Some(incident) = known.get_mut(&root).filter(|incident| incident.begun) else { return Ok(None) };
-            incident.grow(citizen, Timestamp::now().as_second(), self.surge, fresh)
+            incident.grow(citizen, reviser.clock.now().as_second(), self.surge, fresh)
         };
         self.alarm(reviser, root, grown).await?;
         Ok(Some(joined(root, grown, why, None)))
@@ -130,7 +129,7 @@ impl Incidents {
                 known.clear();
             }
             let incident = known.entry(root).or_insert_with(|| read.unwrap_or_default());
-            incident.grow(citizen, Timestamp::now().as_second(), self.surge, fresh)
+            incident.grow(citizen, reviser.clock.now().as_second(), self.surge, fresh)
         };
         if draft.ticket["incident"].is_null() {
             return Ok(joined(root, grown, why, Some(Box::new(begin(reviser, first, draft, grown.size)))));
@@ -200,7 +199,7 @@ impl Incidents {
         let members = reviser.store.members(root, MOST_MEMBERS).await?;
         let key = first.ticket["appellant"]["key"].as_str().unwrap_or_default();
         let mut incident = Incident { citizens: HashSet::from([repeats::citizen(key)]), ..Incident::default() };
-        let since = Timestamp::now().as_second() - HOUR;
+        let since = reviser.clock.now().as_second() - HOUR;
         for member in members {
             if incident.citizens.insert(repeats::citizen(&member.citizen)) && member.at.as_second() >= since {
                 incident.recent.push(member.at.as_second());

@@ -101,9 +101,9 @@ impl Issuer {
     /// How long to wait at the end of the line: until the next conversation closes, if that is soon.
     async fn wait(&self, skipped: bool) -> Duration {
         let longest = if skipped { PAUSE } else { IDLE };
-        match self.reviser.store.next_due(Timestamp::now()).await {
+        match self.reviser.store.next_due(self.reviser.clock.now()).await {
             Ok(Some(due)) => {
-                let until = due.as_millisecond() - Timestamp::now().as_millisecond() + 1;
+                let until = due.as_millisecond() - self.reviser.clock.now().as_millisecond() + 1;
                 longest.min(Duration::from_millis(until.max(1).unsigned_abs()))
             }
             _ => longest,
@@ -113,7 +113,7 @@ impl Issuer {
     /// One batch; `None` at the end of the line.
     async fn round(&self, after: Pass, limit: usize) -> Result<Option<Round>, StoreError> {
         let store = &self.reviser.store;
-        let mut messages = store.pending(after, Timestamp::now(), limit).await?;
+        let mut messages = store.pending(after, self.reviser.clock.now(), limit).await?;
         messages.truncate(if limit == 1 { 1 } else { usize::MAX });
         let Some(last) = messages.last().map(|message| message.id) else { return Ok(None) };
         let pass = after.behind(&messages);

@@ -7,7 +7,7 @@ use crate::{
     store::{Known, Message, TicketRow},
 };
 use jiesu_connector::Thread;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 /// How long an answer waits for the ticket of the message that it answers, which may be just before it in the line.
@@ -38,7 +38,7 @@ impl Issuer {
             }
             match store.known(number).await? {
                 Known::Ticket(row) => return Ok(Some(*row)),
-                Known::InTheLine { .. } if Timestamp::now().duration_since(message.received_at) < WAITS => {
+                Known::InTheLine { .. } if self.reviser.clock.now().duration_since(message.received_at) < WAITS => {
                     return Err(NotNow::Later);
                 }
                 Known::InTheLine { .. } | Known::Noted { .. } | Known::Nothing => {}

@@ -11,7 +11,7 @@ use crate::{
     ticket,
 };
 use jiesu_connector::{Appeal, Intent, Note, PartType, rating};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -154,7 +154,7 @@ impl Issuer {
                 }
                 let sent = self.reviser.store.sent_reply(&channel.id, &sent_as).await?;
                 // The fate of a reply can be here before its sending is stored.
-                let age = Timestamp::now().duration_since(message.received_at);
+                let age = self.reviser.clock.now().duration_since(message.received_at);
                 let reports = channel.parts.replier.as_ref().is_some_and(|replier| replier.reports_within().is_some());
                 if sent.is_none() && age < if reports { REPORT_WAITS } else { FATE_WAITS } {
                     return Err(NotNow::Later);

@@ -11,7 +11,6 @@ use crate::{
     revise::Reviser,
     store::{Sequence, Signal, Store, StoreError},
 };
-use jiff::Timestamp;
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
@@ -38,7 +37,8 @@ const CLOCK: u64 = 15;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// For the last word.
 const LAST: Duration = Duration::from_secs(1);
-/// Clocks that differ by more are an alarm: days, deadlines and the order of what is said go by them.
+/// Clocks that differ by more are an alarm: days, conversations and deadlines go by the store's, but signatures, retries and
+/// links by the node's own.
 const APART: f64 = 5.0;
 /// All that can be signalled.
 const EVERYTHING: [Signal; 5] = [Signal::Arrived, Signal::Issued, Signal::ReplyDue, Signal::MediaDue, Signal::Desk];
@@ -208,17 +208,14 @@ impl News {
     }
 
     async fn clock(&self) -> Result<(), StoreError> {
-        let before = Timestamp::now();
-        let there = self.store().clock().await?;
-        let after = Timestamp::now();
-        let ahead = (before.duration_since(there) + after.duration_since(there)).as_secs_f64() / 2.0;
+        let ahead = self.reviser.clock.set_by(self.store()).await?;
         metrics::gauge!("jiesu_clock_ahead_seconds").set(ahead);
         let was_apart = self.node.set_clock_ahead(ahead).abs() > APART;
         match (was_apart, ahead.abs() > APART) {
             (false, true) => tracing::error!(
                 alarm = true,
                 ahead,
-                "this node's clock is not the store's: days and deadlines go by it; set it by NTP"
+                "this node's clock is not the store's: signatures, retries and links go by it; set it by NTP"
             ),
             (true, false) => tracing::info!(ahead, "this node's clock is the store's again"),
             _ => {}

@@ -3,6 +3,7 @@
  *
  * JIESU_FAULT_DIR      files below it are watched (an existing directory, as an absolute path without links)
  * JIESU_FAULT_CONTROL  a file of 16 native int64, mapped and read at every call: see `enum control`
+ * JIESU_FAULT_CLOCK_S  optional: the machine's clock is so many seconds ahead
  * JIESU_FAULT_SHADOW   optional: a directory that holds at every moment what a power cut would leave
  *
  * The shadow is pessimistic. A write is remembered as a dirty range of its inode, and reaches SHADOW/inodes/N only when
@@ -57,6 +58,7 @@ struct inode {
 };
 
 static const char *watched, *shadow;
+static time_t ahead;
 static volatile int64_t *control;
 static struct inode *inodes[1024];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -74,6 +76,8 @@ __attribute__((constructor)) static void start(void) {
     control = no_control;
     watched = getenv("JIESU_FAULT_DIR");
     shadow = getenv("JIESU_FAULT_SHADOW");
+    const char *clock = getenv("JIESU_FAULT_CLOCK_S");
+    if (clock) ahead = atol(clock);
     const char *path = getenv("JIESU_FAULT_CONTROL");
     if (!path) return;
     int fd = REAL(open)(path, O_RDWR | O_CLOEXEC);
@@ -303,6 +307,15 @@ static int synchronise(int fd, int (*sync)(int)) {
 
 int fsync(int fd) { return synchronise(fd, REAL(fsync)); }
 int fdatasync(int fd) { return synchronise(fd, REAL(fdatasync)); }
+
+/* The time of day; what runs since the machine started is left alone. */
+int clock_gettime(clockid_t which, struct timespec *time) {
+    static int (*asked)(clockid_t, struct timespec *);
+    if (!asked) asked = REAL(clock_gettime);
+    int result = asked(which, time);
+    if (result == 0 && which == CLOCK_REALTIME) time->tv_sec += ahead;
+    return result;
+}
 
 /* Removing gives room back. */
 int unlink(const char *path) {

@@ -132,6 +132,11 @@ pub fn copy_directory(from: &Path, to: &Path) {
 }
 
 /// The compiled shim: once for each state of its source. Tests run at the same time, so it appears by a rename.
+/// Has `command` run on a machine whose clock is so many seconds ahead.
+pub fn set_clock_ahead(command: &mut Command, seconds: i64) {
+    command.env("LD_PRELOAD", library()).env("JIESU_FAULT_CLOCK_S", seconds.to_string());
+}
+
 fn library() -> PathBuf {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hash = DefaultHasher::new();

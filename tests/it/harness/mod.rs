@@ -14,7 +14,7 @@ mod wait;
 pub use self::{
     client::{Broken, Connection, Reply, get, post, request},
     core::{Answer, Core, Delivery},
-    faults::{Faults, copy_directory},
+    faults::{Faults, copy_directory, set_clock_ahead},
     gateway::Gateway,
     http::read as read_message,
     load::{Load, Tally, post_all},
