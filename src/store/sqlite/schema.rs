@@ -18,6 +18,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema/007_waiting.sql"),
     include_str!("schema/008_citizens.sql"),
     include_str!("schema/009_additions.sql"),
+    include_str!("schema/010_learnt.sql"),
 ];
 
 /// The version this program writes.
