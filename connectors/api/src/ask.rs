@@ -121,9 +121,7 @@ fn small<'a>(said: &'a str, around: [&[String]; 2]) -> Option<&'a str> {
 /// In folded form, with one space for any marks and spaces.
 fn plain(text: &str) -> String {
     let pieces = text.split(is_mark).filter(|piece| !piece.is_empty()).map(fold);
-    let said = pieces.filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ");
-    // What folding for comparison does without, and questions do not.
-    said.replace("甚麼", "什么").replace('麼', "么").replace('覆', "复")
+    pieces.filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The first ticket's number in `text`, and the text without it.
