@@ -9,9 +9,7 @@ use crate::{
     revise::Draft,
     store::{Message, Outcome, TicketQuery, TicketRow},
 };
-use jiesu_connector::{
-    Appeal, Ask, Intent, Note, Part, PartType, is_courtesy, is_haste, is_more, named, rating, recognise,
-};
+use jiesu_connector::{Appeal, Ask, Intent, Note, Part, PartType, Said};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
@@ -19,15 +17,45 @@ use std::sync::Arc;
 /// What says of itself that it adds to something, and a photo without a word, is about a ticket that is not older.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// What messages may be, if they are no appeal.
+enum Heard {
+    /// Each a word to the gateway.
+    Words(Vec<Appeal>),
+    /// Something to add to a ticket.
+    Addition(Addition),
+}
+
+struct Addition {
+    /// The ticket, if one is named.
+    number: Option<Number>,
+    /// Nothing else was said than that.
+    only: Only,
+}
+
+/// What was said at most.
+#[derive(PartialEq, Eq)]
+enum Only {
+    /// 好的，谢谢.
+    Courtesies,
+    /// What adds to something, and courtesies.
+    Additions,
+    /// Anything, beside a ticket's number.
+    Anything,
+}
+
 impl Issuer {
-    /// What becomes of messages each of which is a word about a ticket that is there. None if they are an appeal.
+    /// What becomes of messages each of which is a word about a ticket that is there, or that add to one. None if they are an
+    /// appeal.
     pub(super) async fn asked(
         &self,
         channel: &Arc<Channel>,
         said: &[(Message, Appeal)],
     ) -> Result<Option<Vec<Outcome>>, NotNow> {
-        let words: Option<Vec<Appeal>> = said.iter().map(|(_, appeal)| as_word(channel, appeal)).collect();
-        let Some(words) = words.filter(|words| !words.is_empty()) else { return self.adds(channel, said).await };
+        let words = match heard(channel, said) {
+            Some(Heard::Words(words)) => words,
+            Some(Heard::Addition(addition)) => return self.adds(channel, said, addition).await,
+            None => return Ok(None),
+        };
         let mut outcomes = Vec::with_capacity(words.len());
         for ((message, _), word) in said.iter().zip(words) {
             // Where there is no such ticket it is an appeal, so that a person reads it.
@@ -44,29 +72,21 @@ impl Issuer {
     }
 
     /// What becomes of messages that add to a ticket that is there, or are only polite. None if they are an appeal.
-    async fn adds(&self, channel: &Arc<Channel>, said: &[(Message, Appeal)]) -> Result<Option<Vec<Outcome>>, NotNow> {
+    async fn adds(
+        &self,
+        channel: &Arc<Channel>,
+        said: &[(Message, Appeal)],
+        addition: Addition,
+    ) -> Result<Option<Vec<Outcome>>, NotNow> {
         let Some((first, appeal)) = said.first() else { return Ok(None) };
-        // Before the words are looked at: most of what programs send has a title.
-        if channel.imports() || appeal.title.is_some() {
-            return Ok(None);
-        }
-        // Where each message is a matter of its own, a photo is one.
-        let mute = |appeal: &Appeal| channel.window.is_some() && wordless(appeal);
-        let adds = |appeal: &Appeal| mute(appeal) || is_more(&appeal.content, &channel.words);
-        let polite = |appeal: &Appeal| appeal.attachments.is_empty() && is_courtesy(&appeal.content, &channel.words);
-        let number = said.iter().find_map(|(_, appeal)| named(&appeal.content)?.parse::<Number>().ok());
-        let all = said.iter().all(|(_, appeal)| adds(appeal) || polite(appeal));
-        if !all && number.is_none() {
-            return Ok(None);
-        }
-        let limit = if number.is_some() { NAMEABLE } else { 1 };
-        let theirs = self.theirs(channel, first, appeal, limit).await?;
-        let row = match number {
-            Some(number) => theirs.into_iter().find(|row| row.number == number),
-            None => theirs.into_iter().next(),
+        let row = match addition.number {
+            Some(number) => {
+                self.theirs(channel, first, appeal, NAMEABLE).await?.into_iter().find(|row| row.number == number)
+            }
+            None => self.theirs(channel, first, appeal, 1).await?.pop(),
         };
         let Some(row) = row.filter(|row| is_recent(row, first.received_at)) else { return Ok(None) };
-        if all && !said.iter().any(|(_, appeal)| adds(appeal)) {
+        if addition.only == Only::Courtesies {
             let filed = |(message, _): &(Message, Appeal)| Outcome::Noted { message: message.id, reach: None };
             return Ok(Some(said.iter().map(filed).collect()));
         }
@@ -105,6 +125,31 @@ impl Issuer {
     }
 }
 
+/// What messages may be by what they say, if they are no appeal.
+fn heard(channel: &Channel, said: &[(Message, Appeal)]) -> Option<Heard> {
+    let heard = said.iter().map(|(_, appeal)| (appeal, Said::new(&appeal.content, &channel.words)));
+    let heard: Vec<(&Appeal, Said<'_>)> = heard.collect();
+    let (first, _) = heard.first()?;
+    let words: Option<Vec<Appeal>> = heard.iter().map(|(appeal, said)| as_word(channel, appeal, said)).collect();
+    if let Some(words) = words {
+        return Some(Heard::Words(words));
+    }
+    // Before the words are looked at: most of what programs send has a title.
+    if channel.imports() || first.title.is_some() {
+        return None;
+    }
+    // Where each message is a matter of its own, a photo is one.
+    let adds = |(appeal, said): &(&Appeal, Said<'_>)| channel.window.is_some() && wordless(appeal) || said.is_more();
+    let polite = |(appeal, said): &(&Appeal, Said<'_>)| appeal.attachments.is_empty() && said.is_courtesy();
+    let number = heard.iter().find_map(|(_, said)| said.number()?.parse::<Number>().ok());
+    let only = match () {
+        () if heard.iter().all(polite) && !heard.iter().any(adds) => Only::Courtesies,
+        () if heard.iter().all(|one| adds(one) || polite(one)) => Only::Additions,
+        () => Only::Anything,
+    };
+    (only != Only::Anything || number.is_some()).then_some(Heard::Addition(Addition { number, only }))
+}
+
 /// Photos, films and places, without a word.
 fn wordless(appeal: &Appeal) -> bool {
     let mute =
@@ -129,24 +174,24 @@ fn is_open(row: &TicketRow) -> bool {
 }
 
 /// `appeal` as a word to the gateway, if it is nothing else.
-fn as_word(channel: &Channel, appeal: &Appeal) -> Option<Appeal> {
+fn as_word(channel: &Channel, appeal: &Appeal, said: &Said<'_>) -> Option<Appeal> {
     let more = appeal.title.is_some() || appeal.demand.is_some() || appeal.location.lat.is_some();
     if more || !appeal.attachments.is_empty() || appeal.location.text.is_some() || channel.imports() {
         return None;
     }
     let word = |intent| Appeal { intent, ..appeal.clone() };
-    if is_haste(&appeal.content, &channel.words) {
+    if said.is_haste() {
         return Some(word(Intent::Urge));
     }
     // The others have taken theirs at the door, or nobody vouches for who speaks.
     if channel.parts.converses || appeal.proven.is_none() {
         return None;
     }
-    match recognise(&appeal.content, &channel.words) {
+    match said.asks() {
         Some(Ask::Act { intent, number }) => Some(Appeal { about: number, ..word(intent) }),
         Some(Ask::Progress { number }) => {
             Some(Appeal { about: number, note: Some(Note::Event("progress".into())), ..word(Intent::Note) })
         }
-        None => rating(&appeal.content, &channel.words).map(|_| word(Intent::Rate)),
+        None => said.rating().map(|_| word(Intent::Rate)),
     }
 }

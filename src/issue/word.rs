@@ -10,7 +10,7 @@ use crate::{
     store::{Message, Outcome, TicketRow},
     ticket,
 };
-use jiesu_connector::{Appeal, Intent, Note, PartType, rating};
+use jiesu_connector::{Appeal, Intent, Note, PartType, Said};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Issuer {
     /// A score, for the latest ticket of the citizen that asks for one.
     async fn rated(&self, channel: &Arc<Channel>, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
         let row = self.asks_rating(channel, &message, &appeal).await?;
-        if let Some((row, score)) = row.zip(rating(&appeal.content, &channel.words)) {
+        if let Some((row, score)) = row.zip(Said::new(&appeal.content, &channel.words).rating()) {
             return Ok(self.rate(&row, message, &Appeal { score: Some(score), ..appeal }));
         }
         // Nobody asked. Said in the middle of something, as an answer to "which floor?", it belongs there.
@@ -98,7 +98,7 @@ impl Issuer {
 
     /// The score goes to this ticket.
     pub(super) fn rate(&self, row: &TicketRow, message: Message, appeal: &Appeal) -> Outcome {
-        let score = appeal.score.or_else(|| rating(&appeal.content, &self.words));
+        let score = appeal.score.or_else(|| Said::new(&appeal.content, &self.words).rating());
         let mut draft = Draft::new(row);
         let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
         draft.set("rating", json!({ "score": score, "content": appeal.content, "at": at }));
