@@ -1,7 +1,7 @@
 //! Messages that came through the door as appeals, and are about a ticket that is there after all: 请尽快处理; 催办 by a channel
 //! that takes no words at the door; a photo that comes late, 补充：…; 好的，谢谢.
 
-use super::{Issuer, NotNow, word::NAMEABLE};
+use super::{Issuer, NotNow};
 use crate::{
     assembly::Matter,
     channels::Channel,
@@ -80,9 +80,7 @@ impl Issuer {
     ) -> Result<Option<Vec<Outcome>>, NotNow> {
         let Some((first, appeal)) = said.first() else { return Ok(None) };
         let row = match addition.number {
-            Some(number) => {
-                self.theirs(channel, first, appeal, NAMEABLE).await?.into_iter().find(|row| row.number == number)
-            }
+            Some(number) => self.their_ticket(channel, first, appeal, number).await?,
             None => self.theirs(channel, first, appeal, 1).await?.pop(),
         };
         let Some(row) = row.filter(|row| is_recent(row, first.received_at)) else { return Ok(None) };
@@ -95,6 +93,24 @@ impl Issuer {
         }
         let added = said.iter().map(|(message, appeal)| self.supplement_to(&row, message.clone(), appeal.clone()));
         added.collect::<Result<Vec<_>, _>>().map(Some)
+    }
+
+    /// The ticket of this number, if it is one of who speaks, on this channel.
+    pub(super) async fn their_ticket(
+        &self,
+        channel: &Channel,
+        message: &Message,
+        appeal: &Appeal,
+        number: Number,
+    ) -> Result<Option<TicketRow>, NotNow> {
+        let row = self.reviser.store.ticket(number).await?.filter(|row| row.channel == *channel.id);
+        let Some(row) = row else { return Ok(None) };
+        let is_theirs = match (channel.parts.converses, &appeal.proven) {
+            (true, _) => message.sender.is_some() && row.sender == message.sender,
+            (false, None) => false,
+            (false, Some(_)) => Draft::new(&row).ticket["appellant"]["key"] == self.speaker(message, appeal).await?,
+        };
+        Ok(is_theirs.then_some(row))
     }
 
     /// The latest tickets of who speaks, on this channel.
@@ -113,15 +129,18 @@ impl Issuer {
         if appeal.proven.is_none() {
             return Ok(Vec::new());
         }
-        let citizen =
-            self.identify(&Matter { said: vec![(message.clone(), appeal.clone())], also: Vec::new() }).await?;
         let of_them = TicketQuery {
             channel: Some(channel.id.to_string()),
-            appellant: Some(citizen),
+            appellant: Some(self.speaker(message, appeal).await?),
             limit,
             ..Default::default()
         };
         Ok(store.tickets(of_them).await?)
+    }
+
+    /// The key of who speaks.
+    async fn speaker(&self, message: &Message, appeal: &Appeal) -> Result<String, NotNow> {
+        self.identify(&Matter { said: vec![(message.clone(), appeal.clone())], also: Vec::new() }).await
     }
 }
 

@@ -17,9 +17,6 @@ use std::sync::Arc;
 
 /// A score is for one of the latest tickets of its citizen.
 const RATABLE: usize = 5;
-/// A number that a citizen names is looked for among so many of their latest tickets, where the channel does not know
-/// them by a name of its own.
-pub(super) const NAMEABLE: usize = 200;
 /// How long the fate of a reply that is not known waits for it; then it is some other program's.
 const FATE_WAITS: SignedDuration = SignedDuration::from_secs(10);
 /// The same where a channel reports fates by themselves: a report may come before the answer to the sending, which may
@@ -133,12 +130,7 @@ impl Issuer {
         if talking == Some(number) {
             return Err(NotNow::Later);
         }
-        let row = store.ticket(number).await?.filter(|row| row.channel == *channel.id);
-        if channel.parts.converses {
-            return Ok(row.filter(|row| row.sender.as_deref() == Some(sender)));
-        }
-        let theirs = self.theirs(channel, message, appeal, NAMEABLE).await?;
-        Ok(row.filter(|row| theirs.iter().any(|it| it.number == row.number)))
+        self.their_ticket(channel, message, appeal, number).await
     }
 
     async fn note(&self, channel: &Channel, message: Message, mut appeal: Appeal) -> Result<Outcome, NotNow> {
