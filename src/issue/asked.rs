@@ -153,8 +153,9 @@ fn heard(channel: &Channel, said: &[(Message, Appeal)]) -> Option<Heard> {
     if let Some(words) = words {
         return Some(Heard::Words(words));
     }
-    // Before the words are looked at: most of what programs send has a title.
-    if channel.imports() || first.title.is_some() {
+    // Before the words are looked at: most of what programs send has a title. And of somebody whom nobody vouches for, no
+    // ticket is known to be theirs.
+    if channel.imports() || first.title.is_some() || !channel.parts.converses && first.proven.is_none() {
         return None;
     }
     // Where each message is a matter of its own, a photo is one.
