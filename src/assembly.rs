@@ -8,9 +8,7 @@ use crate::{
     channels::Channel,
     store::{Message, MessageId, Pace},
 };
-use jiesu_connector::{
-    Appeal, Contact, Incoming, Intent, ParseError, Part, PartType, Piece, Raw, Words, is_end, is_urgent,
-};
+use jiesu_connector::{Appeal, Contact, Incoming, Intent, ParseError, Part, PartType, Piece, Raw, Said, Words};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One matter: what one ticket is made of.
@@ -89,7 +87,8 @@ fn pace_of(appeal: &Appeal, words: &Words) -> Pace {
         let spoken = appeal.transcript.iter().filter(|part| part.kind != PartType::Location).any(words_of);
         return if spoken { Pace::Usual } else { Pace::Wordless };
     }
-    match (is_urgent(&appeal.content, words), is_end(&appeal.content, words)) {
+    let said = Said::new(&appeal.content, words);
+    match (said.is_urgent(), said.is_end()) {
         (true, _) => Pace::Urgent,
         (false, true) => Pace::End,
         (false, false) => Pace::Usual,
@@ -112,16 +111,17 @@ pub fn is_urgent_together(channel: &Channel, messages: Vec<Message>) -> bool {
 
 /// Whether it only says that nothing more follows.
 pub fn ends(appeal: &Appeal, words: &Words) -> bool {
-    appeal.attachments.is_empty() && is_end(&appeal.content, words)
+    appeal.attachments.is_empty() && Said::new(&appeal.content, words).is_end()
 }
 
 /// Takes the words that only ended a conversation out of what was said; they stay in the transcript. False if nothing
 /// else was said.
 pub fn without_ends(said: &mut [(Message, Appeal)], words: &Words) -> bool {
-    if said.iter().all(|(_, appeal)| ends(appeal, words)) {
+    let ends: Vec<bool> = said.iter().map(|(_, appeal)| ends(appeal, words)).collect();
+    if ends.iter().all(|ends| *ends) {
         return false;
     }
-    for (_, appeal) in said.iter_mut().filter(|(_, appeal)| ends(appeal, words)) {
+    for ((_, appeal), _) in said.iter_mut().zip(ends).filter(|(_, ends)| *ends) {
         let content = std::mem::take(&mut appeal.content);
         if appeal.transcript.is_empty() {
             appeal.transcript.push(Part::text(content));

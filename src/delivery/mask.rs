@@ -6,6 +6,7 @@
 use super::{destination::Contact, veil::Veil};
 use bytes::Bytes;
 use jiesu_connector::{mask_email, mask_name, mask_phone};
+use memchr::memmem;
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
@@ -14,24 +15,22 @@ use serde_json::{Map, Value, value::RawValue};
 #[error("the event is no JSON with a ticket, so its contact data cannot be masked")]
 pub struct Unreadable;
 
-/// Citizens who do not want to be known, or to the centre only, as the gateway writes it.
-const HIDDEN: [&str; 2] = ["\"confidential\":true", "\"anonymous\":true"];
+/// What is true, as the gateway writes it, of citizens who do not want to be known, or to the centre only.
+const HIDDEN: [&[u8]; 2] = [b"\"confidential", b"\"anonymous"];
 
 /// The body as `contact` allows it. Where nothing is to be hidden, the very same bytes.
 ///
 /// # Errors
 /// [`Unreadable`]: it must not be sent.
 pub fn render(body: &Bytes, mut contact: Contact) -> Result<Bytes, Unreadable> {
-    let hidden = || HIDDEN.into_iter().any(|words| body.windows(words.len()).any(|window| window == words.as_bytes()));
-    if contact == Contact::Full || contact == Contact::UnlessConfidential && !hidden() {
+    if contact == Contact::Full || contact == Contact::UnlessConfidential && !hides(body) {
         return Ok(body.clone());
     }
     let text = std::str::from_utf8(body).map_err(|_| Unreadable)?;
     let event: Event = serde_json::from_str(text).map_err(|_| Unreadable)?;
     let Data { ticket, change } = event.data;
     if contact == Contact::UnlessConfidential {
-        let said =
-            |part: Option<&RawValue>| part.is_some_and(|raw| HIDDEN.into_iter().any(|words| raw.get().contains(words)));
+        let said = |part: Option<&RawValue>| part.is_some_and(|raw| hides(raw.get().as_bytes()));
         if !said(ticket.appellant) && !said(change.as_ref().and_then(|change| change.appellant)) {
             // The words stood in the citizen's own text.
             return Ok(body.clone());
@@ -73,6 +72,11 @@ pub fn render(body: &Bytes, mut contact: Contact) -> Result<Bytes, Unreadable> {
     rendered.extend_from_slice(&body[copied..]);
     let text = String::from_utf8(rendered).map_err(|_| Unreadable)?;
     Ok(veil.cover_json(&text).unwrap_or(text).into())
+}
+
+/// Whether a citizen wants to be hidden, by the words alone.
+fn hides(json: &[u8]) -> bool {
+    memmem::find_iter(json, b"\":true").any(|at| HIDDEN.into_iter().any(|name| json[..at].ends_with(name)))
 }
 
 fn conceal(appellant: &mut Value, contact: Contact) {

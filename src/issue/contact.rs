@@ -6,7 +6,7 @@ use crate::{
     assembly::{self, Matter},
     channels::Channel,
     revise::Draft,
-    store::{Heard, Known, Message, MessageId, Outcome, TicketRow},
+    store::{Known, Message, MessageId, NoTicket, Outcome, TicketRow},
 };
 use jiesu_connector::{Appeal, Attachment, Intent, ParseError, Part, PartType, Raw};
 use serde_json::json;
@@ -38,8 +38,8 @@ impl Issuer {
             }
             Ok(_) => {
                 count(channel, "nothing_said");
-                let heard = Heard { about: None, what: "call" };
-                outcomes.extend(ids.into_iter().map(|id| noted(id, Some(heard))));
+                let shown = NoTicket { about: None, what: "call" };
+                outcomes.extend(ids.into_iter().map(|id| noted(id, Some(shown))));
             }
             Err(ParseError(reason)) => {
                 outcomes.extend(ids.into_iter().map(|id| quarantine(id, reason.clone())));

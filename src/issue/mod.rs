@@ -25,7 +25,7 @@ use crate::{
     number::ReceiptKey,
     repeats::Repeats,
     revise::Reviser,
-    store::{Heard, Message, MessageId, Outcome, Store, StoreError},
+    store::{Message, MessageId, NoTicket, Outcome, Store, StoreError},
     triage,
 };
 pub use decided::Decided;
@@ -176,8 +176,8 @@ impl Issuer {
         }
         said.sort_by_key(|(message, _)| message.id);
         if let Some(ended) = self.only_ended(&mut said).await? {
-            let heard = Heard { about: Some(ended), what: "end" };
-            outcomes.extend(said.drain(..).map(|(message, _)| noted(message.id, Some(heard))));
+            let shown = NoTicket { about: Some(ended), what: "end" };
+            outcomes.extend(said.drain(..).map(|(message, _)| noted(message.id, Some(shown))));
         }
         let channel = said.first().and_then(|(message, _)| self.channels.get(message.channel.as_str()));
         if let Some(channel) = channel {
@@ -233,8 +233,8 @@ impl Issuer {
 }
 
 /// Kept, and no ticket.
-fn noted(message: MessageId, heard: Option<Heard>) -> Outcome {
-    Outcome::Noted { message, reach: None, heard }
+fn noted(message: MessageId, shown: Option<NoTicket>) -> Outcome {
+    Outcome::Noted { message, reach: None, shown }
 }
 
 fn quarantine(message: MessageId, reason: String) -> Outcome {

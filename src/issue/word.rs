@@ -7,19 +7,16 @@ use crate::{
     number::Number,
     reply,
     revise::Draft,
-    store::{Heard, Message, Outcome, TicketRow},
+    store::{Message, NoTicket, Outcome, TicketRow},
     ticket,
 };
-use jiesu_connector::{Appeal, Intent, Note, PartType, rating};
+use jiesu_connector::{Appeal, Intent, Note, PartType, Said};
 use jiff::SignedDuration;
 use serde_json::json;
 use std::sync::Arc;
 
 /// A score is for one of the latest tickets of its citizen.
 const RATABLE: usize = 5;
-/// A number that a citizen names is looked for among so many of their latest tickets, where the channel does not know
-/// them by a name of its own.
-pub(super) const NAMEABLE: usize = 200;
 /// How long the fate of a reply that is not known waits for it; then it is some other program's.
 const FATE_WAITS: SignedDuration = SignedDuration::from_secs(10);
 /// The same where a channel reports fates by themselves: a report may come before the answer to the sending, which may
@@ -63,7 +60,7 @@ impl Issuer {
     /// A score, for the latest ticket of the citizen that asks for one.
     async fn rated(&self, channel: &Arc<Channel>, message: Message, appeal: Appeal) -> Result<Outcome, NotNow> {
         let row = self.asks_rating(channel, &message, &appeal).await?;
-        if let Some((row, score)) = row.zip(rating(&appeal.content, &channel.words)) {
+        if let Some((row, score)) = row.zip(Said::new(&appeal.content, &channel.words).rating()) {
             return Ok(self.rate(&row, message, &Appeal { score: Some(score), ..appeal }));
         }
         // Nobody asked. Said in the middle of something, as an answer to "which floor?", it belongs there.
@@ -98,7 +95,7 @@ impl Issuer {
 
     /// The score goes to this ticket.
     pub(super) fn rate(&self, row: &TicketRow, message: Message, appeal: &Appeal) -> Outcome {
-        let score = appeal.score.or_else(|| rating(&appeal.content, &self.words));
+        let score = appeal.score.or_else(|| Said::new(&appeal.content, &self.words).rating());
         let mut draft = Draft::new(row);
         let at = ticket::rfc3339(message.received_at, &self.reviser.zone);
         draft.set("rating", json!({ "score": score, "content": appeal.content, "at": at }));
@@ -133,12 +130,7 @@ impl Issuer {
         if talking == Some(number) {
             return Err(NotNow::Later);
         }
-        let row = store.ticket(number).await?.filter(|row| row.channel == *channel.id);
-        if channel.parts.converses {
-            return Ok(row.filter(|row| row.sender.as_deref() == Some(sender)));
-        }
-        let theirs = self.theirs(channel, message, appeal, NAMEABLE).await?;
-        Ok(row.filter(|row| theirs.iter().any(|it| it.number == row.number)))
+        self.their_ticket(channel, message, appeal, number).await
     }
 
     async fn note(&self, channel: &Channel, message: Message, mut appeal: Appeal) -> Result<Outcome, NotNow> {
@@ -176,12 +168,12 @@ impl Issuer {
             // Whoever speaks of a ticket by its name there has a receipt for each word of it.
             Some(Note::Event(_)) if !appeal.thread.is_empty() => {
                 let about = self.follow(channel, &message, &appeal.thread).await?.map(|row| row.number);
-                return Ok(noted(message.id, Some(Heard { about, what: "event" })));
+                return Ok(noted(message.id, Some(NoTicket { about, what: "event" })));
             }
             Some(Note::Event(_)) | None => None,
         };
         let reach = reach.zip(message.sender).map(|(reachable, sender)| (channel.id.to_string(), sender, reachable));
-        Ok(Outcome::Noted { message: message.id, reach, heard: None })
+        Ok(Outcome::Noted { message: message.id, reach, shown: None })
     }
 
     /// Files what a program wrote with the ticket that it belongs to; nobody is told as if the citizen had spoken.

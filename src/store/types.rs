@@ -195,7 +195,7 @@ pub enum Outcome {
         /// Whether its sender can be written to from now on, if it says so: channel, sender, and yes or no.
         reach: Option<(String, String, bool)>,
         /// What its sender is told who looks its number up, if they have one.
-        heard: Option<Heard>,
+        shown: Option<NoTicket>,
     },
     /// What was learnt of citizens beside.
     Learnt(Vec<Learnt>),
@@ -212,7 +212,7 @@ pub enum Outcome {
 
 /// A message that made no ticket, for who looks its number up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct NoTicket {
     /// The ticket that it was about, if any.
     pub about: Option<Number>,
     /// What it was.
@@ -434,7 +434,7 @@ pub enum Known {
     Noted {
         /// When it was received.
         received_at: Timestamp,
-        /// What it was, as in [`Heard`].
+        /// What it was, as in [`NoTicket`].
         what: String,
         /// The ticket that it was about, if any.
         about: Option<Box<TicketRow>>,

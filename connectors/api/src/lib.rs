@@ -11,7 +11,6 @@
 #![warn(missing_docs)]
 
 mod appeal;
-mod ask;
 mod contact;
 mod faults;
 mod fetched;
@@ -24,6 +23,7 @@ mod posted;
 mod problem;
 mod pull;
 mod push;
+mod said;
 mod sample;
 mod seal;
 mod secret;
@@ -38,7 +38,6 @@ pub use appeal::{
     Appeal, Appellant, Attachment, Datum, Intent, Kind, Location, Note, Part, PartType, Payload, Proven, Provenance,
     Thread, digit, is_email, is_phone, mask_email, mask_name, mask_phone,
 };
-pub use ask::{Ask, is_courtesy, is_end, is_haste, is_more, is_urgent, named, rating, recognise};
 pub use contact::{Contact, Patience};
 pub use faults::Faults;
 pub use fetched::{checked_media, get_media, unfetched};
@@ -54,6 +53,7 @@ pub use push::{
     Accept, Answer, Aside, Asked, Callers, LookUp, LookUpAnswer, Progress, Reception, Rejection, Request, Response,
     Webhook,
 };
+pub use said::{Ask, Said};
 pub use sample::{Sample, SampleError};
 pub use seal::{LocalSeal, Seal};
 pub use secret::{Secret, SecretError, SecretRef, Secrets};

@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use jiesu_connector::{
     Appeal, Appellant, Ask, Attachment, DeliveryKey, Incoming, Intent, Note, OnOtherContent, Part, PartType, Payload,
-    Piece, Raw, Words, digest, is_end, rating, recognise,
+    Piece, Raw, Said, Words, digest,
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
@@ -132,15 +132,14 @@ impl Short {
 
     /// What this message asks of the gateway itself, if anything, and the same for [`Raw::meta`]: such a word is no piece of
     /// what the citizen tells.
-    fn ask(&self, words: &Words) -> (Option<Ask>, BTreeMap<String, String>) {
+    fn ask(said: &Said<'_>) -> (Option<Ask>, BTreeMap<String, String>) {
         let mut meta = BTreeMap::new();
-        let Some(text) = self.said() else { return (None, meta) };
-        let ask = recognise(&text, words);
+        let ask = said.asks();
         let intent = match &ask {
             Some(Ask::Act { intent: Intent::Withdraw, .. }) => "withdraw",
             Some(Ask::Act { .. }) => "urge",
             Some(Ask::Progress { .. }) => "progress",
-            None if rating(&text, words).is_some() => "rate",
+            None if said.rating().is_some() => "rate",
             None => return (None, meta),
         };
         meta.insert(INTENT.into(), intent.into());
@@ -161,7 +160,9 @@ impl Short {
         session: Option<&str>,
         now: Timestamp,
     ) -> (Incoming, Option<Ask>) {
-        let (ask, meta) = self.ask(words);
+        let text = self.said();
+        let said = text.as_deref().map(|text| Said::new(text, words));
+        let (ask, meta) = said.as_ref().map(Self::ask).unwrap_or_default();
         let segment = self.segment.map(|part| [part.reference.to_be_bytes(), [part.total, part.place]].concat());
         let status = self.report.as_ref().map(|report| format!("{} {}", report.id, report.status));
         let digest = digest([
@@ -173,7 +174,7 @@ impl Short {
         ]);
         let hotline = route(&self.line.code, &rules.service_code, &rules.extensions).map(str::to_owned);
         // The same word again is soon meant again: 进度, a score for another ticket.
-        let is_word = !meta.is_empty() || self.said().is_some_and(|text| is_end(&text, words));
+        let is_word = !meta.is_empty() || said.is_some_and(|said| said.is_end());
         let life = if is_word { AT_ONCE } else { NAMELESS };
         let incoming = Incoming {
             joins: self.report.is_none() && meta.is_empty(),

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use jiesu_connector::{
     Accept, Aside, Ask, Callers, Incoming, Intent, LookUp, Problem, Receipt, Reception, Rejection, Request, Response,
-    Webhook, rating, recognise,
+    Said, Webhook,
 };
 use jiff::Timestamp;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
@@ -151,10 +151,10 @@ impl Callback {
         let say = |phrase: &str| words.fill(phrase, &[]);
         match kind.as_str() {
             "text" => {
-                let said = fields.get("Content").unwrap_or_default();
-                match recognise(said, words) {
+                let said = Said::new(fields.get("Content").unwrap_or_default(), words);
+                match said.asks() {
                     Some(ask) => self.ask(ask, None, &fields, message, envelope, now),
-                    None if rating(said, words).is_some() => self.rate(&fields, message, envelope),
+                    None if said.rating().is_some() => self.rate(&fields, message, envelope),
                     None => self.appeal(&fields, message, envelope),
                 }
             }
@@ -177,7 +177,7 @@ impl Callback {
         let key = fields.get("EventKey").unwrap_or_default();
         let said = words.phrase(&format!("wechat.menu.{key}")).or_else(|| words.phrase("wechat.menu.*"));
         let said = said.unwrap_or_default();
-        match recognise(said, words) {
+        match Said::new(said, words).asks() {
             Some(ask) => self.ask(ask, Some(said), fields, message, envelope, now),
             None => Reception::Answer(envelope.text(said, now)),
         }

@@ -1,6 +1,6 @@
 //! Text folding: one form for what is written in many, for comparing only. The original is never touched.
 
-use crate::{letters::Letters, simplify::simplify};
+use crate::{letters::Letters, simplify::simplify, words::in_words};
 use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
@@ -72,6 +72,7 @@ pub fn folded(text: &str) -> Vec<char> {
         left -= other.len();
         add(&mut folded, &other);
     }
+    in_words(&mut folded);
     folded
 }
 

@@ -4,6 +4,7 @@
 mod fold;
 mod letters;
 mod simplify;
+mod words;
 
 pub use fold::{MOST, fold, folded, is_han, is_unified, without_courtesy};
 pub use letters::Letters;

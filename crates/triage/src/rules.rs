@@ -16,7 +16,7 @@ const SURE: f32 = 0.3;
 pub struct Words {
     /// What it is called in a reason.
     pub name: String,
-    /// One of these words is there. `a+b`: both are.
+    /// One of these words is there. `a+b`: both are. `a|b+c|d`: one of the first two, and one of the others.
     pub any: Vec<String>,
     /// None of these is.
     pub none: Vec<String>,
@@ -45,23 +45,25 @@ impl Words {
         match () {
             () if self.name.trim().is_empty() => Some("it has no name".into()),
             () if !given => Some(format!("it has no {value}{}", if value == "level" { " from 1 to 4" } else { "" })),
-            () if self.any.iter().chain(&self.none).any(|word| word.trim().is_empty()) => {
+            () if self.any.iter().flat_map(|word| word.split(['+', '|'])).any(|word| word.trim().is_empty())
+                || self.none.iter().any(|word| word.trim().is_empty()) =>
+            {
                 Some("a word is empty".into())
             }
             () => None,
         }
     }
 
-    /// The word by which it fits.
-    fn fits<'a>(&'a self, folded: &Folded, kind: &str, mode: Mode) -> Option<&'a str> {
+    /// The words by which it fits.
+    fn fits<'a>(&'a self, folded: &Folded, kind: &str, mode: Mode) -> Option<Vec<&'a str>> {
         if self.mode.is_some_and(|given| given != mode)
             || !(self.kinds.is_empty() || self.kinds.iter().any(|given| given == kind))
             || self.none.iter().any(|word| folded.has(word))
         {
             return None;
         }
-        let there = |word: &&String| word.split('+').all(|part| folded.has(part));
-        self.any.iter().find(there).map(String::as_str)
+        let there = |ways: &'a str| ways.split('|').find(|word| folded.has(word));
+        self.any.iter().find_map(|words| words.split('+').map(there).collect())
     }
 }
 
@@ -144,8 +146,8 @@ impl Policy {
         let level = self.level(&folded, &kind.value);
         let category = self.category(said, &folded, &kind.value, || model.guess_folded(&title, &text), categories);
         let flags = self.flags.iter().filter_map(|rule| {
-            let word = rule.fits(&folded, &kind.value, self.mode)?;
-            Some(Finding { value: rule.flag.clone()?, reason: reason(rule, word) })
+            let words = rule.fits(&folded, &kind.value, self.mode)?;
+            Some(Finding { value: rule.flag.clone()?, reason: reason(rule, &words) })
         });
         let mut flags: Vec<Finding<String>> = flags.collect();
         flags.dedup_by(|a, b| a.value == b.value);
@@ -156,16 +158,16 @@ impl Policy {
 
     fn kind(&self, folded: &Folded) -> Finding<String> {
         let found = self.kinds.iter().find_map(|rule| {
-            let word = rule.fits(folded, "", self.mode)?;
-            Some(Finding { value: rule.kind.clone()?, reason: reason(rule, word) })
+            let words = rule.fits(folded, "", self.mode)?;
+            Some(Finding { value: rule.kind.clone()?, reason: reason(rule, &words) })
         });
         found.unwrap_or_else(|| Finding { value: "other".into(), reason: "无明确类型用语".into() })
     }
 
     fn level(&self, folded: &Folded, kind: &str) -> Finding<u8> {
         let found = self.priorities.iter().filter_map(|rule| {
-            let word = rule.fits(folded, kind, self.mode)?;
-            Some(Finding { value: rule.level?, reason: reason(rule, word) })
+            let words = rule.fits(folded, kind, self.mode)?;
+            Some(Finding { value: rule.level?, reason: reason(rule, &words) })
         });
         let most = found.min_by_key(|finding| finding.value);
         most.unwrap_or_else(|| match kind {
@@ -188,12 +190,12 @@ impl Policy {
             return Some(Finding { value, reason: "诉求人自选".into() });
         }
         for rule in &self.categories {
-            let Some(word) = rule.fits(folded, kind, self.mode) else { continue };
+            let Some(words) = rule.fits(folded, kind, self.mode) else { continue };
             let found = categories.iter().find(|category| Some(&category.code) == rule.category.as_ref());
             if let Some(found) = found {
                 return Some(Finding {
                     value: (found.code.clone(), found.name.clone(), 1.0, "rule"),
-                    reason: reason(rule, word),
+                    reason: reason(rule, &words),
                 });
             }
         }
@@ -206,8 +208,8 @@ impl Policy {
     }
 }
 
-fn reason(rule: &Words, word: &str) -> String {
-    format!("{}：提到“{}”", rule.name, word.replace('+', "”“"))
+fn reason(rule: &Words, words: &[&str]) -> String {
+    format!("{}：提到“{}”", rule.name, words.join("”“"))
 }
 
 #[cfg(test)]
@@ -291,6 +293,18 @@ mod tests {
             ["举报村主任收受贿赂，侵吞扶贫款", "舉報鎮長以權謀私", "民警执法时殴打群众", "投诉派出所民警不作为"];
         assert!(texts.into_iter().all(against));
         assert!(!["民警帮我找到了走失的老人", "举报邻居违建"].into_iter().any(against));
+        let found = propose("窗口的办事人员刁难群众").flags.remove(0);
+        assert_eq!(found.reason, "涉公职人员：提到“办事人员”“刁难”", "which of the ways it was");
+    }
+
+    #[test]
+    fn every_way_of_a_rule_is_a_word() {
+        let fault = |any: &str| {
+            let rule = Words { name: "a".into(), any: vec![any.into()], level: Some(1), ..Words::default() };
+            rule.fault("level")
+        };
+        assert!(["a+", "+a", "a|", "a||b", "|", "", "a+ |b"].into_iter().all(|any| fault(any).is_some()));
+        assert!(["a", "a+b", "a|b+c|d"].into_iter().all(|any| fault(any).is_none()));
     }
 
     #[test]

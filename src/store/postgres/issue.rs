@@ -135,15 +135,15 @@ impl Issuing<'_, '_> {
             Outcome::Apart { message } => {
                 tx.execute("UPDATE pending SET due = -1 WHERE message = $1", &[&message.0]).await?;
             }
-            Outcome::Noted { message, reach, heard } => {
+            Outcome::Noted { message, reach, shown } => {
                 if !take(tx, *message).await? {
                     return Ok(());
                 }
                 let number = origin(&self.origins, *message)?.0;
                 let repeat = links::is_repeat(tx, number).await?;
                 self.count(*message, if repeat { Counter::Repeat } else { Counter::Noted })?;
-                if let Some(heard) = heard {
-                    links::add_noted(tx, *message, heard).await?;
+                if let Some(shown) = shown {
+                    links::add_noted(tx, *message, shown).await?;
                 }
                 if let Some((channel, sender, reachable)) = reach {
                     outbox::set_reach(tx, channel, sender, *reachable, Timestamp::now()).await?;

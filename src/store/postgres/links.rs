@@ -3,7 +3,7 @@
 use super::{count::Counts, fail::Fail, inbox::time, link::Link, tickets, tx::Tx};
 use crate::{
     number::Number,
-    store::{Counter, Heard, Member, MessageId, Signal, TicketChange, TicketRow},
+    store::{Counter, Member, MessageId, NoTicket, Signal, TicketChange, TicketRow},
 };
 use tokio_postgres::Row;
 
@@ -100,10 +100,10 @@ pub(super) async fn addition(link: &Link, number: Number) -> Result<Option<Numbe
 }
 
 /// What is said of a message that made no ticket to who looks its number up.
-pub(super) async fn add_noted(tx: &Tx<'_>, message: MessageId, heard: &Heard) -> Result<(), Fail> {
-    let about = heard.about.map_or(0, Number::to_key);
+pub(super) async fn add_noted(tx: &Tx<'_>, message: MessageId, shown: &NoTicket) -> Result<(), Fail> {
+    let about = shown.about.map_or(0, Number::to_key);
     let sql = "INSERT INTO noted SELECT number, $2, received_at, $3 FROM message WHERE id = $1 ON CONFLICT DO NOTHING";
-    tx.execute(sql, &[&message.0, &about, &heard.what]).await.map(drop)
+    tx.execute(sql, &[&message.0, &about, &shown.what]).await.map(drop)
 }
 
 /// When what came under this number was received, what it was, and which ticket it was about.

@@ -1,6 +1,6 @@
 //! What citizens are known by.
 
-use super::inbox::time;
+use super::{handle::Handle, inbox::time};
 use crate::{
     number::Number,
     store::{Contested, Identity, Learnt},
@@ -14,6 +14,9 @@ const MOST: i64 = 200;
 const NAMES: &str = "(SELECT name FROM identity WHERE name = ?1 AND citizen = ?1
                       UNION ALL SELECT name FROM identity WHERE citizen = ?1 AND citizen <> name)";
 
+/// Of `learnt`, in the order of `identity`.
+const COLUMNS: &str = "name, citizen, kind, shown, proven, channel, number, at";
+
 fn kind(text: &str) -> &'static str {
     match text {
         "phone" => "phone",
@@ -22,7 +25,7 @@ fn kind(text: &str) -> &'static str {
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Identity> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Identity> {
     Ok(Identity {
         name: row.get("name")?,
         citizen: row.get("citizen")?,
@@ -43,7 +46,12 @@ pub(super) fn named(connection: &Connection, names: &[String]) -> rusqlite::Resu
 }
 
 pub(super) fn of(connection: &Connection, citizen: &str) -> rusqlite::Result<(Vec<Identity>, Vec<Contested>)> {
-    let sql = format!("SELECT * FROM identity WHERE name IN {NAMES} ORDER BY at, name LIMIT ?2");
+    // Few enough were learnt lately to look at each.
+    let sql = format!(
+        "SELECT * FROM identity WHERE name IN {NAMES} UNION ALL SELECT {COLUMNS} FROM learnt
+         WHERE citizen = ?1 AND NOT EXISTS (SELECT 1 FROM identity WHERE identity.name = learnt.name)
+         ORDER BY at, name LIMIT ?2"
+    );
     let known: Vec<Identity> =
         connection.prepare_cached(&sql)?.query_map(params![citizen, MOST], read)?.collect::<rusqlite::Result<_>>()?;
     let mut contested = Vec::new();
@@ -61,51 +69,50 @@ pub(super) fn of(connection: &Connection, citizen: &str) -> rusqlite::Result<(Ve
     Ok((known, contested))
 }
 
-pub(super) fn learn(connection: &Connection, learnt: &[Learnt]) -> rusqlite::Result<()> {
+pub(super) fn learn(handle: &Handle, learnt: &[Learnt]) -> rusqlite::Result<()> {
     for one in learnt {
         match one {
-            Learnt::Known(identity) => {
-                let Identity { name, citizen, kind, shown, proven, channel, number, at } = identity;
-                let sql = "INSERT INTO identity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                           ON CONFLICT (name) DO UPDATE SET proven = max(proven, excluded.proven)";
-                let at = at.as_millisecond();
-                connection.prepare_cached(sql)?.execute(params![
-                    name,
-                    citizen,
-                    kind,
-                    shown,
-                    proven,
-                    channel,
-                    number.to_key(),
-                    at
-                ])?;
-            }
+            Learnt::Known(identity) => handle.names().learn(handle, identity)?,
             Learnt::Contested(Contested { name, citizen, number, at }) => {
                 let sql = "INSERT OR IGNORE INTO contested VALUES (?1, ?2, ?3, ?4)";
                 let at = at.as_millisecond();
-                connection.prepare_cached(sql)?.execute(params![name, citizen, number.to_key(), at])?;
+                handle.prepare_cached(sql)?.execute(params![name, citizen, number.to_key(), at])?;
             }
         }
     }
     Ok(())
 }
 
+/// Puts a name into the index, if it is not there.
+pub(super) fn add(connection: &Connection, identity: &Identity) -> rusqlite::Result<()> {
+    let Identity { name, citizen, kind, shown, proven, channel, number, at } = identity;
+    let sql = "INSERT OR IGNORE INTO identity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let (number, at) = (number.to_key(), at.as_millisecond());
+    let mut insert = connection.prepare_cached(sql)?;
+    insert.execute(params![name, citizen, kind, shown, proven, channel, number, at]).map(drop)
+}
+
+/// Notes in the index that a name is proven, if it is there.
+pub(super) fn prove(connection: &Connection, name: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached("UPDATE identity SET proven = 1 WHERE name = ?1")?.execute([name]).map(drop)
+}
+
+/// Whether a name is in the index.
+pub(super) fn is_known(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM identity WHERE name = ?1")?.exists([name])
+}
+
 /// Makes the name another citizen's, if it is `from`'s and not the only one of theirs; tells where it was learnt.
-pub(super) fn split(
-    connection: &Connection,
-    from: &str,
-    name: &str,
-    to: &str,
-) -> rusqlite::Result<Option<Option<Number>>> {
+pub(super) fn split(handle: &Handle, from: &str, name: &str, to: &str) -> rusqlite::Result<Option<Option<Number>>> {
+    handle.names().settle(handle)?;
     let sql = format!("SELECT number, (SELECT count(*) FROM {NAMES}) FROM identity WHERE name = ?2 AND citizen = ?1");
-    let found: Option<(i64, i64)> = connection
-        .prepare_cached(&sql)?
-        .query_row(params![from, name], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let found: Option<(i64, i64)> =
+        handle.prepare_cached(&sql)?.query_row(params![from, name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((number, names)) = found else { return Ok(None) };
     if names < 2 {
         return Ok(Some(None));
     }
-    connection.prepare_cached("UPDATE identity SET citizen = ?2 WHERE name = ?1")?.execute(params![name, to])?;
+    handle.prepare_cached("UPDATE identity SET citizen = ?2 WHERE name = ?1")?.execute(params![name, to])?;
+    handle.names().give(name, to);
     Ok(Some(Some(Number::from_key(number))))
 }

@@ -3,18 +3,20 @@
 //! Only one handle of a file writes, so within a transaction it need not ask the file again for what it has just
 //! written: the last numbers given are read once and written once, and recent delivery keys are in memory.
 
-use super::{keys::RecentKeys, log};
+use super::{keys::RecentKeys, log, names::Names};
 use crate::{number::Number, store::MessageId};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::{
     cell::{Cell, RefCell, RefMut},
     ops::Deref,
+    sync::Arc,
 };
 
 /// The writer's handle.
 pub(super) struct Handle {
     connection: Connection,
     keys: RefCell<RecentKeys>,
+    names: Arc<Names>,
     last: RefCell<Last>,
     /// Commits wait for the disk.
     sync: Cell<bool>,
@@ -30,10 +32,11 @@ struct Last {
 }
 
 impl Handle {
-    /// Of a connection to a store of this version.
-    pub(super) fn new(connection: Connection) -> rusqlite::Result<Self> {
+    /// Of a connection to a store of this version; with it, `names` are what the store holds.
+    pub(super) fn new(connection: Connection, names: Arc<Names>) -> rusqlite::Result<Self> {
         let keys = RecentKeys::read(&connection)?;
-        Ok(Self { connection, keys: RefCell::new(keys), last: RefCell::default(), sync: Cell::new(true) })
+        names.read(&connection)?;
+        Ok(Self { connection, keys: RefCell::new(keys), names, last: RefCell::default(), sync: Cell::new(true) })
     }
 
     /// Whether the next transactions are on the disk when they are done, as usual; else they are when the next one is that
@@ -49,17 +52,22 @@ impl Handle {
 
     /// Runs `work` in a transaction. What fails leaves nothing behind.
     pub(super) fn transaction(&self, work: impl FnOnce() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+        self.names.begin(self)?;
         self.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let done = work().and_then(|()| self.write_number());
         let done = done.and_then(|()| self.prepare_cached("COMMIT")?.execute([]).map(drop));
         self.last.take();
         match &done {
-            Ok(()) => self.keys.borrow_mut().committed(),
+            Ok(()) => {
+                self.keys.borrow_mut().committed();
+                self.names.committed();
+            }
             Err(_) => {
                 self.keys.borrow_mut().rolled_back();
                 if !self.is_autocommit() {
                     let _ = self.execute_batch("ROLLBACK");
                 }
+                self.names.rolled_back(self);
             }
         }
         done
@@ -68,6 +76,11 @@ impl Handle {
     /// The delivery keys of recent messages.
     pub(super) fn keys(&self) -> RefMut<'_, RecentKeys> {
         self.keys.borrow_mut()
+    }
+
+    /// The names of citizens.
+    pub(super) fn names(&self) -> &Arc<Names> {
+        &self.names
     }
 
     /// The id of the next message.

@@ -79,7 +79,10 @@ impl Keeper {
         if let Some(writer) = writer.upgrade() {
             // Trouble shows where it matters, in what is accepted; the keys stay where they are.
             let _ = writer.fold_keys();
+            let _ = writer.fold_names(&self.shared.names);
         }
+        // A store in trouble says so elsewhere; until it is known what the index holds, it is asked.
+        let _ = self.shared.names.look_through(|| open::connect_reader(&self.shared.path));
         self.copy_if_due(log, writer);
         self.watch_space(log);
     }

@@ -3,7 +3,7 @@
 use super::{inbox, tickets};
 use crate::{
     number::Number,
-    store::{Counter, Heard, Member, MessageId, TicketChange, TicketRow},
+    store::{Counter, Member, MessageId, NoTicket, TicketChange, TicketRow},
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -103,10 +103,10 @@ pub(super) fn addition(connection: &Connection, number: Number) -> rusqlite::Res
 }
 
 /// What is said of a message that made no ticket to who looks its number up.
-pub(super) fn add_noted(connection: &Connection, message: MessageId, heard: &Heard) -> rusqlite::Result<()> {
-    let about = heard.about.map_or(0, Number::to_key);
+pub(super) fn add_noted(connection: &Connection, message: MessageId, shown: &NoTicket) -> rusqlite::Result<()> {
+    let about = shown.about.map_or(0, Number::to_key);
     let sql = "INSERT OR IGNORE INTO noted SELECT number, ?2, received_at, ?3 FROM message WHERE id = ?1";
-    connection.prepare_cached(sql)?.execute(params![message.0, about, heard.what]).map(drop)
+    connection.prepare_cached(sql)?.execute(params![message.0, about, shown.what]).map(drop)
 }
 
 /// When what came under this number was received, what it was, and which ticket it was about.

@@ -7,6 +7,7 @@ mod contacts;
 mod conversation;
 mod desk;
 mod events;
+mod filter;
 mod handle;
 mod inbox;
 mod keeper;
@@ -15,6 +16,7 @@ mod line;
 mod links;
 mod lock;
 mod log;
+mod names;
 mod open;
 mod outbox;
 mod pieces;
@@ -68,6 +70,7 @@ struct Sqlite {
     low_space: AtomicBool,
     /// So many bytes may new messages take until the keeper looks again.
     room: AtomicI64,
+    names: Arc<names::Names>,
     /// The checkpoint failed: the writer opens its handle anew.
     suspect: AtomicBool,
     /// Something was written since the keeper last copied the log.
@@ -136,6 +139,7 @@ impl SqliteStore {
             troubled: AtomicBool::new(false),
             low_space: AtomicBool::new(false),
             room: AtomicI64::new(i64::MAX),
+            names: handle.names().clone(),
             suspect: AtomicBool::new(false),
             written: AtomicBool::new(true),
             restart_log: AtomicBool::new(false),
@@ -325,7 +329,11 @@ impl Store for SqliteStore {
     }
 
     async fn identities(&self, names: Vec<String>) -> Result<Vec<Identity>> {
-        self.read(move |connection| citizens::named(connection, &names)).await
+        let (mut found, asked) = self.home.shared.names.known(names);
+        if !asked.is_empty() {
+            found.extend(self.read(move |connection| citizens::named(connection, &asked)).await?);
+        }
+        Ok(found)
     }
 
     async fn citizen(&self, key: &str) -> Result<(Vec<Identity>, Vec<Contested>)> {

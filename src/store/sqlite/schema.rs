@@ -18,7 +18,8 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema/007_waiting.sql"),
     include_str!("schema/008_citizens.sql"),
     include_str!("schema/009_additions.sql"),
-    include_str!("schema/010_noted.sql"),
+    include_str!("schema/010_learnt.sql"),
+    include_str!("schema/011_noted.sql"),
 ];
 
 /// The version this program writes.

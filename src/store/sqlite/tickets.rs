@@ -91,14 +91,14 @@ pub(super) fn issue(connection: &Handle, outcomes: &mut [Outcome]) -> rusqlite::
                     .prepare_cached("UPDATE pending SET due = -1 WHERE message = ?1")?
                     .execute(params![message.0])?;
             }
-            Outcome::Noted { message, reach, heard } => {
+            Outcome::Noted { message, reach, shown } => {
                 if take(connection, *message)? {
                     let (number, channel, hotline) = origin(connection, *message)?;
                     let repeat = links::is_repeat(connection, number)?;
                     let counter = if repeat { Counter::Repeat } else { Counter::Noted };
                     inbox::count(connection, number.day, &channel, &hotline, counter, 1)?;
-                    if let Some(heard) = heard {
-                        links::add_noted(connection, *message, heard)?;
+                    if let Some(shown) = shown {
+                        links::add_noted(connection, *message, shown)?;
                     }
                     if let Some((channel, sender, reachable)) = reach {
                         outbox::set_reach(connection, channel, sender, *reachable, Timestamp::now())?;

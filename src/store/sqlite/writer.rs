@@ -4,7 +4,7 @@
 //! disk, the next batch gathers in the queue, so the batch grows with the load and nobody waits for a timer. Work behind
 //! the door gives way to it: in a flood the door stays quick, and the line catches up afterwards.
 
-use super::{Sqlite, handle::Handle, keys, open};
+use super::{Sqlite, handle::Handle, keys, names::Names, open};
 use crate::store::{Result, StoreError};
 use rusqlite::ErrorCode;
 use std::{
@@ -148,7 +148,7 @@ impl Thread {
                 return Err(StoreError::Unavailable("the store is being reopened".into()));
             }
             self.failed_at = Some(Instant::now());
-            let handle = open::reopen(&self.shared.path)
+            let handle = open::reopen(&self.shared.path, self.shared.names.clone())
                 .map_err(|error| StoreError::Unavailable(format!("the store cannot be reopened: {error}")))?;
             tracing::warn!("the store is open again");
             self.shared.set_trouble(None);
@@ -283,6 +283,19 @@ impl Writer {
         (0..fold.slices()).try_for_each(|slice| {
             let fold = fold.clone();
             self.run_blocking(move |handle| keys::fold(handle, &fold, slice))
+        })
+    }
+
+    /// The same for names of citizens.
+    ///
+    /// # Errors
+    /// The writer is in trouble; the names stay where they are.
+    pub(super) fn fold_names(&self, names: &Names) -> Result<()> {
+        let Some(fold) = names.due() else { return Ok(()) };
+        let fold = Arc::new(fold);
+        (0..fold.slices()).try_for_each(|slice| {
+            let fold = fold.clone();
+            self.run_blocking(move |handle| handle.names().fold(handle, &fold, slice))
         })
     }
 

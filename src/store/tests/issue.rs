@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::store::{
-    Changed, Contested, Heard, Identity, Joins, Known, Learnt, NewMedia, NewReply, PublishedQuery, Reach, TicketChange,
-    TicketQuery,
+    Changed, Contested, Identity, Joins, Known, Learnt, NewMedia, NewReply, NoTicket, PublishedQuery, Reach,
+    TicketChange, TicketQuery,
 };
 use jiff::SignedDuration;
 
@@ -251,15 +251,15 @@ pub(super) async fn replies_and_media_wait_for_their_turn(homes: &Homes) {
     assert_eq!(store.reach(numbers[2]).await, Ok(Reach::Unknown), "their name is forgotten");
     assert_eq!(store.reach(numbers[0]).await, Ok(Reach::Sender("a".into())));
     let (left, number) = (accept(&store, message("bye", None)).await, numbers[0]);
-    let noted = Outcome::Noted { message: MessageId(4), reach: Some(("app".into(), "a".into(), false)), heard: None };
+    let noted = Outcome::Noted { message: MessageId(4), reach: Some(("app".into(), "a".into(), false)), shown: None };
     assert_eq!(store.issue(vec![noted]).await, Ok(0));
     assert_eq!(store.reach(number).await, Ok(Reach::Left));
     assert!(matches!(store.known(left).await.unwrap(), Known::Nothing));
     // Those who have a number are told what it came to.
     for (place, about) in [(5, Some(numbers[0])), (6, None)] {
         let asked = accept(&store, message(format!("asked {place}"), None)).await;
-        let heard = Some(Heard { about, what: "progress" });
-        let noted = Outcome::Noted { message: MessageId(place), reach: None, heard };
+        let shown = Some(NoTicket { about, what: "progress" });
+        let noted = Outcome::Noted { message: MessageId(place), reach: None, shown };
         assert_eq!(store.issue(vec![noted]).await, Ok(0));
         let known = store.known(asked).await.unwrap();
         let Known::Noted { received_at, what, about: row } = known else { panic!("{known:?}") };

@@ -16,7 +16,7 @@ pub(super) async fn an_outcome_counts_once_however_often_it_is_stored(homes: &Ho
     let outcomes = [
         ticket(MessageId(1), numbers[0], "one"),
         quarantine,
-        Outcome::Noted { message: MessageId(3), reach: None, heard: None },
+        Outcome::Noted { message: MessageId(3), reach: None, shown: None },
     ];
     for _ in 0..3 {
         store.issue(outcomes.to_vec()).await.unwrap();

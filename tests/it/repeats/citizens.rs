@@ -92,12 +92,20 @@ async fn a_partner_may_hand_on_a_word_of_its_citizen() {
     // Of somebody of whom nothing is known, and with somebody else's number, it does nothing but reach a person.
     let (stranger, _) = say(&gateway, "13800000002", &format!("撤回 {first}")).await;
     told(&site, "ticket.created", &stranger).await;
+    // The ticket that they name, though it is not their latest; nobody else's.
+    let (second, _) = say(&gateway, "13800000001", "凤凰家园三号楼的电梯停了").await;
+    told(&site, "ticket.created", &second).await;
+    say(&gateway, "13800000001", &format!("补充：{first}，是东边那个")).await;
+    let added = told(&site, "ticket.supplemented", &first).await.event;
+    assert_eq!(added["data"]["change"]["content"], format!("补充：{first}，是东边那个"));
+    let (stranger, _) = say(&gateway, "13800000002", &format!("补充：{second}，货梯也停了")).await;
+    told(&site, "ticket.created", &stranger).await;
     say(&gateway, "13800000001", &format!("撤回 {first}")).await;
     told(&site, "ticket.withdrawn", &first).await;
     let total = get(gateway.admin, "/api/v1/reconciliation").await.json()["total"].clone();
     let counts =
         ["received", "ticketed", "supplement", "rejected", "pending"].map(|field| total[field].as_u64().unwrap());
-    assert_eq!(counts, [5, 2, 2, 1, 0], "{total}");
+    assert_eq!(counts, [8, 4, 3, 1, 0], "{total}");
     // The question has a receipt too, and it leads to what was asked about.
     let found = post(gateway.public, "/api/v1/status", None, &json!({ "number": asked, "code": code })).await;
     assert_eq!((found.status, &found.json()["number"]), (200, &json!(first)), "{}", found.text());

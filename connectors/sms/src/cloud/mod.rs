@@ -20,7 +20,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use jiesu_connector::{
     Accept, Ask, Callers, Incoming, LookUp, Problem, Raw, Receipt, Reception, Refusal, Rejection, Request, Response,
-    Secret, Webhook, Words, digest, recognise,
+    Secret, Webhook, Words, digest,
 };
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -113,6 +113,15 @@ pub(crate) struct Callback {
     pub budget: Arc<Budget>,
 }
 
+/// An element of a request on its way through the door.
+struct Heard {
+    incoming: Incoming,
+    /// Its sender may be.
+    may_be_answered: bool,
+    /// What it asks of the gateway itself.
+    asked: Option<(Short, Ask)>,
+}
+
 impl Webhook for Callback {
     fn receive(&self, request: &Request, now: Timestamp) -> Result<Reception, Rejection> {
         self.authenticate(request)?;
@@ -161,14 +170,14 @@ impl Callback {
             let what = format!("more than {MOST} messages in one request");
             return Err(malformed("too-many", StatusCode::PAYLOAD_TOO_LARGE, &what));
         }
-        if let (Cloud::Twilio, [body]) = (self.cloud, &elements[..])
-            && let Ok(short) = self.cloud.read(body)
-            && let Some(Ask::Progress { number }) = short.said().and_then(|text| recognise(&text, &self.words))
+        let mut heard: Vec<Heard> = elements.into_iter().map(|element| self.incoming(element, now)).collect();
+        if self.cloud == Cloud::Twilio
+            && let Some((short, Ask::Progress { number })) = heard.first_mut().and_then(|heard| heard.asked.take())
         {
             return Ok(self.look_up(&short, number));
         }
-        let said: Vec<(Incoming, bool)> = elements.into_iter().map(|element| self.incoming(element, now)).collect();
-        let (messages, receipts): (Vec<_>, Vec<bool>) = said.into_iter().unzip();
+        let (messages, receipts): (Vec<_>, Vec<bool>) =
+            heard.into_iter().map(|heard| (heard.incoming, heard.may_be_answered)).unzip();
         let (cloud, words, budget) = (self.cloud, Arc::clone(&self.words), Arc::clone(&self.budget));
         let receipts_wanted = self.receipts == Receipts::Answered;
         let sender = messages.first().and_then(|message| message.sender.clone()).unwrap_or_default();
@@ -192,23 +201,23 @@ impl Callback {
         Ok(Reception::Accept(Accept { messages, caller: None, answer }))
     }
 
-    /// An element on its way through the door, and whether its sender may be answered. One that cannot be read goes
-    /// as it is, into quarantine, and costs its neighbours nothing.
-    fn incoming(&self, element: Bytes, now: Timestamp) -> (Incoming, bool) {
+    /// One that cannot be read goes as it is, into quarantine, and costs its neighbours nothing.
+    fn incoming(&self, element: Bytes, now: Timestamp) -> Heard {
         let media_type = self.cloud.media_type();
         let Ok(short) = self.cloud.read(&element) else {
             let digest = digest([&element[..]]);
             let raw = Raw { media_type: media_type.into(), meta: Default::default(), body: element };
             let keys = keys("element", Duration::from_secs(86_400), &hex(&digest), now);
-            return (Incoming { raw, keys, digest, sender: None, hotline: None, joins: false, receipt: false }, false);
+            let incoming = Incoming { raw, keys, digest, sender: None, hotline: None, joins: false, receipt: false };
+            return Heard { incoming, may_be_answered: false, asked: None };
         };
-        let (mut incoming, _) = short.incoming(&self.rules, &self.words, media_type, element, None, now);
-        let may = short.line.may_be_answered() && short.report.is_none();
+        let (mut incoming, ask) = short.incoming(&self.rules, &self.words, media_type, element, None, now);
+        let may_be_answered = short.line.may_be_answered() && short.report.is_none();
         incoming.receipt = self.receipts == Receipts::Sent
-            && may
+            && may_be_answered
             && !incoming.raw.meta.contains_key(INTENT)
             && self.budget.has_room(&short.line.name(""), now);
-        (incoming, may)
+        Heard { incoming, may_be_answered, asked: ask.map(|ask| (short, ask)) }
     }
 
     fn look_up(&self, short: &Short, number: Option<String>) -> Reception {
