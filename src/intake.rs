@@ -133,7 +133,9 @@ impl Intake {
                 return Err(unavailable);
             }
         };
-        self.hasten(channel, &joined, &accepted).await;
+        if !matches!(tokio::time::timeout(MOMENT, self.hasten(channel, &joined, &accepted)).await, Ok(Ok(()))) {
+            tracing::debug!(channel = &*channel.id, "a message in pieces waits as long as others");
+        }
         let receipts = accepted.into_iter().map(|accepted| self.receipt(channel, accepted, now));
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
         self.arrived.notify_one();
@@ -167,24 +169,24 @@ impl Intake {
 
     /// Looks at what was stored as a piece beside the others of its message: together they may be urgent. What fails here
     /// costs the conversation's usual wait.
-    async fn hasten(&self, channel: &Channel, joined: &[Option<String>], accepted: &[Accepted]) {
+    async fn hasten(
+        &self,
+        channel: &Channel,
+        joined: &[Option<String>],
+        accepted: &[Accepted],
+    ) -> Result<(), StoreError> {
         let mut looked_at = HashSet::new();
         for (sender, accepted) in joined.iter().zip(accepted) {
             let (Some(sender), Accepted::New { number, .. }) = (sender, accepted) else { continue };
             if !looked_at.insert(*number) {
                 continue;
             }
-            let look = async {
-                let said = self.store.conversation(*number).await?;
-                match said.len() > 1 && assembly::is_urgent_together(channel, said) {
-                    true => self.store.hasten(&channel.id, sender, *number).await,
-                    false => Ok(()),
-                }
-            };
-            if !matches!(tokio::time::timeout(MOMENT, look).await, Ok(Ok(()))) {
-                tracing::debug!(number = %number, "a message in pieces waits as long as others");
+            let said = self.store.conversation(*number).await?;
+            if said.len() > 1 && assembly::is_urgent_together(channel, said) {
+                self.store.hasten(&channel.id, sender, *number).await?;
             }
         }
+        Ok(())
     }
 
     fn receipt(&self, channel: &Channel, accepted: Accepted, now: Timestamp) -> Result<Receipt, Refusal> {
