@@ -58,6 +58,12 @@ async fn a_start_on_a_full_disk_drains_what_is_there_and_takes_new_messages_when
     site.core.always(Answer::Reset);
     let mut gateway = site.start().await;
     let first = gateway.accept("before", "早就来了").await;
+    // In the event log, that is: this disk keeps no room for tickets from what comes after them.
+    eventually("the ticket", seconds(20), async || {
+        let page = get(gateway.admin, "/api/v1/events?after=0").await.json();
+        (page["events"].as_array().unwrap().len() == 1).then_some(())
+    })
+    .await;
     gateway.terminate();
     assert!(gateway.ended(seconds(10)).await.success());
     site.faults.as_ref().unwrap().space(0);
