@@ -10,7 +10,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -37,7 +37,7 @@ pub struct Incidents {
 struct Incident {
     citizens: HashSet<u64>,
     /// When citizens of the last hour joined, seconds since 1970.
-    recent: Vec<i64>,
+    recent: VecDeque<i64>,
     alarmed_at: usize,
     /// The first ticket says that it is of an incident.
     begun: bool,
@@ -202,7 +202,7 @@ impl Incidents {
         let since = reviser.clock.now().as_second() - HOUR;
         for member in members {
             if incident.citizens.insert(repeats::citizen(&member.citizen)) && member.at.as_second() >= since {
-                incident.recent.push(member.at.as_second());
+                incident.recent.push_back(member.at.as_second());
             }
         }
         // Whoever remembered it before has raised the alarm, if there was reason to.
@@ -231,9 +231,10 @@ fn begin(reviser: &Reviser, first: &TicketRow, mut draft: Draft, size: usize) ->
 impl Incident {
     fn grow(&mut self, citizen: u64, now: i64, surge: usize, fresh: bool) -> Grown {
         if self.citizens.insert(citizen) && fresh {
-            self.recent.push(now);
+            self.recent.push_back(now);
         }
-        self.recent.retain(|at| *at > now - HOUR);
+        // They come in their order, but for a clock that was set back: then some are counted a little longer.
+        while self.recent.pop_front_if(|at| *at <= now - HOUR).is_some() {}
         let recent = self.recent.len();
         if recent < surge {
             self.alarmed_at = 0;

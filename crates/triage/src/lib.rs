@@ -8,6 +8,7 @@ mod linear;
 mod policy;
 mod rules;
 pub mod train;
+mod ways;
 
 pub use calendar::{BeyondCalendar, Calendar};
 pub use categories::{Categories, Category};
@@ -15,3 +16,4 @@ pub use deadlines::{Due, Mode, Term};
 pub use linear::{BadModel, Guess, Linear};
 pub use policy::{Policy, Profile};
 pub use rules::{Finding, Proposal, Said, Words};
+pub use ways::{Ways, Word};

@@ -1,12 +1,13 @@
 //! Rules that an auditor can read: which words make what of a matter, and why.
 
-use crate::{Calendar, Categories, Due, Guess, Linear, Mode, Policy};
-use jiesu_folding::{Letters, fold};
+use crate::{
+    Calendar, Categories, Due, Guess, Linear, Mode, Policy,
+    ways::{Folded, Ways, Word},
+};
+use jiesu_folding::fold;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 
-/// Of a text, so many characters are looked at.
-const MOST: usize = 2_000;
 /// Below this the model's category is no more than a guess, and none is proposed.
 const SURE: f32 = 0.3;
 
@@ -17,9 +18,9 @@ pub struct Words {
     /// What it is called in a reason.
     pub name: String,
     /// One of these words is there. `a+b`: both are. `a|b+c|d`: one of the first two, and one of the others.
-    pub any: Vec<String>,
+    pub any: Vec<Ways>,
     /// None of these is.
-    pub none: Vec<String>,
+    pub none: Vec<Word>,
     /// Only for matters of these kinds.
     pub kinds: Vec<String>,
     /// Only in this mode.
@@ -45,9 +46,7 @@ impl Words {
         match () {
             () if self.name.trim().is_empty() => Some("it has no name".into()),
             () if !given => Some(format!("it has no {value}{}", if value == "level" { " from 1 to 4" } else { "" })),
-            () if self.any.iter().flat_map(|word| word.split(['+', '|'])).any(|word| word.trim().is_empty())
-                || self.none.iter().any(|word| word.trim().is_empty()) =>
-            {
+            () if self.any.iter().any(Ways::has_empty) || self.none.iter().any(Word::is_empty) => {
                 Some("a word is empty".into())
             }
             () => None,
@@ -62,29 +61,7 @@ impl Words {
         {
             return None;
         }
-        let there = |ways: &'a str| ways.split('|').find(|word| folded.has(word));
-        self.any.iter().find_map(|words| words.split('+').map(there).collect())
-    }
-}
-
-/// A folded text that is asked for hundreds of words, few of which are there.
-struct Folded {
-    text: String,
-    letters: Letters,
-}
-
-impl Folded {
-    /// Of parts in folded form, one sentence after the other.
-    fn of(parts: [&str; 3]) -> Self {
-        let mut text = parts.join("。");
-        if let Some((end, _)) = text.char_indices().nth(MOST) {
-            text.truncate(end);
-        }
-        Self { letters: text.chars().collect(), text }
-    }
-
-    fn has(&self, word: &str) -> bool {
-        word.chars().all(|letter| self.letters.may_have(letter)) && self.text.contains(word)
+        self.any.iter().find_map(|ways| ways.within(folded))
     }
 }
 
@@ -261,7 +238,7 @@ mod tests {
     fn the_lanes_flag_and_its_priority_have_the_same_words() {
         let policy = Policy::parse(include_str!("../../../config/deadlines.toml")).unwrap();
         let lanes = policy.priorities.iter().filter(|rule| rule.name.starts_with("即办"));
-        let words: Vec<&String> = lanes.flat_map(|rule| &rule.any).collect();
+        let words: Vec<&Ways> = lanes.flat_map(|rule| &rule.any).collect();
         let flag = policy.flags.iter().find(|rule| rule.flag.as_deref() == Some("instant")).unwrap();
         assert!(words.iter().all(|word| flag.any.contains(word)) && words.len() == flag.any.len());
     }
@@ -295,16 +272,6 @@ mod tests {
         assert!(!["民警帮我找到了走失的老人", "举报邻居违建"].into_iter().any(against));
         let found = propose("窗口的办事人员刁难群众").flags.remove(0);
         assert_eq!(found.reason, "涉公职人员：提到“办事人员”“刁难”", "which of the ways it was");
-    }
-
-    #[test]
-    fn every_way_of_a_rule_is_a_word() {
-        let fault = |any: &str| {
-            let rule = Words { name: "a".into(), any: vec![any.into()], level: Some(1), ..Words::default() };
-            rule.fault("level")
-        };
-        assert!(["a+", "+a", "a|", "a||b", "|", "", "a+ |b"].into_iter().all(|any| fault(any).is_some()));
-        assert!(["a", "a+b", "a|b+c|d"].into_iter().all(|any| fault(any).is_none()));
     }
 
     #[test]
