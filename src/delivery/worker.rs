@@ -216,7 +216,8 @@ impl<T: Transport> Delivery<T> {
                         self.landed(landed);
                     }
                 }
-                changed = wake.changed(), if waking => match changed {
+                // What comes while the log is read stays new until then: the answer may be of before, and say that this is all.
+                changed = wake.changed(), if waking && !self.doing.reading => match changed {
                     Ok(()) => self.doing.caught_up = false,
                     Err(_) => waking = false,
                 },

@@ -14,10 +14,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Default)]
@@ -32,11 +38,29 @@ pub struct Memory {
 pub struct Fake {
     memory: Mutex<Memory>,
     wake: watch::Sender<Sequence>,
+    /// A place for each read of the log that may be answered.
+    answers: Semaphore,
+    reads: AtomicUsize,
 }
 
 impl Fake {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { memory: Mutex::default(), wake: watch::Sender::new(Sequence(0)) })
+        let (wake, answers) = (watch::Sender::new(Sequence(0)), Semaphore::new(Semaphore::MAX_PERMITS));
+        Arc::new(Self { memory: Mutex::default(), wake, answers, reads: AtomicUsize::new(0) })
+    }
+
+    /// Reads of the log are answered no more, until [`Self::answer`]; with what was there when they began.
+    pub fn hold(&self) {
+        self.answers.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub fn answer(&self) {
+        self.answers.add_permits(1_000);
+    }
+
+    /// Reads of the log that have begun.
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
     }
 
     pub fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -74,7 +98,10 @@ impl Fake {
 #[async_trait]
 impl EventLog for Fake {
     async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
-        Ok(self.memory().events.iter().skip(cursor.0 as usize).take(limit).cloned().collect())
+        let events = self.memory().events.iter().skip(cursor.0 as usize).take(limit).cloned().collect();
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let _answered = self.answers.acquire().await;
+        Ok(events)
     }
     async fn last_event(&self) -> Result<Sequence> {
         Ok(Sequence(self.memory().events.len() as i64))

@@ -43,6 +43,22 @@ async fn events_of_one_ticket_go_in_order_and_no_more_at_once_than_allowed() {
 }
 
 #[tokio::test]
+async fn an_event_that_comes_while_the_log_is_read_is_delivered_though_the_answer_was_of_before() {
+    let store = Fake::new();
+    store.hold();
+    let run = run(&store, destination(), |_, _| Say::Yes);
+    until("the log is read", || store.reads() == 1).await;
+    store.append([1]);
+    // The worker is told while it waits for the answer.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    store.answer();
+    run.delivered(1).await;
+    run.stop().await;
+}
+
+#[tokio::test]
 async fn a_refused_message_is_tried_three_times_and_buried_with_the_reason_and_others_go_on() {
     let store = Fake::new();
     store.append(1..=1000);
