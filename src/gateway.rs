@@ -8,7 +8,7 @@ mod told;
 pub use key::receipt_key;
 pub use parts::channels;
 use parts::{look, rate};
-use tasks::{advise, answer, flush};
+use tasks::{advise, answer, flush, tell};
 
 use crate::{
     admin::{self, Admin},
@@ -323,6 +323,8 @@ async fn serve(
         });
         line.spawn(news.clone().listen(signals, line_stop.clone()));
         line.spawn(news.look(line_stop.clone()));
+    } else {
+        line.spawn(tell(reviser.clone(), line_stop.clone()));
     }
 
     let public_state = Public {

@@ -118,10 +118,22 @@ impl Reviser {
         Err(StoreError::Unavailable("too many others change this ticket".into()))
     }
 
-    /// Tells of the newest event.
+    /// Tells of the newest event, if it was not told of yet. Where the store cannot say which it is, a later look finds it.
     pub async fn tell(&self) {
-        if let Ok(newest) = self.store.last_event().await {
-            self.issued.send_replace(newest);
-        }
+        let _ = self.look().await;
+    }
+
+    /// As [`Self::tell`].
+    ///
+    /// # Errors
+    /// The store cannot read.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        let newest = self.store.last_event().await?;
+        self.issued.send_if_modified(|told| {
+            let newer = newest > *told;
+            *told = newest.max(*told);
+            newer
+        });
+        Ok(())
     }
 }

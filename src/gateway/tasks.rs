@@ -5,6 +5,7 @@ use crate::{
     intake::Intake,
     nodes::{self, Node},
     reply::Replies,
+    revise::Reviser,
     shared,
     sources::{self, Way},
 };
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Between writes of the counts of what was rejected.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// Between looks for events that nobody told of.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Until a Redis that does not answer is asked again how it is set up.
 const ADVISE_AGAIN: Duration = Duration::from_secs(5);
 
@@ -48,6 +51,18 @@ pub(super) async fn flush(intake: Arc<Intake>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => drop(intake.flush().await),
+        }
+    }
+}
+
+/// Tells of events that nobody told of, until `stop`: whoever wrote them may have been given up by its client before it
+/// could, or the store could not say which they are.
+pub(super) async fn tell(reviser: Reviser, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(TELL_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => reviser.tell().await,
         }
     }
 }

@@ -114,7 +114,7 @@ impl News {
                 _ = tick.tick() => {}
             }
             let _ = timeout(PATIENCE, self.standings.say()).await;
-            let _ = timeout(PATIENCE, self.issued()).await;
+            let _ = timeout(PATIENCE, self.reviser.look()).await;
             let _ = timeout(PATIENCE, self.orders()).await;
             if round % DESK == 0 {
                 let _ = timeout(PATIENCE, self.desk()).await;
@@ -134,7 +134,7 @@ impl News {
             Signal::ReplyDue => self.reply_due.notify_one(),
             Signal::MediaDue => self.media_due.notify_one(),
             Signal::Left => self.node.hurry(),
-            Signal::Issued => self.issued().await?,
+            Signal::Issued => self.reviser.look().await?,
             Signal::Desk => {
                 self.citizens.forget();
                 self.incidents.forget();
@@ -147,16 +147,6 @@ impl News {
                 self.arrived.notify_one();
             }
         }
-        Ok(())
-    }
-
-    async fn issued(&self) -> Result<(), StoreError> {
-        let newest = self.store().last_event().await?;
-        self.reviser.issued.send_if_modified(|held| {
-            let news = newest > *held;
-            *held = newest.max(*held);
-            news
-        });
         Ok(())
     }
 

@@ -239,3 +239,20 @@ async fn the_events_of_a_ticket_come_in_order_also_from_a_core_that_stumbles() {
     assert_eq!(kinds[0], "ticket.created");
     assert!(kinds[1..].iter().all(|kind| kind == "ticket.updated"), "{kinds:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_nobody_told_of_is_delivered_all_the_same() {
+    let mut site = Site::new().await;
+    let gateway = site.start().await;
+    let number = gateway.accept("told", "路灯不亮").await;
+    site.core.has_all([&number], seconds(15)).await;
+    // As if whoever wrote it had been given up by its client between the write and the word.
+    let store = rusqlite::Connection::open(site.database()).unwrap();
+    store.busy_timeout(seconds(5)).unwrap();
+    let sql = "INSERT INTO event SELECT sequence + 1, 'ev_UNTOLD', kind, number, body FROM event ORDER BY sequence DESC LIMIT 1";
+    assert_eq!(store.execute(sql, []), Ok(1));
+    drop(store);
+    let untold = |one: &Delivery| one.id == "ev_UNTOLD";
+    eventually("the event that nobody told of", seconds(15), async || site.core.log().iter().any(untold).then_some(()))
+        .await;
+}
