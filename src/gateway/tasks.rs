@@ -8,6 +8,7 @@ use crate::{
     revise::Reviser,
     shared,
     sources::{self, Way},
+    store::Sequence,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{runtime::Handle, task::JoinSet};
@@ -62,7 +63,11 @@ pub(super) async fn tell(reviser: Reviser, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = tick.tick() => reviser.tell().await,
+            _ = tick.tick() => {}
+        }
+        // Before the first event, which the line tells of, there is none to miss; and a store that rests is not opened to read.
+        if *reviser.issued.borrow() > Sequence(0) {
+            reviser.tell().await;
         }
     }
 }

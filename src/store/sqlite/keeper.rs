@@ -82,7 +82,9 @@ impl Keeper {
             let _ = writer.fold_names(&self.shared.names);
         }
         // A store in trouble says so elsewhere; until it is known what the index holds, it is asked.
-        let _ = self.shared.names.look_through(|| open::connect_reader(&self.shared.path));
+        if let Some(connection) = &self.connection {
+            let _ = self.shared.names.look_through(connection);
+        }
         self.copy_if_due(log, writer);
         self.watch_space(log);
     }

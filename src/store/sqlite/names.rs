@@ -177,12 +177,11 @@ impl Names {
     }
 
     /// Learns which names the index holds, if that is not known or they have become too many; for the keeper, which may wait.
-    pub(super) fn look_through(&self, connect: impl FnOnce() -> rusqlite::Result<Connection>) -> rusqlite::Result<()> {
+    pub(super) fn look_through(&self, connection: &Connection) -> rusqlite::Result<()> {
         // What is folded from now on is noted, so that nothing is missed.
         if !self.state().indexed.begin() {
             return Ok(());
         }
-        let connection = connect()?;
         let mut names = connection.prepare("SELECT name FROM identity")?;
         let mut rows = names.query([])?;
         let mut found = Vec::new();
@@ -190,7 +189,8 @@ impl Names {
             found.push(Filter::mark(row.get_ref(0)?.as_str()?));
         }
         self.state().indexed.fill(&found);
-        Ok(())
+        // What was read is not read again.
+        connection.execute_batch("PRAGMA shrink_memory")
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn look_through(handle: &Handle, path: &Path) {
-        handle.names().look_through(|| Connection::open(path)).unwrap();
+        handle.names().look_through(&Connection::open(path).unwrap()).unwrap();
     }
 
     fn identity(at: usize, citizen: &str, proven: bool) -> Identity {
