@@ -265,7 +265,8 @@ impl Intake {
     /// The store cannot write; the counts are kept for the next time.
     pub async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
         let intake = self.clone();
-        tokio::spawn(async move { intake.write_counts().await }).await.unwrap_or(Ok(()))
+        let written = tokio::spawn(async move { intake.write_counts().await }).await;
+        written.unwrap_or_else(|failed| Err(StoreError::Failed(failed.to_string())))
     }
 
     async fn write_counts(&self) -> Result<(), StoreError> {

@@ -10,6 +10,19 @@ async fn metric(admin: std::net::SocketAddr, name: &str) -> f64 {
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
+/// Sends appeals of so many characters until the disk is full: each is taken, or answered 503.
+async fn fill(gateway: &Gateway, characters: usize) {
+    let filler = "满".repeat(characters);
+    let mut number = 0;
+    eventually("503 on a full disk", seconds(30), async || {
+        number += 1;
+        let reply = gateway.appeal(&json!({ "id": format!("fill-{number}"), "content": filler })).await;
+        assert!([201, 503].contains(&reply.status), "{} {}", reply.status, reply.text());
+        (reply.status == 503).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_fsync_error_is_answered_503_and_raises_the_alarm() {
     let mut site = Site::with_faults().await;
@@ -69,15 +82,7 @@ async fn a_start_on_a_full_disk_drains_what_is_there_and_takes_new_messages_when
     site.faults.as_ref().unwrap().space(0);
     let gateway = site.start().await;
     assert!(gateway.log().contains("THE DISK IS FULL"), "{}", gateway.log());
-    let filler = "满".repeat(50_000);
-    let mut number = 0;
-    eventually("503 on a full disk", seconds(30), async || {
-        number += 1;
-        let reply = gateway.appeal(&json!({ "id": format!("fill-{number}"), "content": filler })).await;
-        assert!([201, 503].contains(&reply.status), "{} {}", reply.status, reply.text());
-        (reply.status == 503).then_some(())
-    })
-    .await;
+    fill(&gateway, 50_000).await;
     site.core.always(Answer::Status(200));
     site.core.has_all([&first], seconds(30)).await;
     site.faults.as_ref().unwrap().unlimited_space();
@@ -117,15 +122,7 @@ async fn a_full_disk_is_answered_503_while_the_rest_goes_on() {
     .await;
     let faults = site.faults.as_ref().unwrap();
     faults.space(64 << 10);
-    let filler = "满".repeat(20_000);
-    let mut number = 0;
-    eventually("503 on a full disk", seconds(30), async || {
-        number += 1;
-        let reply = gateway.appeal(&json!({ "id": format!("fill-{number}"), "content": filler })).await;
-        assert!([201, 503].contains(&reply.status), "{} {}", reply.status, reply.text());
-        (reply.status == 503).then_some(())
-    })
-    .await;
+    fill(&gateway, 20_000).await;
     assert!(faults.writes_failed() > 0);
     for path in ["/healthz", "/metrics", "/api/v1/events?after=0&limit=10", "/api/v1/deliveries?state=dead"] {
         assert_eq!(get(gateway.admin, path).await.status, 200, "{path}");
