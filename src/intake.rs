@@ -133,7 +133,9 @@ impl Intake {
                 return Err(unavailable);
             }
         };
-        if !matches!(tokio::time::timeout(MOMENT, self.hasten(channel, &joined, &accepted)).await, Ok(Ok(()))) {
+        if joined.iter().any(Option::is_some)
+            && !matches!(tokio::time::timeout(MOMENT, self.hasten(channel, &joined, &accepted)).await, Ok(Ok(())))
+        {
             tracing::debug!(channel = &*channel.id, "a message in pieces waits as long as others");
         }
         let receipts = accepted.into_iter().map(|accepted| self.receipt(channel, accepted, now));

@@ -16,7 +16,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 /// Messages looked at in one round: who waits for the disk meanwhile waits for their transaction, too.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 /// Between rounds under load: so many messages gather meanwhile that a transaction is worth its while. After a quiet
 /// time there is no wait.
 const GATHER: Duration = Duration::from_millis(10);

@@ -66,7 +66,7 @@ pub(super) async fn serve(
     let mut room = Room::of(&public.body_budget);
     let content = match form_with_files(webhook.as_ref(), &request) {
         Some((splitter, caps)) => {
-            read_form(body, splitter, caps, (&public.spool, peer), &mut room).await.map(Content::Form)
+            Box::pin(read_form(body, splitter, caps, (&public.spool, peer), &mut room)).await.map(Content::Form)
         }
         None => read_body_into(body, public.max_body, &mut room).await.map(Content::Body),
     };
@@ -136,18 +136,22 @@ async fn respond(public: &Public, channel: &Channel, reception: Reception) -> Re
     match reception {
         Reception::Answer(response) => Http(response).into_response(),
         Reception::Accept(accept) => Http(take(public, channel, accept).await).into_response(),
-        Reception::LookUp(look_up) => Http(super::look_up::answer(public, channel, look_up).await).into_response(),
-        Reception::Ask(_) => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel asks twice")),
-        Reception::With(reception, aside) => {
-            let running = run_aside(public, aside).await;
-            let response = Box::pin(respond(public, channel, *reception)).await;
-            // It goes on if it is late.
-            if let Some(running) = running {
-                let _ = tokio::time::timeout(MOMENT, running).await;
-            }
-            response
+        Reception::LookUp(look_up) => {
+            Http(Box::pin(super::look_up::answer(public, channel, look_up)).await).into_response()
         }
+        Reception::Ask(_) => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel asks twice")),
+        Reception::With(reception, aside) => Box::pin(respond_beside(public, channel, *reception, aside)).await,
     }
+}
+
+async fn respond_beside(public: &Public, channel: &Channel, reception: Reception, aside: Aside) -> Response {
+    let running = run_aside(public, aside).await;
+    let response = respond(public, channel, reception).await;
+    // It goes on if it is late.
+    if let Some(running) = running {
+        let _ = tokio::time::timeout(MOMENT, running).await;
+    }
+    response
 }
 
 /// Runs it beside the answer; where too many run already, before it.
@@ -193,4 +197,20 @@ pub(super) async fn take(public: &Public, channel: &Channel, accept: Accept) -> 
         public.intake.rejected(channel, "conflict");
     }
     (accept.answer)(outcome.as_deref().map_err(|refusal| *refusal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> (usize, usize) {
+        (size_of::<F>(), align_of::<F>())
+    }
+
+    #[test]
+    fn a_request_costs_no_large_and_no_aligned_allocation() {
+        let (size, align) = layout(serve);
+        assert!(size <= 3 << 10, "the future of a request has {size} bytes");
+        assert!(align <= 16, "it is aligned to {align} bytes");
+    }
 }

@@ -68,7 +68,8 @@ impl SharedLimiter {
     pub async fn check_key(&self, key: &str) -> Result<(), Duration> {
         self.local.check_key(key)?;
         match &self.shared {
-            Some(shared) => shared.check(key).await,
+            // Boxed: what asks Redis is large, and every request would have to make room for it.
+            Some(shared) => Box::pin(shared.check(key)).await,
             None => Ok(()),
         }
     }
@@ -80,7 +81,7 @@ impl SharedLimiter {
     pub async fn check_address(&self, address: IpAddr) -> Result<(), Duration> {
         self.local.check_address(address)?;
         match &self.shared {
-            Some(shared) => shared.check(&client(address).to_string()).await,
+            Some(shared) => Box::pin(shared.check(&client(address).to_string())).await,
             None => Ok(()),
         }
     }

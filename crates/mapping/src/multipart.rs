@@ -47,7 +47,8 @@ enum State {
 
 /// Splits a body, however it was cut on its way.
 pub struct Splitter {
-    delimiter: Finder<'static>,
+    /// Boxed: it is aligned for vectors, and so would be every future that holds it.
+    delimiter: Box<Finder<'static>>,
     buffer: BytesMut,
     state: State,
 }
@@ -63,7 +64,7 @@ impl Splitter {
         if boundary.is_empty() || boundary.len() > 200 {
             return None;
         }
-        let delimiter = Finder::new(&[b"\r\n--", boundary.as_slice()].concat()).into_owned();
+        let delimiter = Box::new(Finder::new(&[b"\r\n--", boundary.as_slice()].concat()).into_owned());
         // The first delimiter has no line before it.
         Some(Self { delimiter, buffer: BytesMut::from(&b"\r\n"[..]), state: State::Preamble })
     }
