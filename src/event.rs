@@ -95,7 +95,7 @@ impl Events {
         let field = format!("\"sequence\":\"{SEQUENCE}\"");
         let found = body.windows(field.len()).position(|window| window == field.as_bytes());
         let sequence_at = found.unwrap_or_default() + "\"sequence\":\"".len();
-        NewEvent { id, kind, number, body, sequence_at }
+        NewEvent { id, kind, number, body: body.into(), sequence_at }
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&event.body).expect("JSON");
         assert_eq!(json["subject"], number.to_string());
         let place = event.sequence_at..event.sequence_at + 16;
-        let mut body = event.body.clone();
+        let mut body = event.body.to_vec();
         body[place].copy_from_slice(b"0000000000001234");
         let json: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(json["sequence"], "0000000000001234");

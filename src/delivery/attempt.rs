@@ -3,16 +3,20 @@
 use super::{
     destination::{Destination, Success},
     outcome::{Fault, FaultClass, Outcome, classify},
+    pool::{self, Connection, Failure, Message, Pool},
     signature::{self, BadSecret, SigningKey},
 };
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method,
-    header::{CONTENT_TYPE, HeaderName},
+    HeaderMap, HeaderValue, Method, Response, Uri,
+    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, USER_AGENT},
 };
+use hyper::body::Incoming;
 use jiff::Timestamp;
-use reqwest::{Client, Request, Response, Url, redirect};
-use std::{future::Future, sync::Once, time::Duration};
+use reqwest::Url;
+use rustls::ClientConfig;
+use std::{fmt, future::Future, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
 /// Of an answer, so much is kept for the predicate and for a dead letter's reason.
 const KEPT: usize = 64 * 1024;
@@ -20,7 +24,10 @@ const KEPT: usize = 64 * 1024;
 const READ: usize = 8 * 1024 * 1024;
 /// For connecting, at most.
 const CONNECT: Duration = Duration::from_secs(5);
-const AGENT: &str = concat!("jiesu/", env!("CARGO_PKG_VERSION"));
+/// A connection that rests for longer is closed.
+const REST: Duration = Duration::from_secs(30);
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("jiesu/", env!("CARGO_PKG_VERSION")));
+const ANY: HeaderValue = HeaderValue::from_static("*/*");
 
 const ID: HeaderName = HeaderName::from_static(signature::ID);
 const TIMESTAMP: HeaderName = HeaderName::from_static(signature::TIMESTAMP);
@@ -35,25 +42,34 @@ pub trait Transport: Send + Sync + 'static {
 /// A destination's configuration cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum BadDestination {
-    /// The URL is none, or not http(s).
-    #[error("url: give an http:// or https:// address")]
+    /// The URL is none, not http(s), or holds a password.
+    #[error("url: give an http:// or https:// address without user and password")]
     Url,
     /// The secret cannot sign.
     #[error("secret: {0}")]
     Secret(#[from] BadSecret),
-    /// There is no client: the system's certificates cannot be read, for one.
+    /// The system's certificates cannot be read, for one.
     #[error("no HTTP client: {0}")]
-    Client(reqwest::Error),
+    Client(#[from] rustls::Error),
 }
 
 /// Posts to one destination, over connections of its own.
-#[derive(Debug)]
 pub struct Http {
-    client: Client,
-    url: Url,
+    pool: Pool,
+    timeout: Duration,
+    /// Path and query.
+    target: Uri,
+    host: HeaderValue,
     key: Option<SigningKey>,
-    media_type: &'static str,
+    media_type: HeaderValue,
     success: Success,
+}
+
+// Without the target: it may hold a key.
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("pool", &self.pool).finish_non_exhaustive()
+    }
 }
 
 impl Http {
@@ -62,105 +78,114 @@ impl Http {
     /// # Errors
     /// [`BadDestination`]
     pub fn new(destination: &Destination) -> Result<Self, BadDestination> {
-        let url: Url = destination.url.parse().map_err(|_| BadDestination::Url)?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(BadDestination::Url);
-        }
-        let mut client = Client::builder()
-            .user_agent(AGENT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .tcp_nodelay(true)
-            .connect_timeout(CONNECT.min(destination.timeout))
-            .timeout(destination.timeout)
-            .pool_max_idle_per_host(destination.concurrency)
-            .pool_idle_timeout(Duration::from_secs(30));
-        install_tls();
-        if url.scheme() == "http" {
-            // No certificates are needed, so none are read.
-            client = client.tls_certs_only([]);
-        }
+        Self::trusting(destination, pool::trusted)
+    }
+
+    /// As [`Self::new`], and says which certificates are trusted.
+    pub(super) fn trusting(
+        destination: &Destination,
+        trusted: impl FnOnce(&Uri) -> Result<ClientConfig, rustls::Error>,
+    ) -> Result<Self, BadDestination> {
+        let address = address(&destination.url).ok_or(BadDestination::Url)?;
+        let authority = address.authority().ok_or(BadDestination::Url)?;
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| BadDestination::Url)?;
+        let target = address.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
+        let (tls, patience) = (trusted(&address)?, CONNECT.min(destination.timeout));
+        let media_type = if destination.map.is_some() { "application/json" } else { "application/cloudevents+json" };
         Ok(Self {
-            client: client.build().map_err(BadDestination::Client)?,
-            url,
+            pool: Pool::new(address, tls, patience, destination.concurrency, REST),
+            timeout: destination.timeout,
+            target,
+            host,
             key: destination.secret.as_ref().map(SigningKey::new).transpose()?,
-            media_type: if destination.map.is_some() { "application/json" } else { "application/cloudevents+json" },
+            media_type: HeaderValue::from_static(media_type),
             success: destination.success.clone(),
         })
     }
 
-    fn request(&self, id: &str, body: Bytes) -> Option<Request> {
+    pub(super) fn message(&self, id: &str, body: Bytes) -> Option<Message> {
         let now = Timestamp::now().as_second();
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        headers.insert(HOST, self.host.clone());
+        headers.insert(USER_AGENT, AGENT);
+        headers.insert(ACCEPT, ANY);
+        headers.insert(CONTENT_TYPE, self.media_type.clone());
         headers.insert(ID, HeaderValue::from_str(id).ok()?);
         headers.insert(TIMESTAMP, HeaderValue::from(now));
         if let Some(key) = &self.key {
             headers.insert(SIGNATURE, HeaderValue::try_from(key.sign(id, now, &body)).ok()?);
         }
-        let mut request = Request::new(Method::POST, self.url.clone());
-        *request.headers_mut() = headers;
-        *request.body_mut() = Some(body.into());
-        Some(request)
+        let mut message = Message::new(body.into());
+        *message.method_mut() = Method::POST;
+        *message.uri_mut() = self.target.clone();
+        *message.headers_mut() = headers;
+        Some(message)
+    }
+
+    async fn exchange(&self, mut message: Message) -> Result<Outcome, FaultClass> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let mut connection = self.pool.take(deadline).await?;
+            let answered = async {
+                let response = connection.send(message).await?;
+                Ok(answer(&mut connection, response, &self.success).await?)
+            };
+            match timeout_at(deadline, answered).await {
+                Ok(Ok(outcome)) => {
+                    self.pool.put(connection).await;
+                    return Ok(outcome);
+                }
+                // The destination had closed a connection that rested.
+                Ok(Err(Failure::Unsent(unsent))) => message = *unsent,
+                Ok(Err(Failure::Fault(class))) => return Err(class),
+                Err(_) => return Err(FaultClass::Timeout),
+            }
+        }
     }
 }
 
 impl Transport for Http {
     async fn attempt(&self, id: &str, body: Bytes) -> Outcome {
-        let Some(request) = self.request(id, body) else {
+        let Some(message) = self.message(id, body) else {
             return Outcome::MessageAtFault { reason: "its id does not fit in a header".into() };
         };
-        // This is the helper that reads the status and caps the answer.
-        #[expect(clippy::disallowed_methods)]
-        let sent = self.client.execute(request).await;
-        match sent {
-            Ok(response) => answer(response, &self.success).await,
-            Err(error) => failed(&error),
-        }
+        let outcome = self.exchange(message).await;
+        outcome.unwrap_or_else(|class| Outcome::DestinationAtFault(Fault::without_answer(class)))
     }
+}
+
+/// An address as HTTP takes it: the host as it is looked up, the path as it is sent.
+fn address(url: &str) -> Option<Uri> {
+    let mut url: Url = url.parse().ok()?;
+    let is_secret = !url.username().is_empty() || url.password().is_some();
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() || is_secret {
+        return None;
+    }
+    url.set_fragment(None);
+    url.as_str().parse().ok()
 }
 
 /// Only a whole answer is one: an answer that breaks off may be about anything.
-async fn answer(mut response: Response, success: &Success) -> Outcome {
+async fn answer(
+    connection: &mut Connection,
+    response: Response<Incoming>,
+    success: &Success,
+) -> Result<Outcome, FaultClass> {
+    let (head, mut body) = response.into_parts();
     let (mut kept, mut read) = (Bytes::new(), 0);
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => {
-                read += chunk.len();
-                if read > READ {
-                    return Outcome::DestinationAtFault(Fault::without_answer(FaultClass::TooLong));
-                }
-                keep(&mut kept, chunk);
-            }
-            Ok(None) => break,
-            Err(error) => return failed(&error),
+    while let Some(piece) = connection.piece(&mut body).await? {
+        read += piece.len();
+        if read > READ {
+            return Err(FaultClass::TooLong);
         }
+        keep(&mut kept, piece);
     }
-    classify(response.status(), response.headers(), &kept, read == kept.len(), success, Timestamp::now())
+    Ok(classify(head.status, &head.headers, &kept, read == kept.len(), success, Timestamp::now()))
 }
 
-/// Most answers are one chunk, which is kept as it is.
-fn keep(kept: &mut Bytes, chunk: Bytes) {
+/// Most answers are one piece, which is kept as it is.
+fn keep(kept: &mut Bytes, piece: Bytes) {
     let room = KEPT - kept.len();
-    let chunk = chunk.slice(..chunk.len().min(room));
-    *kept = if kept.is_empty() { chunk } else { [&kept[..], &chunk[..]].concat().into() };
-}
-
-fn failed(error: &reqwest::Error) -> Outcome {
-    let class = if error.is_connect() {
-        FaultClass::Connect
-    } else if error.is_timeout() {
-        FaultClass::Timeout
-    } else {
-        FaultClass::Broken
-    };
-    Outcome::DestinationAtFault(Fault::without_answer(class))
-}
-
-/// One TLS provider in the process: ring.
-fn install_tls() {
-    static ONCE: Once = Once::new();
-    // An error only says that one is installed already.
-    ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    let piece = piece.slice(..piece.len().min(room));
+    *kept = if kept.is_empty() { piece } else { [&kept[..], &piece[..]].concat().into() };
 }

@@ -14,6 +14,7 @@ mod ledger;
 mod mask;
 mod outcome;
 mod pace;
+mod pool;
 mod post;
 pub mod predicate;
 mod status;

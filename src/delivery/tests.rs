@@ -5,8 +5,10 @@
 
 mod fake;
 mod http;
+mod pool;
 mod sockets;
 mod sqlite;
+mod tls;
 mod worker;
 
 use crate::{number::Number, store::Sequence};

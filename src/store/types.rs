@@ -2,7 +2,7 @@
 
 use super::Learnt;
 use crate::number::Number;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use jiesu_connector::{Contact, Incoming, Piece, Raw};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -358,7 +358,7 @@ pub struct NewEvent {
     /// The ticket.
     pub number: Number,
     /// The body, with sixteen zeros where the sequence belongs.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// Where those zeros begin.
     pub sequence_at: usize,
 }
@@ -366,10 +366,12 @@ pub struct NewEvent {
 impl NewEvent {
     /// Writes its place in the log into its body.
     pub(super) fn set_sequence(&mut self, sequence: Sequence) {
-        let place = self.sequence_at..self.sequence_at + 16;
-        if let Some(zeros) = self.body.get_mut(place) {
+        // Copied only if somebody else has it.
+        let mut body = BytesMut::from(std::mem::take(&mut self.body));
+        if let Some(zeros) = body.get_mut(self.sequence_at..self.sequence_at + 16) {
             zeros.copy_from_slice(format!("{:016}", sequence.0).as_bytes());
         }
+        self.body = body.freeze();
     }
 }
 

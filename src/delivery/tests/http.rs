@@ -20,7 +20,10 @@ use bytes::Bytes;
 use jiesu_connector::Secret;
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 fn at(receiver: &Receiver) -> Destination {
@@ -59,6 +62,34 @@ async fn an_event_is_posted_verbatim_and_signed() {
     assert_eq!(key.verify(&signed, &sent, Timestamp::now().as_second()), Ok(()));
 }
 
+/// An answer of so many bytes.
+fn long(length: usize) -> String {
+    let Reply::Send(answer) = status(200, &" ".repeat(length)) else { unreachable!() };
+    answer
+}
+
+#[tokio::test]
+async fn the_address_is_said_as_http_wants_it() {
+    for (url, host, target) in [
+        ("http://core.example", "core.example", "/"),
+        ("http://CORE.example:80/a b?c=诉求#part", "core.example", "/a%20b?c=%E8%AF%89%E6%B1%82"),
+        ("https://core.example:443/?", "core.example", "/?"),
+        ("https://core.example:80/x", "core.example:80", "/x"),
+        ("http://[::1]:8080/x", "[::1]:8080", "/x"),
+        ("http://接诉.example/", "xn--gzun70g.example", "/"),
+    ] {
+        let message = Http::new(&Destination::new("core", url)).unwrap().message("ev_1", Bytes::new()).unwrap();
+        assert_eq!(message.headers()["host"], host, "{url}");
+        assert_eq!(message.uri(), target, "{url}");
+    }
+    if TcpListener::bind("[::1]:0").await.is_err() {
+        return;
+    }
+    let receiver = Receiver::start_on("[::1]:0", |_, _| status(200, "")).await;
+    assert_eq!(attempt(&at(&receiver)).await, Outcome::Delivered);
+    assert_eq!(receiver.seen()[0].header("host"), Some(receiver.address.to_string().as_str()));
+}
+
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let receiver = Receiver::start(|_, _| {
@@ -89,8 +120,24 @@ async fn only_a_whole_answer_in_time_is_an_answer() {
     }
     let receiver = Receiver::start(|_, _| Reply::Hang).await;
     assert_eq!(class(attempt(&at(&receiver)).await), Some(FaultClass::Timeout));
+    let (full, _queue) = full().await;
+    let full = Destination { timeout: Duration::from_millis(500), ..Destination::new("core", full) };
+    assert_eq!(class(attempt(&full).await), Some(FaultClass::Connect), "nobody takes the connection in");
     let nobody = Destination { url: "http://127.0.0.1:1/".into(), ..destination() };
     assert_eq!(class(attempt(&nobody).await), Some(FaultClass::Connect));
+}
+
+/// An address where connections queue, and the queue is full.
+async fn full() -> (String, (TcpListener, Vec<TcpStream>)) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(Ok(next)) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        queue.push(next);
+    }
+    (format!("http://{address}/"), (listener, queue))
 }
 
 #[tokio::test]
@@ -105,8 +152,11 @@ async fn a_predicate_reads_the_answer_up_to_its_limit() {
         let destination = Destination { success: success.clone(), ..at(&receiver) };
         assert_eq!(class(attempt(&destination).await), expected);
     }
-    let receiver = Receiver::start(|_, _| status(200, &" ".repeat(1 << 20))).await;
-    assert_eq!(attempt(&at(&receiver)).await, Outcome::Delivered, "without a predicate any length will do");
+    for (length, expected) in [(1 << 20, None), (9 << 20, Some(FaultClass::TooLong))] {
+        let receiver = Receiver::start(move |_, _| Reply::Break(long(length))).await;
+        let patient = Destination { timeout: Duration::from_secs(10), ..at(&receiver) };
+        assert_eq!(class(attempt(&patient).await), expected, "without a predicate any length that can be read will do");
+    }
 }
 
 #[test]
@@ -115,7 +165,9 @@ fn a_destination_that_cannot_work_is_refused_with_its_key() {
         let destination = Destination { secret: secret.map(Secret::new), ..Destination::new("core", url) };
         Http::new(&destination).unwrap_err()
     };
-    for url in ["", "core:9000", "ftp://core/", "/events"] {
+    for url in
+        ["", "core:9000", "ftp://core/", "/events", "http://user@core/", "http://user:secret@core/", "https://:x@core/"]
+    {
         assert!(matches!(try_(url, None), BadDestination::Url), "{url}");
     }
     let error = try_("http://core/", Some("whsec_?"));

@@ -3,11 +3,15 @@
 use bytes::Bytes;
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 /// A request as it came over the wire.
@@ -29,6 +33,8 @@ pub enum Reply {
     Send(String),
     /// These bytes, and then the connection is closed.
     Break(String),
+    /// These bytes; the connection is closed as soon as the receiver is told to.
+    BreakLater(String),
     Hang,
 }
 
@@ -39,22 +45,49 @@ pub fn status(status: u16, body: &str) -> Reply {
 pub struct Receiver {
     pub address: SocketAddr,
     pub seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<(AtomicUsize, AtomicUsize)>,
+    closing: watch::Sender<bool>,
 }
 
 impl Receiver {
     /// Answers the nth request (from 0) by `script`.
     pub async fn start(script: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on("127.0.0.1:0", script).await
+    }
+
+    pub async fn start_on(address: &str, script: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let seen = Arc::<Mutex<Vec<Seen>>>::default();
-        let (script, log) = (Arc::new(script), Arc::clone(&seen));
+        let (seen, connections) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<(AtomicUsize, AtomicUsize)>::default());
+        let (closing, closed) = watch::channel(false);
+        let (script, log, counts) = (Arc::new(script), Arc::clone(&seen), Arc::clone(&connections));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, log) = (Arc::clone(&script), Arc::clone(&log));
-                tokio::spawn(async move { serve(stream, &*script, &log).await });
+                let (counts, closed) = (Arc::clone(&counts), closed.clone());
+                counts.0.fetch_add(1, Relaxed);
+                tokio::spawn(async move {
+                    serve(stream, &*script, &log, closed).await;
+                    counts.1.fetch_add(1, Relaxed);
+                });
             }
         });
-        Self { address, seen }
+        Self { address, seen, connections, closing }
+    }
+
+    /// Connections that were opened, ever.
+    pub fn opened(&self) -> usize {
+        self.connections.0.load(Relaxed)
+    }
+
+    /// Of these, how many are closed.
+    pub fn closed(&self) -> usize {
+        self.connections.1.load(Relaxed)
+    }
+
+    /// Closes the connections that it was to close later.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
     }
 
     pub fn url(&self) -> String {
@@ -66,7 +99,12 @@ impl Receiver {
     }
 }
 
-async fn serve(mut stream: TcpStream, script: &(dyn Fn(usize, &Seen) -> Reply + Send + Sync), log: &Mutex<Vec<Seen>>) {
+async fn serve(
+    mut stream: TcpStream,
+    script: &(dyn Fn(usize, &Seen) -> Reply + Send + Sync),
+    log: &Mutex<Vec<Seen>>,
+    mut closed: watch::Receiver<bool>,
+) {
     let mut buffer = Vec::new();
     loop {
         let head = loop {
@@ -94,6 +132,11 @@ async fn serve(mut stream: TcpStream, script: &(dyn Fn(usize, &Seen) -> Reply + 
             Reply::Send(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
             Reply::Break(answer) => {
                 let _ = stream.write_all(answer.as_bytes()).await;
+                return;
+            }
+            Reply::BreakLater(answer) => {
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                let _ = closed.wait_for(|closed| *closed).await;
                 return;
             }
             Reply::Hang => std::future::pending().await,

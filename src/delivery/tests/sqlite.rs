@@ -57,7 +57,7 @@ async fn fill(store: &SqliteStore, tickets: usize, events: usize) {
                 id: format!("ev_{sequence}"),
                 kind: "ticket.created",
                 number: message.number,
-                body: body.into_bytes(),
+                body: body.into(),
                 sequence_at: 13,
             }
         };

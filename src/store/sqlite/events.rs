@@ -7,11 +7,15 @@ use async_trait::async_trait;
 #[async_trait]
 impl EventLog for SqliteStore {
     async fn events(&self, cursor: Sequence, limit: usize) -> Result<Vec<StoredEvent>> {
-        self.read(move |connection| log::events(connection, cursor, limit)).await
+        match self.tail()?.events(cursor, limit) {
+            Ok(events) => Ok(events),
+            Err(last) => self.read(move |connection| log::events(connection, cursor, last, limit)).await,
+        }
     }
 
     async fn last_event(&self) -> Result<Sequence> {
-        self.read(log::last).await
+        let last = self.read(log::last).await?;
+        Ok(self.tail()?.filed(last))
     }
 
     async fn progress(&self, destination: &str) -> Result<Progress> {

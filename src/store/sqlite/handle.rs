@@ -3,8 +3,11 @@
 //! Only one handle of a file writes, so within a transaction it need not ask the file again for what it has just
 //! written: the last numbers given are read once and written once, and recent delivery keys are in memory.
 
-use super::{keys::RecentKeys, log, names::Names};
-use crate::{number::Number, store::MessageId};
+use super::{keys::RecentKeys, log, names::Names, tail::Tail};
+use crate::{
+    number::Number,
+    store::{MessageId, StoredEvent},
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::{
     cell::{Cell, RefCell, RefMut},
@@ -17,6 +20,9 @@ pub(super) struct Handle {
     connection: Connection,
     keys: RefCell<RecentKeys>,
     names: Arc<Names>,
+    tail: Arc<Tail>,
+    /// Events of the transaction under way.
+    appended: RefCell<Vec<StoredEvent>>,
     last: RefCell<Last>,
     /// Commits wait for the disk.
     sync: Cell<bool>,
@@ -32,11 +38,21 @@ struct Last {
 }
 
 impl Handle {
-    /// Of a connection to a store of this version; with it, `names` are what the store holds.
-    pub(super) fn new(connection: Connection, names: Arc<Names>) -> rusqlite::Result<Self> {
+    /// Of a connection to a store of this version; with it, `names` are what the store holds, and `tail` is where its log
+    /// ends.
+    pub(super) fn new(connection: Connection, names: Arc<Names>, tail: Arc<Tail>) -> rusqlite::Result<Self> {
         let keys = RecentKeys::read(&connection)?;
         names.read(&connection)?;
-        Ok(Self { connection, keys: RefCell::new(keys), names, last: RefCell::default(), sync: Cell::new(true) })
+        tail.begin(log::last(&connection)?);
+        Ok(Self {
+            connection,
+            keys: RefCell::new(keys),
+            names,
+            tail,
+            appended: RefCell::default(),
+            last: RefCell::default(),
+            sync: Cell::new(true),
+        })
     }
 
     /// Whether the next transactions are on the disk when they are done, as usual; else they are when the next one is that
@@ -61,9 +77,11 @@ impl Handle {
             Ok(()) => {
                 self.keys.borrow_mut().committed();
                 self.names.committed();
+                self.tail.committed(self.appended.take());
             }
             Err(_) => {
                 self.keys.borrow_mut().rolled_back();
+                self.appended.take();
                 if !self.is_autocommit() {
                     let _ = self.execute_batch("ROLLBACK");
                 }
@@ -81,6 +99,16 @@ impl Handle {
     /// The names of citizens.
     pub(super) fn names(&self) -> &Arc<Names> {
         &self.names
+    }
+
+    /// The end of the log, as it is committed.
+    pub(super) fn tail(&self) -> &Arc<Tail> {
+        &self.tail
+    }
+
+    /// Takes note of an event that the transaction under way has written.
+    pub(super) fn appended(&self, event: StoredEvent) {
+        self.appended.borrow_mut().push(event);
     }
 
     /// The id of the next message.

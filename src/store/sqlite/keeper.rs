@@ -5,6 +5,7 @@ use super::{
     Sqlite, inbox, open, schema,
     space::{self, Disk},
     spare,
+    tail::REST,
     writer::Writer,
 };
 use rusqlite::Connection;
@@ -66,6 +67,7 @@ struct Keeper {
 
 impl Keeper {
     fn look(&mut self, writer: &Weak<Writer>) {
+        self.shared.tail.let_go(REST);
         let log = fs::metadata(open::beside(&self.shared.path, "-wal")).map_or(0, |metadata| metadata.len());
         if self.shared.troubled.load(Ordering::Relaxed) {
             self.connection = None;

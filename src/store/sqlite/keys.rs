@@ -271,7 +271,7 @@ mod tests {
     fn open(path: &Path) -> Handle {
         let mut connection = Connection::open(path).unwrap();
         schema::migrate(&mut connection).unwrap();
-        Handle::new(connection, Default::default()).unwrap()
+        Handle::new(connection, Default::default(), Default::default()).unwrap()
     }
 
     /// Keys in memory and in the index.

@@ -15,7 +15,18 @@ const READ_BYTES: usize = 16 << 20;
 
 /// Appends events, writing each one's sequence into its body.
 pub(super) fn append(handle: &Handle, events: &mut [NewEvent]) -> rusqlite::Result<()> {
-    events.iter_mut().try_for_each(|event| write(handle, event, handle.next_event()?))
+    events.iter_mut().try_for_each(|event| {
+        let sequence = handle.next_event()?;
+        write(handle, event, sequence)?;
+        handle.appended(StoredEvent {
+            sequence: Sequence(sequence),
+            id: event.id.clone(),
+            kind: event.kind.to_owned(),
+            number: event.number,
+            body: event.body.clone(),
+        });
+        Ok(())
+    })
 }
 
 /// Writes an event to its place in the log.
@@ -23,7 +34,7 @@ pub(super) fn write(connection: &Connection, event: &mut NewEvent, sequence: i64
     event.set_sequence(Sequence(sequence));
     connection
         .prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![sequence, event.id, event.kind, event.number.to_key(), event.body])
+        .execute(params![sequence, event.id, event.kind, event.number.to_key(), &event.body[..]])
         .map(drop)
 }
 
@@ -53,10 +64,17 @@ fn event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
     })
 }
 
-pub(super) fn events(connection: &Connection, cursor: Sequence, limit: usize) -> rusqlite::Result<Vec<StoredEvent>> {
-    let sql = "SELECT sequence, id, kind, number, body FROM event WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
+/// The first `limit` events after `cursor`, or as many of them as one read may have; none after `last`.
+pub(super) fn events(
+    connection: &Connection,
+    cursor: Sequence,
+    last: Sequence,
+    limit: usize,
+) -> rusqlite::Result<Vec<StoredEvent>> {
+    let sql = "SELECT sequence, id, kind, number, body FROM event
+               WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![cursor.0, limit as i64])?;
+    let mut rows = statement.query(params![cursor.0, last.0, limit as i64])?;
     let (mut events, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let event = event(row)?;

@@ -28,6 +28,7 @@ mod salvage;
 mod schema;
 mod space;
 mod spare;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -71,6 +72,7 @@ struct Sqlite {
     /// So many bytes may new messages take until the keeper looks again.
     room: AtomicI64,
     names: Arc<names::Names>,
+    tail: Arc<tail::Tail>,
     /// The checkpoint failed: the writer opens its handle anew.
     suspect: AtomicBool,
     /// Something was written since the keeper last copied the log.
@@ -120,6 +122,15 @@ struct Home {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+impl Home {
+    fn is_open(&self) -> Result<()> {
+        match self.readers.are_closed() {
+            true => Err(super::StoreError::Unavailable("the store is closed".into())),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
@@ -140,6 +151,7 @@ impl SqliteStore {
             low_space: AtomicBool::new(false),
             room: AtomicI64::new(i64::MAX),
             names: handle.names().clone(),
+            tail: handle.tail().clone(),
             suspect: AtomicBool::new(false),
             written: AtomicBool::new(true),
             restart_log: AtomicBool::new(false),
@@ -170,12 +182,14 @@ impl SqliteStore {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         match &self.line {
-            Some(_) if self.home.readers.are_closed() => {
-                Err(super::StoreError::Unavailable("the store is closed".into()))
-            }
-            Some(line) => line.read(work),
+            Some(line) => self.home.is_open().and_then(|()| line.read(work)),
             None => self.home.readers.read(work).await,
         }
+    }
+
+    /// The end of the log, for those who read it.
+    fn tail(&self) -> Result<&tail::Tail> {
+        self.home.is_open().map(|()| &*self.home.shared.tail)
     }
 
     async fn write<T: Send + 'static>(

@@ -221,7 +221,7 @@ mod tests {
     fn open(path: &Path) -> Handle {
         let mut connection = Connection::open(path).unwrap();
         schema::migrate(&mut connection).unwrap();
-        let handle = Handle::new(connection, Default::default()).unwrap();
+        let handle = Handle::new(connection, Default::default(), Default::default()).unwrap();
         look_through(&handle, path);
         handle
     }

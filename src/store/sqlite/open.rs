@@ -1,6 +1,6 @@
 //! Opening the file: one process, a version we know, and no damage.
 
-use super::{handle::Handle, lock::Lock, names::Names, salvage, schema, space::Disk, spare};
+use super::{handle::Handle, lock::Lock, names::Names, salvage, schema, space::Disk, spare, tail::Tail};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 use std::{
     fs::{self, File},
@@ -120,7 +120,7 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Handle), OpenError> {
         );
         salvage::skip(&connection).map_err(|error| OpenError::of(path, error))?;
     }
-    let handle = Handle::new(connection, Arc::default()).map_err(|error| OpenError::of(path, error))?;
+    let handle = Handle::new(connection, Arc::default(), Arc::default()).map_err(|error| OpenError::of(path, error))?;
     lock.mark(true);
     spare::keep(path);
     Ok((lock, handle))
@@ -187,8 +187,8 @@ pub(super) fn mark_suspect(path: &Path) {
 
 /// A handle in the place of one that failed: everything that the log still holds goes into the file first, so that
 /// what is written from now on does not follow pages that may never have reached the disk.
-pub(super) fn reopen(path: &Path, names: Arc<Names>) -> rusqlite::Result<Handle> {
-    Handle::new(emptied(path)?, names)
+pub(super) fn reopen(path: &Path, names: Arc<Names>, tail: Arc<Tail>) -> rusqlite::Result<Handle> {
+    Handle::new(emptied(path)?, names, tail)
 }
 
 /// A handle, and nothing left in the log.

@@ -148,7 +148,7 @@ impl Thread {
                 return Err(StoreError::Unavailable("the store is being reopened".into()));
             }
             self.failed_at = Some(Instant::now());
-            let handle = open::reopen(&self.shared.path, self.shared.names.clone())
+            let handle = open::reopen(&self.shared.path, self.shared.names.clone(), self.shared.tail.clone())
                 .map_err(|error| StoreError::Unavailable(format!("the store cannot be reopened: {error}")))?;
             tracing::warn!("the store is open again");
             self.shared.set_trouble(None);

@@ -168,13 +168,7 @@ pub(in crate::store) fn document(number: Number, text: &str) -> String {
 pub(in crate::store) fn event(number: Number, text: &str) -> NewEvent {
     let head = r#"{"specversion":"1.0","source":"jiesu/test","sequence":""#;
     let body = format!(r#"{head}0000000000000000","data":{{"ticket":{}}}}}"#, document(number, text));
-    NewEvent {
-        id: format!("ev_{number}"),
-        kind: "ticket.created",
-        number,
-        body: body.into_bytes(),
-        sequence_at: head.len(),
-    }
+    NewEvent { id: format!("ev_{number}"), kind: "ticket.created", number, body: body.into(), sequence_at: head.len() }
 }
 
 pub(in crate::store) fn ticket(message: MessageId, number: Number, text: &str) -> Outcome {

@@ -50,7 +50,7 @@ fn sound() -> &'static Sound {
         // By hand, so that nobody copies the log into the file at another moment.
         let mut connection = open::connect(&place.path()).unwrap();
         schema::migrate(&mut connection).unwrap();
-        let handle = Handle::new(connection, Default::default()).unwrap();
+        let handle = Handle::new(connection, Default::default(), Default::default()).unwrap();
         let transaction =
             |work: &dyn Fn(&Handle) -> rusqlite::Result<()>| handle.transaction(|| work(&handle)).unwrap();
         let accept = |from: usize| {

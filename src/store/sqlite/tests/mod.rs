@@ -4,6 +4,7 @@ mod accept;
 mod damage;
 mod in_place;
 mod opening;
+mod tail;
 mod waiting;
 
 use super::SqliteStore;
