@@ -1,6 +1,10 @@
 //! Text folding: one form for what is written in many, for comparing only. The original is never touched.
 
-use crate::{letters::Letters, simplify::simplify, words::in_words};
+use crate::{
+    letters::Letters,
+    simplify::{simplifier, simplify},
+    words::in_words,
+};
 use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
@@ -50,30 +54,51 @@ pub fn fold(text: &str) -> String {
 /// As [`fold`], in characters.
 pub fn folded(text: &str) -> Vec<char> {
     let mut folded: Vec<char> = Vec::with_capacity((text.len() / 3 + 16).min(MOST));
-    let mut left = MOST * 2;
-    let mut other: Vec<char> = Vec::new();
-    for run in runs(text) {
-        if folded.len() >= MOST || left == 0 {
-            break;
-        }
+    let (mut left, mut other, mut rest) = (MOST * 2, Vec::new(), text);
+    while !rest.is_empty() && folded.len() < MOST && left > 0 {
         // Unified ideographs are as they should be, and never merge with what follows.
-        if run.starts_with(is_unified) {
-            let room = (MOST - folded.len()).min(left);
-            let before = folded.len();
-            folded.extend(run.chars().take(room).map(simplify));
-            left -= folded.len() - before;
-            continue;
-        }
-        other.clear();
-        match run.chars().all(|letter| quick(letter).is_some()) {
-            true => other.extend(run.chars().filter_map(quick).take(left)),
-            false => other.extend(run.nfkc().flat_map(char::to_lowercase).take(left)),
+        let before = folded.len();
+        rest = ideographs(rest, (MOST - before).min(left), &mut folded);
+        left -= folded.len() - before;
+        let run;
+        (run, rest) = rest.split_at(rest.find(is_unified).unwrap_or(rest.len()));
+        if !compatible(run, left, &mut other) {
+            other.clear();
+            other.extend(run.nfkc().flat_map(char::to_lowercase).take(left));
         }
         left -= other.len();
         add(&mut folded, &other);
     }
     in_words(&mut folded);
     folded
+}
+
+/// Adds the unified ideographs that `text` begins with, `most` of them; tells what follows.
+fn ideographs<'a>(text: &'a str, most: usize, folded: &mut Vec<char>) -> &'a str {
+    let (simplify, before) = (simplifier(), folded.len());
+    // Each is three bytes long.
+    let (letters, _) = text.as_bytes().as_chunks::<3>();
+    folded.extend(letters.iter().take(most).map_while(|letter| ideograph(*letter)).map(simplify));
+    text.get((folded.len() - before) * 3..).unwrap_or_default()
+}
+
+/// The unified ideograph that these bytes of a text are, from the beginning of a character on.
+fn ideograph([a, b, c]: [u8; 3]) -> Option<char> {
+    let letter = u32::from(a & 0xf) << 12 | u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f);
+    if a >> 4 == 0xe { char::from_u32(letter).filter(|letter| is_unified(*letter)) } else { None }
+}
+
+/// Puts the compatibility form of `run` into `other`, `most` characters of it, if it is what is written most.
+fn compatible(run: &str, most: usize, other: &mut Vec<char>) -> bool {
+    other.clear();
+    for letter in run.chars() {
+        match quick(letter) {
+            Some(letter) if other.len() < most => other.push(letter),
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    true
 }
 
 /// The compatibility form in lower case of what is written most, beside Chinese characters.
@@ -109,18 +134,6 @@ fn add(folded: &mut Vec<char>, run: &[char]) {
     }
 }
 
-/// `text` cut where unified ideographs begin and end.
-fn runs(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let first = is_unified(rest.chars().next()?);
-        let end = rest.find(|letter| is_unified(letter) != first).unwrap_or(rest.len());
-        let (run, after) = rest.split_at(end);
-        rest = after;
-        Some(run)
-    })
-}
-
 /// A Chinese character of those that are written most.
 pub fn is_unified(letter: char) -> bool {
     matches!(letter, '\u{4e00}'..='\u{9fff}')
@@ -138,6 +151,16 @@ fn pinyin(letters: &[char]) -> Option<usize> {
         }
     }
     None
+}
+
+/// As [`char::is_alphanumeric`], told quickly of what is written most.
+pub fn is_letter(letter: char) -> bool {
+    match letter {
+        '\u{4e00}'..='\u{9fff}' => true,
+        '\0'..='\u{7f}' => letter.is_ascii_alphanumeric(),
+        '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{3004}' | '\u{ff01}'..='\u{ff0f}' => false,
+        letter => letter.is_alphanumeric(),
+    }
 }
 
 fn is_invisible(letter: char) -> bool {
@@ -159,13 +182,31 @@ static COURTESIES: LazyLock<(Letters, Vec<Vec<char>>)> = LazyLock::new(|| {
 pub fn without_courtesy(folded: &[char]) -> Vec<char> {
     let (firsts, words) = &*COURTESIES;
     let mut text = Vec::with_capacity(folded.len());
-    let mut rest = folded;
-    while let Some((letter, after)) = rest.split_first() {
-        let word = if firsts.has(*letter) { words.iter().find(|word| rest.starts_with(word)) } else { None };
-        text.push(if word.is_some() { '，' } else { *letter });
-        rest = word.map_or(after, |word| rest.get(word.len()..).unwrap_or_default());
+    let (mut from, mut at) = (0, 0);
+    while let Some(letter) = folded.get(at) {
+        let word = if firsts.has(*letter) { courtesy(folded.get(at..).unwrap_or_default(), words) } else { None };
+        match word {
+            Some(word) => {
+                text.extend_from_slice(folded.get(from..at).unwrap_or_default());
+                text.push('，');
+                at += word.len();
+                from = at;
+            }
+            None => at += 1,
+        }
     }
+    text.extend_from_slice(folded.get(from..).unwrap_or_default());
     text
+}
+
+/// The word of courtesy that a text begins with; of several the longest.
+fn courtesy<'a>(text: &[char], words: &'a [Vec<char>]) -> Option<&'a Vec<char>> {
+    words.iter().find(|word| begins(text, word))
+}
+
+/// As [`slice::starts_with`], told quickly of words that differ soon.
+pub fn begins(text: &[char], word: &[char]) -> bool {
+    text.len() >= word.len() && text.iter().zip(word).all(|(letter, of_word)| letter == of_word)
 }
 
 #[cfg(test)]
@@ -184,6 +225,11 @@ mod tests {
     fn courtesies_are_no_part_of_the_matter() {
         let text: Vec<char> = "尊敬的领导:您好!路灯坏了,谢谢".chars().collect();
         assert_eq!(without_courtesy(&text).iter().collect::<String>(), "，，:，!路灯坏了,，");
+    }
+
+    #[test]
+    fn letters_are_what_the_standard_says() {
+        assert!(('\0'..=char::MAX).all(|letter| is_letter(letter) == letter.is_alphanumeric()));
     }
 
     #[test]

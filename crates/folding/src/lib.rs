@@ -6,6 +6,6 @@ mod letters;
 mod simplify;
 mod words;
 
-pub use fold::{MOST, fold, folded, is_han, is_unified, without_courtesy};
+pub use fold::{MOST, begins, fold, folded, is_han, is_letter, is_unified, without_courtesy};
 pub use letters::Letters;
 pub use simplify::simplify;

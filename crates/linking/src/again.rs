@@ -1,6 +1,6 @@
 //! Words by which citizens come back to what they have said before: 再次, 上次, 至今, 还没.
 
-use jiesu_folding::Letters;
+use jiesu_folding::{Letters, begins};
 use std::sync::LazyLock;
 
 /// They say it again; it is not done yet; they speak of an answer.
@@ -20,13 +20,11 @@ static TABLE: LazyLock<(Letters, Vec<Vec<char>>)> = LazyLock::new(|| {
 /// Which of the words a folded text has, a bit each.
 pub(crate) fn said_again(text: &[char]) -> u64 {
     let (firsts, words) = &*TABLE;
-    let (mut found, mut rest) = (0, text);
-    while let Some((letter, after)) = rest.split_first() {
-        if firsts.has(*letter) {
-            let here = words.iter().enumerate().filter(|(_, word)| rest.starts_with(word));
-            here.for_each(|(bit, _)| found |= 1 << bit.min(63));
-        }
-        rest = after;
+    let mut found = 0;
+    for (at, _) in text.iter().enumerate().filter(|(_, letter)| firsts.has(**letter)) {
+        let rest = text.get(at..).unwrap_or_default();
+        let here = words.iter().enumerate().filter(|(_, word)| begins(rest, word));
+        here.for_each(|(bit, _)| found |= 1 << bit.min(63));
     }
     found
 }

@@ -21,8 +21,6 @@ const HEAVIEST: usize = 200;
 const MOST_NAMES: usize = 24;
 /// Names so near the beginning, in characters after the title, are what it is about.
 const HEAD: usize = 40;
-/// Grams of two, and of three characters.
-const LENGTHS: [usize; 2] = [2, 3];
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, Default)]
@@ -130,7 +128,7 @@ impl Digest {
         let title = if appeal.title.trim().is_empty() { first_sentence(appeal.text) } else { appeal.title };
         let (title, title_names) = part(title, places);
         let (text, text_names) = part(appeal.text, places);
-        let (title_letters, text_letters) = (letters_of(&title), letters_of(&text));
+        let (title_letters, text_letters) = (letters(&title), letters(&text));
         let mut digest = Self {
             number: appeal.number,
             at: appeal.at,
@@ -150,7 +148,7 @@ impl Digest {
         digest.door = door(&title).or_else(|| door(&text)).unwrap_or(0);
         digest.exact =
             text_letters.iter().fold(0x811c_9dc5, |hash, letter| (hash ^ *letter as u32).wrapping_mul(0x0100_0193));
-        let mut subject: Vec<Gram> = grams(&title_letters, 2).collect();
+        let mut subject: Vec<Gram> = grams::<2>(&title_letters).collect();
         subject.sort_unstable();
         subject.dedup();
         digest.subject = subject.into_iter().filter_map(|gram| digest.of_title(short(gram))).collect();
@@ -160,26 +158,28 @@ impl Digest {
         digest
     }
 
-    /// Each gram once, with how often it is there; those of the title count twice.
+    /// Each gram of two and of three characters once, with how often it is there; those of the title count twice.
     fn take_grams(&mut self, title: &[char], text: &[char]) {
-        let most = (title.len() + text.len()) * LENGTHS.len() + 2 * gazetteer::MOST;
+        let most = (title.len() + text.len()) * 2 + 2 * gazetteer::MOST;
         self.table = Table::with_room(most);
         self.grams.reserve(most);
         self.all.reserve(most);
-        for length in LENGTHS {
-            for (letters, times) in [(title, 2.0), (text, 1.0)] {
-                for gram in grams(letters, length) {
-                    let next = self.grams.len();
-                    let place = self.table.place(short(gram), next);
-                    if place == next {
-                        let weighed = Weighed { gram: short(gram), length: length as u8, ..Weighed::default() };
-                        self.grams.push(weighed);
-                        self.all.push(gram);
-                    }
-                    if let Some(weighed) = self.grams.get_mut(place) {
-                        weighed.weight += times;
-                    }
-                }
+        self.take::<2>(title, 2.0);
+        self.take::<2>(text, 1.0);
+        self.take::<3>(title, 2.0);
+        self.take::<3>(text, 1.0);
+    }
+
+    fn take<const LENGTH: usize>(&mut self, letters: &[char], times: f32) {
+        for gram in grams::<LENGTH>(letters) {
+            let next = self.grams.len();
+            let place = self.table.place(short(gram), next);
+            if place == next {
+                self.grams.push(Weighed { gram: short(gram), length: LENGTH as u8, ..Weighed::default() });
+                self.all.push(gram);
+            }
+            if let Some(weighed) = self.grams.get_mut(place) {
+                weighed.weight += times;
             }
         }
     }
@@ -201,8 +201,8 @@ impl Digest {
             let span =
                 if name.known { name.at..name.end } else { name.at.saturating_sub(2)..(name.at + 4).min(text.len()) };
             let around = text.get(span).unwrap_or_default();
-            let around = letters(around.iter().copied());
-            for gram in LENGTHS.into_iter().flat_map(|length| grams(&around, length)) {
+            let around = letters(around);
+            for gram in grams::<2>(&around).chain(grams::<3>(&around)) {
                 if let Some(weighed) = self.table.get(short(gram)).and_then(|place| self.grams.get_mut(place)) {
                     weighed.named = true;
                 }
@@ -314,8 +314,4 @@ fn first_sentence(text: &str) -> &str {
 /// The folded text without areas by code, and its names.
 fn part(text: &str, places: &Gazetteer) -> (Vec<char>, Vec<Name>) {
     names(&without_courtesy(&folded(text)), places)
-}
-
-fn letters_of(text: &[char]) -> Vec<char> {
-    letters(text.iter().copied())
 }

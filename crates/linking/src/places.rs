@@ -4,7 +4,7 @@ use crate::{
     gazetteer::{Gazetteer, Told},
     grams::Gram,
 };
-use jiesu_folding::{Letters, is_han};
+use jiesu_folding::{Letters, begins, is_han};
 use std::{collections::HashMap, sync::LazyLock};
 
 /// What kind of name.
@@ -140,7 +140,7 @@ pub(crate) fn by_ending(name: &[char]) -> Option<Class> {
 /// Whether a text begins as names end.
 pub(crate) fn begins_with_ending(text: &[char]) -> bool {
     let endings = text.first().and_then(|first| BY_FIRST.get(first));
-    endings.is_some_and(|endings| endings.iter().any(|(ending, _)| text.starts_with(ending)))
+    endings.is_some_and(|endings| endings.iter().any(|(ending, _)| begins(text, ending)))
 }
 
 /// The areas that a text names by code, each once.
@@ -202,7 +202,7 @@ fn endings(letters: &[char], names: &mut Vec<Name>) {
         }
         let endings = BY_FIRST.get(letter).map_or(&[][..], Vec::as_slice);
         let Some((ending, class)) =
-            endings.iter().find(|(ending, _)| letters.get(index..).is_some_and(|rest| rest.starts_with(ending)))
+            endings.iter().find(|(ending, _)| letters.get(index..).is_some_and(|rest| begins(rest, ending)))
         else {
             index += 1;
             continue;

@@ -16,7 +16,7 @@ static LOGARITHMS: LazyLock<Vec<f32>> =
     LazyLock::new(|| (0..4_096u16).map(|count| (1.0 + f32::from(count)).ln()).collect());
 
 /// The natural logarithm of a number from 1 on.
-pub(crate) fn logarithm(number: u16) -> f32 {
+pub fn logarithm(number: u16) -> f32 {
     let known = number.checked_sub(1).and_then(|count| LOGARITHMS.get(usize::from(count)).copied());
     known.unwrap_or_else(|| f32::from(number.max(1)).ln())
 }
