@@ -1,6 +1,7 @@
 //! The decision: which earlier appeal is the same matter, and how sure that is.
 
 use crate::{
+    common::Room,
     digest::{Appeal, Digest},
     features::{Features, TELLING},
     gazetteer::Gazetteer,
@@ -110,7 +111,7 @@ impl Linker {
 
     /// Compares an appeal with others.
     pub fn compare(&self, digest: &Digest, records: Vec<Record>) -> Vec<Candidate> {
-        let mut room = Vec::new();
+        let mut room = Room::default();
         let compared = records.into_iter().map(|record| (Features::compared(digest, &record, &mut room), record));
         let (features, records): (Vec<Features>, Vec<Record>) = compared.unzip();
         let scores = self.model.scores(&features);

@@ -143,7 +143,7 @@ impl Digest {
         digest.weigh(vocabulary);
         digest.topic = topics.of(&digest.grams);
         digest.name(&title_names, &text_names, title.len(), vocabulary);
-        digest.numbers = numbers(title.iter().chain(&[' ']).chain(&text));
+        digest.numbers = numbers([&title, &text]);
         digest.again = (said_again(&title) | said_again(&text)).count_ones();
         digest.door = door(&title).or_else(|| door(&text)).unwrap_or(0);
         digest.exact =
@@ -216,23 +216,22 @@ impl Digest {
         for (weighed, rarity) in self.grams.iter_mut().zip(vocabulary.rarities(&self.all)) {
             weighed.rarity = rarity;
             // Most are said once.
-            weighed.weight = weighed.rarity * (1.0 + logarithm(weighed.weight as u16));
+            let often = if weighed.weight == 1.0 { 1.0 } else { 1.0 + logarithm(weighed.weight as u16) };
+            weighed.weight = rarity * often;
             squares += weighed.weight * weighed.weight;
-            self.mass += weighed.rarity;
-            self.plain_mass += if weighed.named { 0.0 } else { weighed.rarity };
+            self.mass += rarity;
+            self.plain_mass += if weighed.named { 0.0 } else { rarity };
         }
         self.norm = squares.sqrt().max(1e-6);
         // The heaviest first, of equals the one with the smaller hash: weights are not negative, so their bits are in order.
-        let in_order = |(place, weighed): (usize, &Weighed)| {
-            (u64::from(!weighed.weight.to_bits()) << 32 | u64::from(weighed.gram), place as u32)
-        };
-        let mut order: Vec<(u64, u32)> = self.grams.iter().enumerate().map(in_order).collect();
+        let in_order = |weighed: &Weighed| u64::from(!weighed.weight.to_bits()) << 32 | u64::from(weighed.gram);
+        let mut order: Vec<u64> = self.grams.iter().map(in_order).collect();
         if order.len() > HEAVIEST {
             order.select_nth_unstable(HEAVIEST);
             order.truncate(HEAVIEST);
         }
         order.sort_unstable();
-        self.heaviest = order.into_iter().map(|(_, place)| place).collect();
+        self.heaviest = order.into_iter().map(|gram| self.place(gram as u32)).collect();
         let whole = |place: &u32| Some((self.grams.get(*place as usize)?, self.all.get(*place as usize)?));
         let longer = self.heaviest.iter().filter_map(whole).filter(|(weighed, _)| weighed.length == 3);
         self.keys = longer.take(KEYS).map(|(weighed, gram)| (*gram, weighed.rarity)).collect();

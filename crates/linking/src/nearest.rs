@@ -23,12 +23,10 @@ impl Linker {
         for (ids, (_, rarity)) in gathered.keys().zip(&digest.keys) {
             ids.iter().filter(|id| **id != gathered.id).for_each(|id| sums.add(*id, *rarity));
         }
-        // The heaviest first, of equals the newest: weights are not negative, so their bits are in order.
-        let mut found: Vec<u64> =
-            sums.found.iter().map(|(id, sum)| u64::from(sum.to_bits()) << 32 | u64::from(*id)).collect();
-        if found.len() > MOST_CANDIDATES {
-            found.select_nth_unstable_by(MOST_CANDIDATES, |a, b| b.cmp(a));
-            found.truncate(MOST_CANDIDATES);
+        let mut found = sums.found;
+        if let Some(others) = found.len().checked_sub(MOST_CANDIDATES).filter(|others| *others > 0) {
+            found.select_nth_unstable(others);
+            found.drain(..others);
         }
         let own = gathered.keys().nth(digest.keys.len()).unwrap_or_default();
         let own = own.iter().filter(|id| **id != gathered.id).take(OWN_CANDIDATES).copied();
@@ -51,7 +49,9 @@ impl Linker {
         let glances = glances.filter(|(glance, _)| of_time(glance));
         known.extend(glances.map(|(glance, bytes)| (near(&glance), glance.number, bytes)));
         // A stable sort: one that was put in again, because an operator knew better, is the last of its number.
-        known.sort_by_key(|(_, number, _)| *number);
+        if !known.is_sorted_by_key(|(_, number, _)| *number) {
+            known.sort_by_key(|(_, number, _)| *number);
+        }
         known.dedup_by(|later, kept| {
             let same = later.1 == kept.1;
             if same {
@@ -73,7 +73,9 @@ impl Linker {
 struct Sums {
     /// The place in `found`, plus one; 0 where nothing is.
     slots: Vec<u32>,
-    found: Vec<(u32, f32)>,
+    /// The sum in the upper half, the number in the lower: sums are not negative, so their bits are in order. The largest are
+    /// the heaviest, of equals the newest.
+    found: Vec<u64>,
 }
 
 impl Sums {
@@ -82,17 +84,18 @@ impl Sums {
     }
 
     fn add(&mut self, number: u32, value: f32) {
+        let of = |sum: f32| u64::from(sum.to_bits()) << 32 | u64::from(number);
         let mask = self.slots.len() - 1;
         let mut at = number as usize & mask;
         while let Some(slot) = self.slots.get_mut(at) {
             match self.found.get_mut((*slot as usize).wrapping_sub(1)) {
-                Some((other, _)) if *other != number => at = (at + 1) & mask,
-                Some((_, sum)) => {
-                    *sum += value;
+                Some(found) if *found as u32 == number => {
+                    *found = of(f32::from_bits((*found >> 32) as u32) + value);
                     return;
                 }
+                Some(_) => at = (at + 1) & mask,
                 None => {
-                    self.found.push((number, value));
+                    self.found.push(of(value));
                     *slot = self.found.len() as u32;
                     return;
                 }

@@ -48,7 +48,7 @@ impl Table {
 
     fn first(&self, key: u32) -> usize {
         // An empty default has no slots, and finds none.
-        key.wrapping_mul(0x9e37_79b1).checked_shr(self.shift).unwrap_or(0) as usize
+        key.wrapping_mul(0x9e37_79b1).wrapping_shr(self.shift) as usize
     }
 }
 

@@ -68,7 +68,12 @@ impl Vocabulary {
     /// As [`Self::rarity`], of many. Counts lie far apart in memory: nothing waits for one before the next is asked for.
     pub fn rarities(&self, grams: &[Gram]) -> Vec<f32> {
         let counts: Vec<u16> = grams.iter().map(|gram| self.count(*gram)).collect();
-        counts.into_iter().map(|count| (self.log_texts - logarithm(count.saturating_add(1))).max(0.0)).collect()
+        let logarithms = &LOGARITHMS[..];
+        let of = |count: u16| logarithms.get(usize::from(count)).copied();
+        counts
+            .into_iter()
+            .map(|count| (self.log_texts - of(count).unwrap_or_else(|| logarithm(count.saturating_add(1)))).max(0.0))
+            .collect()
     }
 
     /// Counts a text's grams, each once.
