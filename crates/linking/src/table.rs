@@ -46,6 +46,11 @@ impl Table {
         }
     }
 
+    /// What stands where `key` is looked for first: to read ahead what will be asked for.
+    pub(crate) fn ahead(&self, key: u32) -> u64 {
+        self.slots.get(self.first(key)).copied().unwrap_or(0)
+    }
+
     fn first(&self, key: u32) -> usize {
         // An empty default has no slots, and finds none.
         key.wrapping_mul(0x9e37_79b1).wrapping_shr(self.shift) as usize

@@ -2,7 +2,7 @@
 
 use jiesu_folding::{folded, is_han, is_letter};
 use jiesu_linking::{Gram, Table, grams, logarithm};
-use std::borrow::Cow;
+use std::{borrow::Cow, hint::black_box};
 
 /// Of a text, so many characters are read.
 const MOST: usize = 1_500;
@@ -41,9 +41,8 @@ pub struct Guess {
 #[error("no category model of this version; train one (jiesu train categories)")]
 pub struct BadModel;
 
-/// The n-grams of a text in the order they come, those that are `known` each once, with how often; title and text in folded
-/// form.
-pub(crate) fn counted(title: &[char], text: &[char], buckets: usize, known: impl Fn(u32) -> bool) -> Vec<(u32, u16)> {
+/// The bucket of each n-gram of a text in the order they come, and how often it counts; title and text in folded form.
+pub(crate) fn said(title: &[char], text: &[char], buckets: usize) -> Vec<(u32, u16)> {
     let letters = |folded: &[char]| -> Vec<char> {
         let is_telling = |letter: &char| is_letter(*letter) && !letter.is_ascii_digit() || is_han(*letter);
         let mut letters = Vec::with_capacity(folded.len());
@@ -52,22 +51,25 @@ pub(crate) fn counted(title: &[char], text: &[char], buckets: usize, known: impl
         letters
     };
     let (title, text) = (letters(title), letters(text));
-    let most = (title.len() + text.len()) * 2;
-    let (mut table, mut counts) = (Table::with_room(most), Vec::<(u32, u16)>::with_capacity(most));
-    let mut count = |gram: Gram, times: u16| {
-        let bucket = gram.0 & (buckets as u32 - 1);
-        if known(bucket) {
-            let place = table.place(bucket, counts.len());
-            match counts.get_mut(place) {
-                Some((_, count)) => *count += times,
-                None => counts.push((bucket, times)),
-            }
-        }
-    };
+    let mut said = Vec::with_capacity((title.len() + text.len()) * 2);
     // The title counts twice: it says what it is about.
     for (letters, times) in [(title, 2), (text, 1)] {
-        grams::<1>(&letters).for_each(|gram| count(gram, times));
-        grams::<2>(&letters).for_each(|gram| count(gram, times));
+        let counted = |gram: Gram| (gram.0 & (buckets as u32 - 1), times);
+        said.extend(grams::<1>(&letters).map(counted));
+        said.extend(grams::<2>(&letters).map(counted));
+    }
+    said
+}
+
+/// Each bucket that is `known` once, with how often it was [`said`].
+pub(crate) fn counted(said: &[(u32, u16)], known: impl Fn(u32) -> bool) -> Vec<(u32, u16)> {
+    let (mut table, mut counts) = (Table::with_room(said.len()), Vec::<(u32, u16)>::with_capacity(said.len()));
+    for (bucket, times) in said.iter().filter(|(bucket, _)| known(*bucket)) {
+        let place = table.place(*bucket, counts.len());
+        match counts.get_mut(place) {
+            Some((_, count)) => *count += times,
+            None => counts.push((*bucket, *times)),
+        }
     }
     counts
 }
@@ -101,10 +103,13 @@ impl Linear {
             let row = self.rows.as_chunks::<LANES>().0.get(bucket as usize * lines..)?.get(..lines)?;
             row.first().map(|[rarity, ..]| (*rarity, row))
         };
-        let known = |bucket: u32| row(bucket).is_some_and(|(rarity, _)| rarity != 0);
+        let rarity = |bucket: u32| row(bucket).map_or(0, |(rarity, _)| rarity);
+        let said = said(title, text, self.buckets);
+        // Rows lie far apart in memory: asked for all at once, they come together instead of one after the other.
+        black_box(said.iter().fold(0, |sum, (bucket, _)| sum ^ rarity(*bucket)));
         let mut sums = vec![[0.0f32; LANES]; lines];
         let mut norm = 0.0f32;
-        for (bucket, times) in counted(title, text, self.buckets, known) {
+        for (bucket, times) in counted(&said, |bucket| rarity(bucket) != 0) {
             let Some((rarity, weights)) = row(bucket) else { continue };
             let value = f32::from(rarity) / 20.0 * (1.0 + logarithm(times));
             norm += value * value;

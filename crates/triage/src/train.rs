@@ -1,6 +1,6 @@
 //! Training the category model: one linear support vector machine a label, by dual coordinate descent.
 
-use crate::linear::{Linear, counted};
+use crate::linear::{Linear, counted, said};
 use jiesu_folding::folded;
 
 /// A labelled text.
@@ -29,8 +29,8 @@ pub fn train(samples: &[Sample], mut done: impl FnMut(usize)) -> Linear {
     labels.sort_unstable();
     labels.dedup();
     labels.truncate(200);
-    let all_counted = |sample: &Sample| counted(&folded(&sample.title), &folded(&sample.text), BUCKETS, |_| true);
-    let counts: Vec<Vec<(u32, u16)>> = samples.iter().map(|sample| all_counted(sample)).collect();
+    let count = |sample: &Sample| counted(&said(&folded(&sample.title), &folded(&sample.text), BUCKETS), |_| true);
+    let counts: Vec<Vec<(u32, u16)>> = samples.iter().map(count).collect();
     let mut having = vec![0u32; BUCKETS];
     counts.iter().flatten().for_each(|(bucket, _)| having[*bucket as usize] += 1);
     let all = samples.len() as f32;
