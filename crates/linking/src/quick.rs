@@ -12,8 +12,11 @@ const STEPS: f32 = 512.0;
 pub(crate) struct Quick(Vec<u32>);
 
 impl Quick {
-    pub fn of(grams: &[Weighed]) -> Self {
-        let mut slots = vec![0u32; (grams.len() * 8).next_power_of_two().min(MOST)];
+    /// Takes these grams in the place of those that it has.
+    pub fn fill(&mut self, grams: &[Weighed]) {
+        let Self(slots) = self;
+        slots.clear();
+        slots.resize((grams.len() * 8).next_power_of_two().min(MOST), 0);
         let mask = slots.len() - 1;
         for gram in grams {
             let weight = (gram.weight * STEPS).min(65_535.0) as u32;
@@ -23,7 +26,6 @@ impl Quick {
                 *slot = gram.gram >> 16 << 16 | weight;
             }
         }
-        Self(slots)
     }
 
     /// The cosine of its appeal, of this `norm`, and another: quickly told, and hardly ever a little wrong.
