@@ -75,17 +75,15 @@ pub fn folded(text: &str) -> Vec<char> {
 
 /// Adds the unified ideographs that `text` begins with, `most` of them; tells what follows.
 fn ideographs<'a>(text: &'a str, most: usize, folded: &mut Vec<char>) -> &'a str {
-    let (simplify, before) = (simplifier(), folded.len());
-    // Each is three bytes long.
+    // Each is three bytes long, and their bytes are in their order.
     let (letters, _) = text.as_bytes().as_chunks::<3>();
-    folded.extend(letters.iter().take(most).map_while(|letter| ideograph(*letter)).map(simplify));
-    text.get((folded.len() - before) * 3..).unwrap_or_default()
-}
-
-/// The unified ideograph that these bytes of a text are, from the beginning of a character on.
-fn ideograph([a, b, c]: [u8; 3]) -> Option<char> {
-    let letter = u32::from(a & 0xf) << 12 | u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f);
-    if a >> 4 == 0xe { char::from_u32(letter).filter(|letter| is_unified(*letter)) } else { None }
+    let is_unified = |[a, b, c]: &&[u8; 3]| (0xe4_b8_80..=0xe9_bf_bf).contains(&u32::from_be_bytes([0, *a, *b, *c]));
+    let count = letters.iter().take(most).take_while(is_unified).count();
+    let letter = |[a, b, c]: &[u8; 3]| u32::from(a & 0xf) << 12 | u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f);
+    let letters = letters.get(..count).unwrap_or_default();
+    let simplify = simplifier();
+    folded.extend(letters.iter().map(|bytes| simplify(char::from_u32(letter(bytes)).unwrap_or_default())));
+    text.get(count * 3..).unwrap_or_default()
 }
 
 /// Puts the compatibility form of `run` into `other`, `most` characters of it, if it is what is written most.

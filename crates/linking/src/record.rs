@@ -13,6 +13,19 @@ const MOST_NAMES: usize = 12;
 /// Rarity and weight are kept in steps of this.
 const STEP: f32 = 1.0 / 20.0;
 
+/// What the bytes of a rarity, and of how often something is said, stand for.
+static RARITIES: [f32; 256] = steps_of(0.0, STEP);
+static TIMES: [f32; 128] = steps_of(1.0, 1.0 / 16.0);
+
+const fn steps_of<const COUNT: usize>(first: f32, step: f32) -> [f32; COUNT] {
+    let (mut steps, mut at) = ([0.0; COUNT], 0);
+    while at < COUNT {
+        steps[at] = first + at as f32 * step;
+        at += 1;
+    }
+    steps
+}
+
 /// The form of the bytes; another form is not read.
 const FORM: u8 = 5;
 const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 2 + TOPIC + 3;
@@ -139,8 +152,8 @@ impl Record {
     pub(crate) fn grams(&self) -> impl Iterator<Item = Kept> {
         let grams = self.kept.get(..usize::from(self.counts[0]) * GRAM).unwrap_or_default();
         grams.as_chunks::<GRAM>().0.iter().map(|[a, b, c, rare, times]| {
-            let rarity = f32::from(*rare) * STEP;
-            let weight = rarity * (1.0 + f32::from(times & 0x7f) / 16.0);
+            let rarity = RARITIES[usize::from(*rare)];
+            let weight = rarity * TIMES[usize::from(times & 0x7f)];
             Kept { gram: u32::from_le_bytes([*a, *b, *c, 0]), rarity, weight, named: times & 0x80 != 0 }
         })
     }
