@@ -1,8 +1,8 @@
 //! Text folding: one form for what is written in many, for comparing only. The original is never touched.
 
 use crate::{
-    letters::Letters,
     simplify::{simplifier, simplify},
+    wordlist::Wordlist,
     words::in_words,
 };
 use std::sync::LazyLock;
@@ -170,24 +170,19 @@ pub fn is_han(letter: char) -> bool {
     matches!(letter, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
 }
 
-static COURTESIES: LazyLock<(Letters, Vec<Vec<char>>)> = LazyLock::new(|| {
-    let mut words: Vec<Vec<char>> = COURTESY.iter().map(|word| word.chars().collect()).collect();
-    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-    (words.iter().filter_map(|word| word.first().copied()).collect(), words)
-});
+static COURTESIES: LazyLock<Wordlist> = LazyLock::new(|| COURTESY.into_iter().collect());
 
 /// Folded text without courtesies: a comma in the place of each.
 pub fn without_courtesy(folded: &[char]) -> Vec<char> {
-    let (firsts, words) = &*COURTESIES;
+    let courtesies = &*COURTESIES;
     let mut text = Vec::with_capacity(folded.len());
     let (mut from, mut at) = (0, 0);
-    while let Some(letter) = folded.get(at) {
-        let word = if firsts.has(*letter) { courtesy(folded.get(at..).unwrap_or_default(), words) } else { None };
-        match word {
-            Some(word) => {
+    while let Some(rest) = folded.get(at..).filter(|rest| !rest.is_empty()) {
+        match courtesies.here(rest).next() {
+            Some((_, length)) => {
                 text.extend_from_slice(folded.get(from..at).unwrap_or_default());
                 text.push('，');
-                at += word.len();
+                at += length;
                 from = at;
             }
             None => at += 1,
@@ -195,16 +190,6 @@ pub fn without_courtesy(folded: &[char]) -> Vec<char> {
     }
     text.extend_from_slice(folded.get(from..).unwrap_or_default());
     text
-}
-
-/// The word of courtesy that a text begins with; of several the longest.
-fn courtesy<'a>(text: &[char], words: &'a [Vec<char>]) -> Option<&'a Vec<char>> {
-    words.iter().find(|word| begins(text, word))
-}
-
-/// As [`slice::starts_with`], told quickly of words that differ soon.
-pub fn begins(text: &[char], word: &[char]) -> bool {
-    text.len() >= word.len() && text.iter().zip(word).all(|(letter, of_word)| letter == of_word)
 }
 
 #[cfg(test)]

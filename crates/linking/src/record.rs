@@ -220,9 +220,9 @@ pub(crate) struct Glance<'a> {
 impl Glance<'_> {
     /// The heaviest grams with their weights, in steps of 1/320.
     pub fn grams(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.grams.iter().map(|[a, b, c, rare, times]| {
-            let weight = u32::from(*rare) * (16 + u32::from(times & 0x7f));
-            (u32::from_le_bytes([*a, *b, *c, 0]), weight)
+        self.grams.iter().map(|[gram @ .., times]| {
+            let gram = u32::from_le_bytes(*gram);
+            (gram & 0x00ff_ffff, (gram >> 24) * (16 + u32::from(times & 0x7f)))
         })
     }
 }

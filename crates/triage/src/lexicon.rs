@@ -1,21 +1,17 @@
 //! All words of a policy, looked for in a text at once: a policy has hundreds, of which a text has a few.
 
 use crate::ways::Word;
-use jiesu_folding::{Letters, begins};
-use jiesu_linking::Table;
+use jiesu_folding::Wordlist;
 use std::collections::BTreeMap;
 
 /// Of a text, so many characters are looked at.
 const MOST: usize = 2_000;
 
-/// The words, each once, in order.
+/// The words, each once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lexicon {
-    /// What words begin with: a quick look.
-    firsts: Option<Letters>,
-    /// Where in `words` those begin that begin with a character.
-    begin: Table,
-    words: Vec<Vec<char>>,
+    words: Wordlist,
+    count: usize,
 }
 
 // It follows from the words, which are compared with their rules.
@@ -40,36 +36,29 @@ impl Found {
 impl Lexicon {
     /// Of `words`, each of which learns its place.
     pub(crate) fn of<'a>(words: impl Iterator<Item = &'a mut Word>) -> Self {
-        let mut by_form: BTreeMap<Vec<char>, Vec<&mut Word>> = BTreeMap::new();
+        let mut by_form: BTreeMap<String, Vec<&mut Word>> = BTreeMap::new();
         for word in words {
-            by_form.entry(word.folded().chars().collect()).or_default().push(word);
+            by_form.entry(word.folded().to_owned()).or_default().push(word);
         }
-        let mut lexicon = Self { begin: Table::with_room(by_form.len()), ..Self::default() };
-        for (place, (form, words)) in by_form.into_iter().enumerate() {
+        let words = by_form.keys().map(String::as_str).collect();
+        let count = by_form.len();
+        for (place, words) in by_form.into_values().enumerate() {
             words.into_iter().for_each(|word| word.put(place));
-            if let Some(first) = form.first() {
-                lexicon.begin.place(u32::from(*first), place);
-            }
-            lexicon.words.push(form);
         }
-        lexicon.firsts = Some(lexicon.words.iter().filter_map(|form| form.first().copied()).collect());
-        lexicon
+        Self { words, count }
     }
 
     /// Those that a text has; of its parts in folded form, one sentence after the other.
     pub(crate) fn within(&self, parts: [&[char]; 3]) -> Found {
-        let mut found = vec![0; self.words.len().div_ceil(64)];
-        let Some(firsts) = &self.firsts else { return Found(found) };
+        let mut found = vec![0; self.count.div_ceil(64)];
         let mut text = parts.join(&'。');
         text.truncate(MOST);
-        for (at, letter) in text.iter().enumerate().filter(|(_, letter)| firsts.may_have(**letter)) {
-            let (Some(begin), Some(rest)) = (self.begin.get(u32::from(*letter)), text.get(at..)) else { continue };
-            let words = self.words.iter().enumerate().skip(begin);
-            for (place, _) in
-                words.take_while(|(_, word)| word.first() == Some(letter)).filter(|(_, word)| begins(rest, word))
-            {
+        let mut rest = &text[..];
+        while let Some((_, after)) = rest.split_first() {
+            for (place, _) in self.words.here(rest) {
                 found.get_mut(place / 64).into_iter().for_each(|bits| *bits |= 1 << (place % 64));
             }
+            rest = after;
         }
         Found(found)
     }
