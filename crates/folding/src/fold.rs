@@ -216,6 +216,14 @@ mod tests {
     }
 
     #[test]
+    fn every_ideograph_is_read_as_what_it_is_among_others() {
+        for letter in '\u{4dfe}'..='\u{a001}' {
+            let plain = simplify(letter);
+            assert_eq!(fold(&format!("路{letter}，{letter}A")), format!("路{plain},{plain}a"));
+        }
+    }
+
+    #[test]
     fn a_text_without_end_is_read_for_a_while() {
         assert_eq!(fold(&"长".repeat(1_000_000)).chars().count(), MOST);
     }
