@@ -183,11 +183,12 @@ impl Repeats {
         let digest = held(&self.linker).digest(appeal);
         let mut record = Record::of(&digest);
         (record.ticket, record.root) = (ticket, root);
-        let record = record.to_bytes();
+        let (keys, record) = (Linker::keys(&digest), record.to_bytes());
+        held(&self.linker).spare = Some(digest);
         match &self.home {
             Home::Off => {}
-            Home::Memory(home) => drop(held(home).gather(&Linker::keys(&digest), appeal.at, &record)),
-            Home::Redis(home) => drop(home.gather(&Linker::keys(&digest), &record).await?),
+            Home::Memory(home) => drop(held(home).gather(&keys, appeal.at, &record)),
+            Home::Redis(home) => drop(home.gather(&keys, &record).await?),
         }
         Ok(())
     }
@@ -301,9 +302,11 @@ impl Repeats {
             }
         };
         let decision = {
-            let linker = held(&self.linker);
+            let mut linker = held(&self.linker);
             let candidates = linker.compare(&digest, records);
-            linker.decide(&digest, &candidates)
+            let decision = linker.decide(&digest, &candidates);
+            linker.spare = Some(digest);
+            decision
         };
         if let Some(placed) = Linker::placed(id, appeal.number, &decision) {
             self.place(placed);
@@ -340,7 +343,7 @@ fn linker(judgement: &Judgement, window: Duration) -> Lazy<Mutex<Linker>> {
     let (model, words, places) = (judgement.repeat_model(), judgement.repeat_words.clone(), judgement.places.clone());
     let window = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
     LazyLock::new(Box::new(move || {
-        Mutex::new(Linker { model: model(), vocabulary: Vocabulary::from_bytes(&words), window, places })
+        Mutex::new(Linker { model: model(), vocabulary: Vocabulary::from_bytes(&words), window, places, spare: None })
     }))
 }
 

@@ -1,6 +1,10 @@
 //! Text folding: one form for what is written in many, for comparing only. The original is never touched.
 
-use crate::{letters::Letters, simplify::simplify, words::in_words};
+use crate::{
+    simplify::{simplifier, simplify},
+    wordlist::Wordlist,
+    words::in_words,
+};
 use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
@@ -50,30 +54,49 @@ pub fn fold(text: &str) -> String {
 /// As [`fold`], in characters.
 pub fn folded(text: &str) -> Vec<char> {
     let mut folded: Vec<char> = Vec::with_capacity((text.len() / 3 + 16).min(MOST));
-    let mut left = MOST * 2;
-    let mut other: Vec<char> = Vec::new();
-    for run in runs(text) {
-        if folded.len() >= MOST || left == 0 {
-            break;
-        }
+    let (mut left, mut other, mut rest) = (MOST * 2, Vec::new(), text);
+    while !rest.is_empty() && folded.len() < MOST && left > 0 {
         // Unified ideographs are as they should be, and never merge with what follows.
-        if run.starts_with(is_unified) {
-            let room = (MOST - folded.len()).min(left);
-            let before = folded.len();
-            folded.extend(run.chars().take(room).map(simplify));
-            left -= folded.len() - before;
-            continue;
-        }
-        other.clear();
-        match run.chars().all(|letter| quick(letter).is_some()) {
-            true => other.extend(run.chars().filter_map(quick).take(left)),
-            false => other.extend(run.nfkc().flat_map(char::to_lowercase).take(left)),
+        let before = folded.len();
+        rest = ideographs(rest, (MOST - before).min(left), &mut folded);
+        left -= folded.len() - before;
+        let run;
+        (run, rest) = rest.split_at(rest.find(is_unified).unwrap_or(rest.len()));
+        if !compatible(run, left, &mut other) {
+            other.clear();
+            other.extend(run.nfkc().flat_map(char::to_lowercase).take(left));
         }
         left -= other.len();
         add(&mut folded, &other);
     }
     in_words(&mut folded);
     folded
+}
+
+/// Adds the unified ideographs that `text` begins with, `most` of them; tells what follows.
+fn ideographs<'a>(text: &'a str, most: usize, folded: &mut Vec<char>) -> &'a str {
+    // Each is three bytes long, and their bytes are in their order.
+    let (letters, _) = text.as_bytes().as_chunks::<3>();
+    let is_unified = |[a, b, c]: &&[u8; 3]| (0xe4_b8_80..=0xe9_bf_bf).contains(&u32::from_be_bytes([0, *a, *b, *c]));
+    let count = letters.iter().take(most).take_while(is_unified).count();
+    let letter = |[a, b, c]: &[u8; 3]| u32::from(a & 0xf) << 12 | u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f);
+    let letters = letters.get(..count).unwrap_or_default();
+    let simplify = simplifier();
+    folded.extend(letters.iter().map(|bytes| simplify(char::from_u32(letter(bytes)).unwrap_or_default())));
+    text.get(count * 3..).unwrap_or_default()
+}
+
+/// Puts the compatibility form of `run` into `other`, `most` characters of it, if it is what is written most.
+fn compatible(run: &str, most: usize, other: &mut Vec<char>) -> bool {
+    other.clear();
+    for letter in run.chars() {
+        match quick(letter) {
+            Some(letter) if other.len() < most => other.push(letter),
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    true
 }
 
 /// The compatibility form in lower case of what is written most, beside Chinese characters.
@@ -109,18 +132,6 @@ fn add(folded: &mut Vec<char>, run: &[char]) {
     }
 }
 
-/// `text` cut where unified ideographs begin and end.
-fn runs(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let first = is_unified(rest.chars().next()?);
-        let end = rest.find(|letter| is_unified(letter) != first).unwrap_or(rest.len());
-        let (run, after) = rest.split_at(end);
-        rest = after;
-        Some(run)
-    })
-}
-
 /// A Chinese character of those that are written most.
 pub fn is_unified(letter: char) -> bool {
     matches!(letter, '\u{4e00}'..='\u{9fff}')
@@ -140,6 +151,16 @@ fn pinyin(letters: &[char]) -> Option<usize> {
     None
 }
 
+/// As [`char::is_alphanumeric`], told quickly of what is written most.
+pub fn is_letter(letter: char) -> bool {
+    match letter {
+        '\u{4e00}'..='\u{9fff}' => true,
+        '\0'..='\u{7f}' => letter.is_ascii_alphanumeric(),
+        '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{3004}' | '\u{ff01}'..='\u{ff0f}' => false,
+        letter => letter.is_alphanumeric(),
+    }
+}
+
 fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
 }
@@ -149,22 +170,25 @@ pub fn is_han(letter: char) -> bool {
     matches!(letter, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
 }
 
-static COURTESIES: LazyLock<(Letters, Vec<Vec<char>>)> = LazyLock::new(|| {
-    let mut words: Vec<Vec<char>> = COURTESY.iter().map(|word| word.chars().collect()).collect();
-    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-    (words.iter().filter_map(|word| word.first().copied()).collect(), words)
-});
+static COURTESIES: LazyLock<Wordlist> = LazyLock::new(|| COURTESY.into_iter().collect());
 
 /// Folded text without courtesies: a comma in the place of each.
 pub fn without_courtesy(folded: &[char]) -> Vec<char> {
-    let (firsts, words) = &*COURTESIES;
+    let courtesies = &*COURTESIES;
     let mut text = Vec::with_capacity(folded.len());
-    let mut rest = folded;
-    while let Some((letter, after)) = rest.split_first() {
-        let word = if firsts.has(*letter) { words.iter().find(|word| rest.starts_with(word)) } else { None };
-        text.push(if word.is_some() { '，' } else { *letter });
-        rest = word.map_or(after, |word| rest.get(word.len()..).unwrap_or_default());
+    let (mut from, mut at) = (0, 0);
+    while let Some(rest) = folded.get(at..).filter(|rest| !rest.is_empty()) {
+        match courtesies.here(rest).next() {
+            Some((_, length)) => {
+                text.extend_from_slice(folded.get(from..at).unwrap_or_default());
+                text.push('，');
+                at += length;
+                from = at;
+            }
+            None => at += 1,
+        }
     }
+    text.extend_from_slice(folded.get(from..).unwrap_or_default());
     text
 }
 
@@ -184,6 +208,19 @@ mod tests {
     fn courtesies_are_no_part_of_the_matter() {
         let text: Vec<char> = "尊敬的领导:您好!路灯坏了,谢谢".chars().collect();
         assert_eq!(without_courtesy(&text).iter().collect::<String>(), "，，:，!路灯坏了,，");
+    }
+
+    #[test]
+    fn letters_are_what_the_standard_says() {
+        assert!(('\0'..=char::MAX).all(|letter| is_letter(letter) == letter.is_alphanumeric()));
+    }
+
+    #[test]
+    fn every_ideograph_is_read_as_what_it_is_among_others() {
+        for letter in '\u{4dfe}'..='\u{a001}' {
+            let plain = simplify(letter);
+            assert_eq!(fold(&format!("路{letter}，{letter}A")), format!("路{plain},{plain}a"));
+        }
     }
 
     #[test]

@@ -18,11 +18,13 @@ impl FromIterator<char> for Letters {
 
 impl Letters {
     /// Whether `letter` may be one of them: beyond the basic plane nothing is known.
+    #[inline]
     pub fn may_have(&self, letter: char) -> bool {
         letter > '\u{ffff}' || self.has(letter)
     }
 
     /// Whether `letter` is one of them.
+    #[inline]
     pub fn has(&self, letter: char) -> bool {
         let letter = u32::from(letter);
         self.0.get(letter as usize / 64).is_some_and(|word| word >> (letter % 64) & 1 != 0)

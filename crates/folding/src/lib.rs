@@ -4,8 +4,10 @@
 mod fold;
 mod letters;
 mod simplify;
+mod wordlist;
 mod words;
 
-pub use fold::{MOST, fold, folded, is_han, is_unified, without_courtesy};
+pub use fold::{MOST, fold, folded, is_han, is_letter, is_unified, without_courtesy};
 pub use letters::Letters;
 pub use simplify::simplify;
+pub use wordlist::{Wordlist, begins};

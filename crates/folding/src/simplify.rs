@@ -30,11 +30,13 @@ static TABLE: LazyLock<(Letters, HashMap<char, char>)> = LazyLock::new(|| {
 /// One character.
 pub fn simplify(letter: char) -> char {
     // Nothing that is written with Latin letters or punctuation is there.
-    if letter < '\u{4e00}' {
-        return letter;
-    }
+    if letter < '\u{4e00}' { letter } else { simplifier()(letter) }
+}
+
+/// As [`simplify`], of many characters.
+pub(crate) fn simplifier() -> impl Fn(char) -> char {
     let (traditional, simple) = &*TABLE;
-    if traditional.has(letter) { simple.get(&letter).copied().unwrap_or(letter) } else { letter }
+    |letter| if traditional.has(letter) { simple.get(&letter).copied().unwrap_or(letter) } else { letter }
 }
 
 #[cfg(test)]

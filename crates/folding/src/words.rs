@@ -11,7 +11,7 @@ const COVERED: [char; 5] = ['盖', '没', '灭', '膜', '土'];
 /// Puts right, in a text whose characters are simplified, what a character by itself does not tell: 甚么 is 什么, and 覆 is 复
 /// in the words that modern writing has it in.
 pub(crate) fn in_words(text: &mut [char]) {
-    if !text.contains(&'覆') && !text.contains(&'甚') {
+    if !text.iter().any(|letter| matches!(letter, '覆' | '甚')) {
         return;
     }
     let mut before = None;

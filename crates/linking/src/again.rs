@@ -1,6 +1,6 @@
 //! Words by which citizens come back to what they have said before: 再次, 上次, 至今, 还没.
 
-use jiesu_folding::Letters;
+use jiesu_folding::Wordlist;
 use std::sync::LazyLock;
 
 /// They say it again; it is not done yet; they speak of an answer.
@@ -11,21 +11,17 @@ const WORDS: [&str; 3] = [
     "回复 答复 回访 办结",
 ];
 
-static TABLE: LazyLock<(Letters, Vec<Vec<char>>)> = LazyLock::new(|| {
-    let words = WORDS.iter().flat_map(|words| words.split_whitespace()).map(|word| word.chars().collect());
-    let words: Vec<Vec<char>> = words.collect();
-    (words.iter().filter_map(|word| word.first().copied()).collect(), words)
-});
+static LIST: LazyLock<Wordlist> = LazyLock::new(|| words().collect());
+
+fn words() -> impl Iterator<Item = &'static str> {
+    WORDS.into_iter().flat_map(str::split_whitespace)
+}
 
 /// Which of the words a folded text has, a bit each.
 pub(crate) fn said_again(text: &[char]) -> u64 {
-    let (firsts, words) = &*TABLE;
-    let (mut found, mut rest) = (0, text);
-    while let Some((letter, after)) = rest.split_first() {
-        if firsts.has(*letter) {
-            let here = words.iter().enumerate().filter(|(_, word)| rest.starts_with(word));
-            here.for_each(|(bit, _)| found |= 1 << bit.min(63));
-        }
+    let (list, mut found, mut rest) = (&*LIST, 0, text);
+    while let Some((_, after)) = rest.split_first() {
+        list.here(rest).for_each(|(bit, _)| found |= 1 << bit.min(63));
         rest = after;
     }
     found
@@ -40,6 +36,6 @@ mod tests {
         let count = |text: &str| said_again(&text.chars().collect::<Vec<_>>()).count_ones();
         assert_eq!(count("路灯坏了，请派人来修"), 0);
         assert_eq!(count("再次反映：上次说的路灯至今还没修，还没有人来，再次请求"), 4);
-        assert!(TABLE.1.len() <= 64, "a bit each");
+        assert!(words().count() <= 64, "a bit each");
     }
 }

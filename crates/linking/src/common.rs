@@ -1,6 +1,9 @@
 //! What two appeals have in common, gram by gram: the inner loop of a comparison.
 
-use crate::{digest::Digest, record::Record};
+use crate::{
+    digest::{Digest, Weighty},
+    record::Record,
+};
 
 /// A gram of the new appeal was met in the other's text, in its title, as the core of a name there.
 const TEXT: u8 = 1;
@@ -9,6 +12,23 @@ const NAME: u8 = 4;
 
 /// Grams that only one has: the heaviest so many count.
 const MOST_UNMATCHED: usize = 4;
+
+/// Room for a comparison, to be used again for the next.
+#[derive(Default)]
+pub(crate) struct Room {
+    /// Of each gram of the new appeal, where it was met in the other one.
+    met: Vec<u8>,
+    /// The names of the other one.
+    names: Vec<Weighty>,
+}
+
+impl Room {
+    fn mark(&mut self, place: usize, where_met: u8) {
+        if let Some(met) = self.met.get_mut(place) {
+            *met |= where_met;
+        }
+    }
+}
 
 /// What two appeals have in common.
 pub(crate) struct Common<'a> {
@@ -19,28 +39,34 @@ pub(crate) struct Common<'a> {
     pub plain: f32,
     /// The weight of the heaviest grams that only one has: the smaller of the two.
     pub unmatched: f32,
-    /// Of each gram of the new appeal, where it was met in the other one.
+    /// Of the other one: the length of its weights; how rare its grams are, together; and those that are no part of a name.
+    pub old_norm: f32,
+    pub old_mass: f32,
+    pub old_plain_mass: f32,
+    /// Of its title.
+    pub titles: Titles,
+    pub old_names: &'a [Weighty],
     met: &'a [u8],
-    /// Of each name of the other one, and of each gram of its title, a bit: the new appeal knows it.
-    names: u64,
-    title: u64,
+    /// Of each name of the other one a bit: the new appeal knows it.
+    known: u64,
 }
 
 impl<'a> Common<'a> {
-    pub fn of(new: &Digest, old: &Record, room: &'a mut Vec<u8>) -> Self {
-        room.clear();
-        room.resize(new.grams.len(), 0);
-        let mut mark = |place: usize, where_met: u8| {
-            if let Some(met) = room.get_mut(place) {
-                *met |= where_met;
-            }
-        };
+    pub fn of(new: &Digest, old: &Record, room: &'a mut Room) -> Self {
+        room.met.clear();
+        room.met.resize(new.grams.len(), 0);
+        room.names.clear();
+        room.names.extend(old.names());
         let (mut dot, mut shared, mut plain) = (0.0, 0.0, 0.0);
+        let (mut squares, mut old_mass, mut old_plain_mass) = (0.0f32, 0.0, 0.0);
         let mut only_old = Heaviest::default();
-        for gram in &old.grams {
+        for gram in old.grams() {
+            squares += gram.weight * gram.weight;
+            old_mass += gram.rarity;
+            old_plain_mass += if gram.named { 0.0 } else { gram.rarity };
             match new.find(gram.gram) {
                 Some((place, same)) => {
-                    mark(place, TEXT);
+                    room.mark(place, TEXT);
                     dot += same.weight * gram.weight;
                     shared += same.rarity;
                     plain += if same.named || gram.named { 0.0 } else { same.rarity };
@@ -48,36 +74,29 @@ impl<'a> Common<'a> {
                 None => only_old.add(gram.weight),
             }
         }
-        let (mut title, mut names) = (0, 0);
-        for (bit, (gram, _)) in old.subject.iter().enumerate().take(64) {
-            let found = new.find(*gram);
-            found.into_iter().for_each(|(place, _)| mark(place, TITLE));
-            title |= u64::from(found.is_some()) << bit;
+        let mut known = 0;
+        for (bit, core) in old.names().map(|name| name.core).enumerate().take(64) {
+            let found = new.find(core);
+            found.into_iter().for_each(|(place, _)| room.mark(place, NAME));
+            known |= u64::from(found.is_some() || new.names_it(core)) << bit;
         }
-        for (bit, name) in old.names.iter().enumerate().take(64) {
-            let found = new.find(name.core);
-            found.into_iter().for_each(|(place, _)| mark(place, NAME));
-            names |= u64::from(found.is_some() || new.names_it(name.core)) << bit;
-        }
-        let met: &[u8] = room;
+        let titles = Titles::of(new, old, room);
+        let (met, old_names) = (&room.met[..], &room.names[..]);
         let in_text = |place: usize| met.get(place).is_some_and(|met| met & TEXT != 0);
         let only_new = new.heaviest().filter(|(place, _)| !in_text(*place)).take(MOST_UNMATCHED);
         let unmatched = only_new.map(|(_, gram)| gram.weight).sum::<f32>().min(only_old.sum());
-        Self { dot, shared, plain, unmatched, met, names, title }
+        let old_norm = squares.sqrt().max(1e-6);
+        Self { dot, shared, plain, unmatched, old_norm, old_mass, old_plain_mass, titles, old_names, met, known }
     }
 
     /// Whether the other one knows a gram of the new appeal, from text, title or names.
     pub fn old_knows(&self, place: usize) -> bool {
-        self.met(place) != 0
+        self.met.get(place).is_some_and(|met| *met != 0)
     }
 
     /// Whether the new appeal knows this name of the other one.
     pub fn new_knows(&self, name: usize) -> bool {
-        self.names >> name.min(63) & 1 != 0
-    }
-
-    fn met(&self, place: usize) -> u8 {
-        self.met.get(place).copied().unwrap_or(0)
+        self.known >> name.min(63) & 1 != 0
     }
 }
 
@@ -114,26 +133,28 @@ pub(crate) struct Titles {
 }
 
 impl Titles {
-    pub fn of(new: &Digest, old: &Record, common: &Common<'_>) -> Self {
-        let old_mass: f32 = old.subject.iter().map(|(_, rarity)| rarity).sum();
+    /// Looks into the texts; marks what it meets.
+    fn of(new: &Digest, old: &Record, room: &mut Room) -> Self {
+        let (mut old_mass, mut old_beyond, mut old_known) = (0.0, 0.0, 0.0);
+        for (gram, rarity) in old.subject() {
+            old_mass += rarity;
+            if let Some((place, _)) = new.find(gram) {
+                room.mark(place, TITLE);
+                old_known += rarity;
+            }
+            if !new.names_it(gram) && !room.names.iter().any(|name| name.core == gram) {
+                old_beyond += rarity;
+            }
+        }
         let (mut shared, mut shared_beyond, mut new_beyond, mut new_known) = (0.0, 0.0, 0.0, 0.0);
         for gram in &new.subject {
-            let met = common.met(gram.place);
+            let met = room.met.get(gram.place).copied().unwrap_or(0);
             let common = if met & TITLE != 0 { gram.rarity } else { 0.0 };
             let beyond = if gram.in_name || met & NAME != 0 { 0.0 } else { 1.0 };
             shared += common;
             shared_beyond += common * beyond;
             new_beyond += gram.rarity * beyond;
             new_known += if met != 0 { gram.rarity } else { 0.0 };
-        }
-        let (mut old_beyond, mut old_known) = (0.0, 0.0);
-        for (place, (gram, rarity)) in old.subject.iter().enumerate() {
-            if common.title >> place.min(63) & 1 != 0 {
-                old_known += rarity;
-            }
-            if !new.names_it(*gram) && !old.names.iter().any(|name| name.core == *gram) {
-                old_beyond += rarity;
-            }
         }
         Self {
             overlap: shared / (new.subject_mass + old_mass - shared).max(1.0),

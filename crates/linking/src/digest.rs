@@ -21,8 +21,6 @@ const HEAVIEST: usize = 200;
 const MOST_NAMES: usize = 24;
 /// Names so near the beginning, in characters after the title, are what it is about.
 const HEAD: usize = 40;
-/// Grams of two, and of three characters.
-const LENGTHS: [usize; 2] = [2, 3];
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, Default)]
@@ -94,7 +92,7 @@ pub struct Digest {
     pub(crate) subject: Vec<Subject>,
     pub(crate) names: Vec<Weighty>,
     /// Places in `grams` of the cores of `names`.
-    names_at: Vec<u32>,
+    names_at: Vec<usize>,
     /// Cores of names of every class.
     cores: Table,
     /// What a quick look compares with.
@@ -116,6 +114,8 @@ pub struct Digest {
     pub(crate) topic: Topic,
     /// The grams with all bits of their hashes; then areas and numbers.
     all: Vec<Gram>,
+    /// Room to put grams into order.
+    order: Vec<u64>,
 }
 
 /// 24 bits of a hash.
@@ -126,17 +126,28 @@ pub(crate) fn short(gram: Gram) -> u32 {
 impl Digest {
     /// Takes `appeal` apart, weighed by `vocabulary`, and tells by `topics` what it is about. `places` are known.
     pub fn new(appeal: &Appeal<'_>, vocabulary: &Vocabulary, topics: &Topics, places: &Gazetteer) -> Self {
+        Self::default().again(appeal, vocabulary, topics, places)
+    }
+
+    /// As [`Self::new`], in the room of a digest that is not needed any more.
+    pub(crate) fn again(
+        self,
+        appeal: &Appeal<'_>,
+        vocabulary: &Vocabulary,
+        topics: &Topics,
+        places: &Gazetteer,
+    ) -> Self {
         // Without a title the first sentence stands for it.
         let title = if appeal.title.trim().is_empty() { first_sentence(appeal.text) } else { appeal.title };
         let (title, title_names) = part(title, places);
         let (text, text_names) = part(appeal.text, places);
-        let (title_letters, text_letters) = (letters_of(&title), letters_of(&text));
+        let (title_letters, text_letters) = (letters(&title), letters(&text));
         let mut digest = Self {
             number: appeal.number,
             at: appeal.at,
             citizen: appeal.citizen,
             length: text_letters.len() as u32,
-            ..Self::default()
+            ..self.emptied()
         };
         digest.take_grams(&title_letters, &text_letters);
         digest.take_known(title_names.iter().chain(&text_names));
@@ -145,41 +156,60 @@ impl Digest {
         digest.weigh(vocabulary);
         digest.topic = topics.of(&digest.grams);
         digest.name(&title_names, &text_names, title.len(), vocabulary);
-        digest.numbers = numbers(title.iter().chain(&[' ']).chain(&text));
+        digest.numbers = numbers([&title, &text]);
         digest.again = (said_again(&title) | said_again(&text)).count_ones();
         digest.door = door(&title).or_else(|| door(&text)).unwrap_or(0);
         digest.exact =
             text_letters.iter().fold(0x811c_9dc5, |hash, letter| (hash ^ *letter as u32).wrapping_mul(0x0100_0193));
-        let mut subject: Vec<Gram> = grams(&title_letters, 2).collect();
+        let mut subject: Vec<Gram> = grams::<2>(&title_letters).collect();
         subject.sort_unstable();
         subject.dedup();
-        digest.subject = subject.into_iter().filter_map(|gram| digest.of_title(short(gram))).collect();
+        for gram in subject {
+            digest.subject.extend(digest.of_title(short(gram)));
+        }
         digest.subject_mass = digest.subject.iter().map(|gram| gram.rarity).sum();
-        digest.names_at = digest.names.iter().map(|name| digest.place(name.core)).collect();
-        digest.quick = Quick::of(&digest.grams);
+        digest.names_at.extend(digest.names.iter().map(|name| digest.table.get(name.core).unwrap_or(usize::MAX)));
+        digest.quick.fill(&digest.grams);
         digest
     }
 
-    /// Each gram once, with how often it is there; those of the title count twice.
+    /// Nothing but its room.
+    fn emptied(self) -> Self {
+        let Self { mut grams, mut heaviest, table, mut keys, mut subject, mut names, .. } = self;
+        let Self { mut names_at, cores, quick, mut all, mut order, .. } = self;
+        grams.clear();
+        heaviest.clear();
+        keys.clear();
+        subject.clear();
+        names.clear();
+        names_at.clear();
+        all.clear();
+        order.clear();
+        Self { grams, heaviest, table, keys, subject, names, names_at, cores, quick, all, order, ..Self::default() }
+    }
+
+    /// Each gram of two and of three characters once, with how often it is there; those of the title count twice.
     fn take_grams(&mut self, title: &[char], text: &[char]) {
-        let most = (title.len() + text.len()) * LENGTHS.len() + 2 * gazetteer::MOST;
-        self.table = Table::with_room(most);
+        let most = (title.len() + text.len()) * 2 + 2 * gazetteer::MOST;
+        self.table.make_room(most);
         self.grams.reserve(most);
         self.all.reserve(most);
-        for length in LENGTHS {
-            for (letters, times) in [(title, 2.0), (text, 1.0)] {
-                for gram in grams(letters, length) {
-                    let next = self.grams.len();
-                    let place = self.table.place(short(gram), next);
-                    if place == next {
-                        let weighed = Weighed { gram: short(gram), length: length as u8, ..Weighed::default() };
-                        self.grams.push(weighed);
-                        self.all.push(gram);
-                    }
-                    if let Some(weighed) = self.grams.get_mut(place) {
-                        weighed.weight += times;
-                    }
-                }
+        self.take::<2>(title, 2.0);
+        self.take::<2>(text, 1.0);
+        self.take::<3>(title, 2.0);
+        self.take::<3>(text, 1.0);
+    }
+
+    fn take<const LENGTH: usize>(&mut self, letters: &[char], times: f32) {
+        for gram in grams::<LENGTH>(letters) {
+            let next = self.grams.len();
+            let place = self.table.place(short(gram), next);
+            if place == next {
+                self.grams.push(Weighed { gram: short(gram), length: LENGTH as u8, ..Weighed::default() });
+                self.all.push(gram);
+            }
+            if let Some(weighed) = self.grams.get_mut(place) {
+                weighed.weight += times;
             }
         }
     }
@@ -201,8 +231,8 @@ impl Digest {
             let span =
                 if name.known { name.at..name.end } else { name.at.saturating_sub(2)..(name.at + 4).min(text.len()) };
             let around = text.get(span).unwrap_or_default();
-            let around = letters(around.iter().copied());
-            for gram in LENGTHS.into_iter().flat_map(|length| grams(&around, length)) {
+            let around = letters(around);
+            for gram in grams::<2>(&around).chain(grams::<3>(&around)) {
                 if let Some(weighed) = self.table.get(short(gram)).and_then(|place| self.grams.get_mut(place)) {
                     weighed.named = true;
                 }
@@ -216,30 +246,30 @@ impl Digest {
         for (weighed, rarity) in self.grams.iter_mut().zip(vocabulary.rarities(&self.all)) {
             weighed.rarity = rarity;
             // Most are said once.
-            weighed.weight = weighed.rarity * (1.0 + logarithm(weighed.weight as u16));
+            let often = if weighed.weight == 1.0 { 1.0 } else { 1.0 + logarithm(weighed.weight as u16) };
+            weighed.weight = rarity * often;
             squares += weighed.weight * weighed.weight;
-            self.mass += weighed.rarity;
-            self.plain_mass += if weighed.named { 0.0 } else { weighed.rarity };
+            self.mass += rarity;
+            self.plain_mass += if weighed.named { 0.0 } else { rarity };
         }
         self.norm = squares.sqrt().max(1e-6);
         // The heaviest first, of equals the one with the smaller hash: weights are not negative, so their bits are in order.
-        let in_order = |(place, weighed): (usize, &Weighed)| {
-            (u64::from(!weighed.weight.to_bits()) << 32 | u64::from(weighed.gram), place as u32)
-        };
-        let mut order: Vec<(u64, u32)> = self.grams.iter().enumerate().map(in_order).collect();
-        if order.len() > HEAVIEST {
-            order.select_nth_unstable(HEAVIEST);
-            order.truncate(HEAVIEST);
+        let in_order = |weighed: &Weighed| u64::from(!weighed.weight.to_bits()) << 32 | u64::from(weighed.gram);
+        self.order.extend(self.grams.iter().map(in_order));
+        if self.order.len() > HEAVIEST {
+            self.order.select_nth_unstable(HEAVIEST);
+            self.order.truncate(HEAVIEST);
         }
-        order.sort_unstable();
-        self.heaviest = order.into_iter().map(|(_, place)| place).collect();
+        self.order.sort_unstable();
+        let place = |gram: &u64| self.table.get(*gram as u32).map_or(u32::MAX, |place| place as u32);
+        self.heaviest.extend(self.order.iter().map(place));
         let whole = |place: &u32| Some((self.grams.get(*place as usize)?, self.all.get(*place as usize)?));
         let longer = self.heaviest.iter().filter_map(whole).filter(|(weighed, _)| weighed.length == 3);
-        self.keys = longer.take(KEYS).map(|(weighed, gram)| (*gram, weighed.rarity)).collect();
+        self.keys.extend(longer.take(KEYS).map(|(weighed, gram)| (*gram, weighed.rarity)));
     }
 
     fn name(&mut self, title: &[Name], text: &[Name], title_length: usize, vocabulary: &Vocabulary) {
-        self.cores = Table::with_room(title.len() + text.len());
+        self.cores.make_room(title.len() + text.len());
         let later = text.iter().map(|name| Name { at: name.at + title_length, end: name.end + title_length, ..*name });
         for (next, name) in title.iter().copied().chain(later).enumerate() {
             if self.cores.place(short(name.core), next) == next && self.names.len() < MOST_NAMES {
@@ -264,10 +294,6 @@ impl Digest {
         Some((place, self.grams.get(place)?))
     }
 
-    fn place(&self, gram: u32) -> u32 {
-        self.table.get(gram).map_or(u32::MAX, |place| place as u32)
-    }
-
     fn of_title(&self, gram: u32) -> Option<Subject> {
         let (place, weighed) = self.find(gram)?;
         Some(Subject { gram, rarity: weighed.rarity, place, in_name: self.names_it(gram) })
@@ -275,7 +301,7 @@ impl Digest {
 
     /// The place of the core of a name.
     pub(crate) fn name_at(&self, name: usize) -> usize {
-        self.names_at.get(name).map_or(usize::MAX, |place| *place as usize)
+        self.names_at.get(name).copied().unwrap_or(usize::MAX)
     }
 
     /// Whether a name with this core is in the text.
@@ -314,8 +340,4 @@ fn first_sentence(text: &str) -> &str {
 /// The folded text without areas by code, and its names.
 fn part(text: &str, places: &Gazetteer) -> (Vec<char>, Vec<Name>) {
     names(&without_courtesy(&folded(text)), places)
-}
-
-fn letters_of(text: &[char]) -> Vec<char> {
-    letters(text.iter().copied())
 }

@@ -1,7 +1,7 @@
 //! How two appeals are compared: numbers, each with a name and a direction.
 
 use crate::{
-    common::{Common, Titles},
+    common::{Common, Room},
     digest::{Digest, Weighty},
     places::Class,
     record::Record,
@@ -85,21 +85,27 @@ struct Found {
 }
 
 impl Found {
-    /// `has` is asked by a name's place.
-    fn of(names: &[Weighty], head: bool, has: impl Fn(usize) -> bool) -> Self {
-        let mut sum = Self::default();
-        let counts = |(_, name): &(usize, &Weighty)| name.class.is_named() && (!head || name.head);
-        for (place, name) in names.iter().enumerate().filter(counts) {
-            let weight = (name.rarity - 2.0).max(0.0);
-            if has(place) {
-                sum.found += weight;
-                sum.rarest = sum.rarest.max(weight);
-            } else {
-                sum.missed += weight;
-                sum.rarest_missed = sum.rarest_missed.max(weight);
+    /// Of all names, and of those in the head; `has` is asked by a name's place.
+    fn of(names: &[Weighty], has: impl Fn(usize) -> bool) -> (Self, Self) {
+        let (mut all, mut head) = (Self::default(), Self::default());
+        for (place, name) in names.iter().enumerate().filter(|(_, name)| name.class.is_named()) {
+            let (weight, found) = ((name.rarity - 2.0).max(0.0), has(place));
+            all.add(weight, found);
+            if name.head {
+                head.add(weight, found);
             }
         }
-        sum
+        (all, head)
+    }
+
+    fn add(&mut self, weight: f32, found: bool) {
+        if found {
+            self.found += weight;
+            self.rarest = self.rarest.max(weight);
+        } else {
+            self.missed += weight;
+            self.rarest_missed = self.rarest_missed.max(weight);
+        }
     }
 
     fn part(self) -> f32 {
@@ -181,25 +187,22 @@ impl Features {
 
     /// Compares `new` with `old`.
     pub fn of(new: &Digest, old: &Record) -> Self {
-        Self::compared(new, old, &mut Vec::new())
+        Self::compared(new, old, &mut Room::default())
     }
 
     /// As [`Self::of`], with room that can be used again.
-    pub(crate) fn compared(new: &Digest, old: &Record, room: &mut Vec<u8>) -> Self {
+    pub(crate) fn compared(new: &Digest, old: &Record, room: &mut Room) -> Self {
         let common = Common::of(new, old, room);
-        let old_norm = old.grams.iter().map(|gram| gram.weight * gram.weight).sum::<f32>().sqrt().max(1e-6);
-        let old_mass: f32 = old.grams.iter().map(|gram| gram.rarity).sum();
-        let old_plain_mass: f32 = old.grams.iter().filter(|gram| !gram.named).map(|gram| gram.rarity).sum();
-        let Common { dot, shared, plain, unmatched, .. } = common;
-        let titles = Titles::of(new, old, &common);
+        let Common { dot, shared, plain, unmatched, old_norm, old_mass, old_plain_mass, ref titles, old_names, .. } =
+            common;
         let (title_of_new, title_of_old) = titles.in_text;
 
         let of_new = |place: usize| common.old_knows(new.name_at(place));
         let of_old = |place: usize| common.new_knows(place);
-        let all = (Found::of(&new.names, false, of_new), Found::of(&old.names, false, of_old));
-        let head = (Found::of(&new.names, true, of_new), Found::of(&old.names, true, of_old));
-        let area = both(&new.names, &old.names, Class::Area);
-        let number = both(&new.names, &old.names, Class::Number);
+        let (of_new, of_old) = (Found::of(&new.names, of_new), Found::of(old_names, of_old));
+        let (all, head) = ((of_new.0, of_old.0), (of_new.1, of_old.1));
+        let area = both(&new.names, old_names, Class::Area);
+        let number = both(&new.names, old_names, Class::Number);
         let other_area = area.only.0.min(area.only.1) - area.shared;
         let other_number = number.only.0.min(number.only.1);
         let containment = shared / new.mass.min(old_mass).max(1.0);
@@ -255,8 +258,8 @@ impl Features {
             other_head_name,
             plain_part,
             unmatched,
-            areas(&new.names, &old.names, false),
-            areas(&new.names, &old.names, true),
+            areas(&new.names, old_names, false),
+            areas(&new.names, old_names, true),
             all.0.rarest.max(all.1.rarest),
             rarest_head,
         ];
@@ -265,7 +268,7 @@ impl Features {
         };
         let shared = new.names.iter().enumerate().filter(told).map(|(_, name)| name);
         let rarest = shared.reduce(|rarest, name| if name.rarity > rarest.rarity { name } else { rarest });
-        let apart = apart(&new.names, &old.names);
+        let apart = apart(&new.names, old_names);
         Self { matter, place, shared_name: rarest.map(|name| name.class), apart }
     }
 }

@@ -1,6 +1,6 @@
 //! Character n-grams, as hashes.
 
-use jiesu_folding::is_unified;
+use jiesu_folding::is_letter;
 
 /// A hash of a few characters. The same for all versions and machines: it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -8,6 +8,7 @@ pub struct Gram(pub u32);
 
 impl Gram {
     /// The gram of these characters.
+    #[inline]
     pub fn of(letters: &[char]) -> Self {
         let mut hash = 0x811c_9dc5_u32;
         for letter in letters {
@@ -19,11 +20,13 @@ impl Gram {
 }
 
 /// The letters of a folded text that grams are made of: no punctuation.
-pub fn letters(text: impl Iterator<Item = char>) -> Vec<char> {
-    text.filter(|letter| is_unified(*letter) || letter.is_alphanumeric()).collect()
+pub fn letters(text: &[char]) -> Vec<char> {
+    let mut letters = Vec::with_capacity(text.len());
+    letters.extend(text.iter().copied().filter(|letter| is_letter(*letter)));
+    letters
 }
 
-/// All grams of `length`.
-pub fn grams(letters: &[char], length: usize) -> impl Iterator<Item = Gram> {
-    letters.windows(length).map(Gram::of)
+/// All grams of `LENGTH` characters.
+pub fn grams<const LENGTH: usize>(letters: &[char]) -> impl Iterator<Item = Gram> {
+    letters.array_windows::<LENGTH>().map(|letters| Gram::of(letters))
 }

@@ -23,12 +23,10 @@ impl Linker {
         for (ids, (_, rarity)) in gathered.keys().zip(&digest.keys) {
             ids.iter().filter(|id| **id != gathered.id).for_each(|id| sums.add(*id, *rarity));
         }
-        // The heaviest first, of equals the newest: weights are not negative, so their bits are in order.
-        let mut found: Vec<u64> =
-            sums.found.iter().map(|(id, sum)| u64::from(sum.to_bits()) << 32 | u64::from(*id)).collect();
-        if found.len() > MOST_CANDIDATES {
-            found.select_nth_unstable_by(MOST_CANDIDATES, |a, b| b.cmp(a));
-            found.truncate(MOST_CANDIDATES);
+        let mut found = sums.found();
+        if let Some(others) = found.len().checked_sub(MOST_CANDIDATES).filter(|others| *others > 0) {
+            found.select_nth_unstable(others);
+            found.drain(..others);
         }
         let own = gathered.keys().nth(digest.keys.len()).unwrap_or_default();
         let own = own.iter().filter(|id| **id != gathered.id).take(OWN_CANDIDATES).copied();
@@ -51,7 +49,9 @@ impl Linker {
         let glances = glances.filter(|(glance, _)| of_time(glance));
         known.extend(glances.map(|(glance, bytes)| (near(&glance), glance.number, bytes)));
         // A stable sort: one that was put in again, because an operator knew better, is the last of its number.
-        known.sort_by_key(|(_, number, _)| *number);
+        if !known.is_sorted_by_key(|(_, number, _)| *number) {
+            known.sort_by_key(|(_, number, _)| *number);
+        }
         known.dedup_by(|later, kept| {
             let same = later.1 == kept.1;
             if same {
@@ -71,32 +71,65 @@ impl Linker {
 
 /// Sums by number: open addressing, never more than half full. Places in the index lie side by side, and need no hash.
 struct Sums {
-    /// The place in `found`, plus one; 0 where nothing is.
+    /// The place in `found`; 0 where nothing is.
     slots: Vec<u32>,
-    found: Vec<(u32, f32)>,
+    /// From the second on: the sum in the upper half, the number in the lower. Sums are not negative, so their bits are in
+    /// order: the largest are the heaviest, of equals the newest.
+    found: Vec<u64>,
+    /// How many there are.
+    count: usize,
 }
 
 impl Sums {
     fn with_room(numbers: usize) -> Self {
-        Self { slots: vec![0; (numbers * 2).next_power_of_two()], found: Vec::with_capacity(numbers) }
+        Self { slots: vec![0; (numbers * 2).next_power_of_two()], found: vec![0; numbers + 1], count: 0 }
     }
 
     fn add(&mut self, number: u32, value: f32) {
         let mask = self.slots.len() - 1;
         let mut at = number as usize & mask;
         while let Some(slot) = self.slots.get_mut(at) {
-            match self.found.get_mut((*slot as usize).wrapping_sub(1)) {
-                Some((other, _)) if *other != number => at = (at + 1) & mask,
-                Some((_, sum)) => {
-                    *sum += value;
-                    return;
-                }
-                None => {
-                    self.found.push((number, value));
-                    *slot = self.found.len() as u32;
-                    return;
-                }
+            let known = self.found.get(*slot as usize).copied().unwrap_or(0);
+            let is_new = *slot == 0;
+            if !is_new & (known as u32 != number) {
+                at = (at + 1) & mask;
+                continue;
             }
+            // Without a branch: whether it has come before cannot be foreseen. What is new begins at 0.
+            self.count += usize::from(is_new);
+            *slot = if is_new { self.count as u32 } else { *slot };
+            let sum = if is_new { 0.0 } else { f32::from_bits((known >> 32) as u32) };
+            if let Some(place) = self.found.get_mut(*slot as usize) {
+                *place = u64::from((sum + value).to_bits()) << 32 | u64::from(number);
+            }
+            return;
         }
+    }
+
+    /// Sums and numbers.
+    fn found(mut self) -> Vec<u64> {
+        self.found.truncate(self.count + 1);
+        self.found.swap_remove(0);
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn sums_are_those_of_their_numbers() {
+        let (mut sums, mut plain, mut dice) = (Sums::with_room(900), HashMap::<u32, f32>::new(), 7u32);
+        for step in 0..900 {
+            dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let (number, value) = (dice >> 23, (step % 17) as f32 / 3.0);
+            sums.add(number, value);
+            *plain.entry(number).or_default() += value;
+        }
+        let found = sums.found().into_iter().map(|sum| (sum as u32, f32::from_bits((sum >> 32) as u32)));
+        assert_eq!(found.collect::<HashMap<_, _>>(), plain);
+        assert!(Sums::with_room(0).found().is_empty());
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     gazetteer::{Gazetteer, Told},
     grams::Gram,
 };
-use jiesu_folding::{Letters, is_han};
+use jiesu_folding::{Letters, begins, is_han};
 use std::{collections::HashMap, sync::LazyLock};
 
 /// What kind of name.
@@ -96,20 +96,21 @@ pub fn names(folded: &[char], gazetteer: &Gazetteer) -> (Vec<char>, Vec<Name>) {
     let mut codes = Vec::new();
     let mut told = Told::default();
     let mut index = 0;
-    while index < folded.len() {
-        if let Some((place, length)) = gazetteer.first(&folded[index..]) {
-            gazetteer.tell(place, &folded[index..index + length], &mut rest, &mut told);
+    while let Some((letter, after)) = folded.get(index..).and_then(|here| here.split_first()) {
+        let here = folded.get(index..).unwrap_or_default();
+        if let Some((place, length)) = gazetteer.first(here) {
+            gazetteer.tell(place, here.get(..length).unwrap_or_default(), &mut rest, &mut told);
             index += length;
             continue;
         }
-        match area_code(&folded[index..]) {
+        match area_code(*letter, after) {
             Some(length) => {
-                let core = Gram::of(&folded[index..index + length]);
+                let core = Gram::of(here.get(..length).unwrap_or_default());
                 codes.push(Name { class: Class::Area, core, at: rest.len(), end: rest.len(), known: false });
                 index += length;
             }
             None => {
-                rest.push(folded[index]);
+                rest.push(*letter);
                 index += 1;
             }
         }
@@ -140,17 +141,17 @@ pub(crate) fn by_ending(name: &[char]) -> Option<Class> {
 /// Whether a text begins as names end.
 pub(crate) fn begins_with_ending(text: &[char]) -> bool {
     let endings = text.first().and_then(|first| BY_FIRST.get(first));
-    endings.is_some_and(|endings| endings.iter().any(|(ending, _)| text.starts_with(ending)))
+    endings.is_some_and(|endings| endings.iter().any(|(ending, _)| begins(text, ending)))
 }
 
 /// The areas that a text names by code, each once.
 pub(crate) fn area_codes(folded: &[char]) -> Vec<String> {
     let mut codes = Vec::new();
-    let mut index = 0;
-    while index < folded.len() {
-        let length = area_code(&folded[index..]);
-        codes.extend(length.map(|length| folded[index..index + length].iter().collect::<String>()));
-        index += length.unwrap_or(1);
+    let mut rest = folded;
+    while let Some((letter, after)) = rest.split_first() {
+        let length = area_code(*letter, after);
+        codes.extend(length.and_then(|length| rest.get(..length)).map(|code| code.iter().collect::<String>()));
+        rest = rest.get(length.unwrap_or(1)..).unwrap_or_default();
     }
     codes.sort_unstable();
     codes.dedup();
@@ -162,29 +163,32 @@ pub(crate) fn continues_name(letter: char) -> bool {
     is_han(letter) && !NO_NAME.has(letter)
 }
 
-/// `a市`, `a7县`: places as codes.
-fn area_code(letters: &[char]) -> Option<usize> {
-    if !letters.first()?.is_ascii_lowercase() {
+/// `a市`, `a7县`: places as codes. The length of the one that begins with `letter`.
+fn area_code(letter: char, after: &[char]) -> Option<usize> {
+    if !letter.is_ascii_lowercase() {
         return None;
     }
-    let digits = letters[1..].iter().take_while(|letter| letter.is_ascii_digit()).count().min(3);
-    matches!(letters.get(1 + digits), Some('市' | '区' | '县' | '镇' | '乡')).then_some(digits + 2)
+    let digits = after.iter().take(3).take_while(|letter| letter.is_ascii_digit()).count();
+    matches!(after.get(digits), Some('市' | '区' | '县' | '镇' | '乡')).then_some(digits + 2)
 }
 
 fn numbers(letters: &[char], names: &mut Vec<Name>) {
+    let of_number = |letter: &char| letter.is_ascii_digit() || *letter == '.';
     let mut index = 0;
-    while index < letters.len() {
-        let length = letters[index..].iter().take_while(|letter| letter.is_ascii_digit() || **letter == '.').count();
-        if length > 0 {
-            let unit = letters.get(index + length).copied();
-            let year = unit == Some('年') || unit == Some('月') || unit == Some('日') || unit == Some('点');
-            if !year && (length > 1 || matches!(unit, Some('栋' | '路' | '号' | '期' | '万'))) {
-                let end = (index + length + 1).min(letters.len());
-                let core = Gram::of(&letters[index..end]);
-                names.push(Name { class: Class::Number, core, at: index, end, known: false });
-            }
+    while let Some(letter) = letters.get(index) {
+        if !of_number(letter) {
+            index += 1;
+            continue;
         }
-        index += length.max(1);
+        let length = letters.iter().skip(index).take_while(|letter| of_number(letter)).count();
+        let unit = letters.get(index + length).copied();
+        let year = unit == Some('年') || unit == Some('月') || unit == Some('日') || unit == Some('点');
+        if !year && (length > 1 || matches!(unit, Some('栋' | '路' | '号' | '期' | '万'))) {
+            let end = (index + length + 1).min(letters.len());
+            let core = Gram::of(&letters[index..end]);
+            names.push(Name { class: Class::Number, core, at: index, end, known: false });
+        }
+        index += length;
     }
 }
 
@@ -193,16 +197,15 @@ fn endings(letters: &[char], names: &mut Vec<Name>) {
     let mut index = 2;
     // Where the last ending ended: `家园` in `海棠家园小区` is no name of its own.
     let mut last = 0;
-    while let (Some(letter), Some(core)) =
-        (letters.get(index), index.checked_sub(2).and_then(|from| letters.get(from..index)))
-    {
+    while let Some(letter) = letters.get(index) {
         if !firsts.has(*letter) {
             index += 1;
             continue;
         }
+        let core = letters.get(index - 2..index).unwrap_or_default();
         let endings = BY_FIRST.get(letter).map_or(&[][..], Vec::as_slice);
         let Some((ending, class)) =
-            endings.iter().find(|(ending, _)| letters.get(index..).is_some_and(|rest| rest.starts_with(ending)))
+            endings.iter().find(|(ending, _)| letters.get(index..).is_some_and(|rest| begins(rest, ending)))
         else {
             index += 1;
             continue;

@@ -12,8 +12,11 @@ const STEPS: f32 = 512.0;
 pub(crate) struct Quick(Vec<u32>);
 
 impl Quick {
-    pub fn of(grams: &[Weighed]) -> Self {
-        let mut slots = vec![0u32; (grams.len() * 8).next_power_of_two().min(MOST)];
+    /// Takes these grams in the place of those that it has.
+    pub fn fill(&mut self, grams: &[Weighed]) {
+        let Self(slots) = self;
+        slots.clear();
+        slots.resize((grams.len() * 8).next_power_of_two().min(MOST), 0);
         let mask = slots.len() - 1;
         for gram in grams {
             let weight = (gram.weight * STEPS).min(65_535.0) as u32;
@@ -23,22 +26,19 @@ impl Quick {
                 *slot = gram.gram >> 16 << 16 | weight;
             }
         }
-        Self(slots)
     }
 
     /// The cosine of its appeal, of this `norm`, and another: quickly told, and hardly ever a little wrong.
     pub fn nearness(&self, norm: f32, old: &Glance<'_>) -> f32 {
         let (mut dot, mut old_norm) = (0u64, 1u64);
+        let Some(last) = self.0.len().checked_sub(1) else { return 0.0 };
         for (gram, weight) in old.grams() {
             old_norm += u64::from(weight) * u64::from(weight);
-            dot += u64::from(self.weight(gram) * weight);
+            // One in 256 of those that it has not is taken for another.
+            let slot = self.0.get(gram as usize & last).copied().unwrap_or(0);
+            let same = if slot >> 16 == gram >> 16 { slot & 0xffff } else { 0 };
+            dot += u64::from(same * weight);
         }
         dot as f32 / ((old_norm as f32).sqrt() * norm * STEPS)
-    }
-
-    /// The weight of a gram of 24 bits; 0 if the appeal has it not. One in 256 of those it has not is taken for another.
-    fn weight(&self, gram: u32) -> u32 {
-        let slot = self.0.get(gram as usize & (self.0.len().wrapping_sub(1))).copied().unwrap_or(0);
-        if slot >> 16 == gram >> 16 { slot & 0xffff } else { 0 }
     }
 }

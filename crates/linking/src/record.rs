@@ -1,7 +1,7 @@
 //! What the index keeps of an appeal: some 450 bytes.
 
 use crate::{
-    digest::{Digest, Weighed, Weighty},
+    digest::{Digest, Weighty},
     places::Class,
     topics::{TOPIC, Topic},
 };
@@ -13,13 +13,28 @@ const MOST_NAMES: usize = 12;
 /// Rarity and weight are kept in steps of this.
 const STEP: f32 = 1.0 / 20.0;
 
+/// What the bytes of a rarity, and of how often something is said, stand for.
+static RARITIES: [f32; 256] = steps_of(0.0, STEP);
+static TIMES: [f32; 128] = steps_of(1.0, 1.0 / 16.0);
+
+const fn steps_of<const COUNT: usize>(first: f32, step: f32) -> [f32; COUNT] {
+    let (mut steps, mut at) = ([0.0; COUNT], 0);
+    while at < COUNT {
+        steps[at] = first + at as f32 * step;
+        at += 1;
+    }
+    steps
+}
+
 /// The form of the bytes; another form is not read.
 const FORM: u8 = 5;
 const HEAD: usize = 1 + 8 * 5 + 4 + 4 + 2 + 2 + TOPIC + 3;
 /// Grams that a quick look looks at.
 const LOOKED_AT: usize = 32;
-/// Bytes of a gram.
+/// Bytes of a gram, of a gram of the title, and of a name.
 const GRAM: usize = 5;
+const SUBJECT: usize = 4;
+const NAME: usize = 5;
 
 /// What the index keeps of an appeal.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,10 +54,9 @@ pub struct Record {
     pub(crate) door: u16,
     pub(crate) length: u32,
     pub(crate) topic: Topic,
-    /// The heaviest first.
-    pub(crate) grams: Vec<Weighed>,
-    pub(crate) subject: Vec<(u32, f32)>,
-    pub(crate) names: Vec<Weighty>,
+    /// How many grams, grams of the title, and names; each as its bytes, which are read when they are looked at.
+    pub(crate) counts: [u8; 3],
+    pub(crate) kept: Vec<u8>,
 }
 
 /// Where `ticket` and `root` stand in the bytes.
@@ -51,17 +65,37 @@ pub const PLACED_AT: usize = 9;
 impl Record {
     /// What is kept of `digest`.
     pub fn of(digest: &Digest) -> Self {
-        let mut kept = [0; 2];
+        let most = (KEPT[0] + KEPT[1]) * GRAM + MOST_SUBJECT * SUBJECT + MOST_NAMES * NAME;
+        let (mut kept, mut taken) = (Vec::with_capacity(most), [0; 2]);
         let grams = digest.heaviest().map(|(_, gram)| gram).filter(|gram| {
             let place = usize::from(gram.length == 3);
-            kept[place] += 1;
-            kept[place] <= KEPT[place]
+            taken[place] += 1;
+            taken[place] <= KEPT[place]
         });
-        let grams: Vec<Weighed> = grams.copied().collect();
+        for gram in grams.take(KEPT[0] + KEPT[1]) {
+            put_short(&mut kept, gram.gram);
+            // How often, beside how rare: the weight is their product.
+            let times = (gram.weight / gram.rarity.max(STEP) - 1.0) * 16.0;
+            kept.extend([steps(gram.rarity), rounded(times).min(127) | if gram.named { 0x80 } else { 0 }]);
+        }
+        let grams = kept.len() / GRAM;
         let mut subject: Vec<(u32, f32)> = digest.subject.iter().map(|gram| (gram.gram, gram.rarity)).collect();
-        subject.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        subject.truncate(MOST_SUBJECT);
+        if subject.len() > MOST_SUBJECT {
+            subject.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            subject.truncate(MOST_SUBJECT);
+        }
         subject.sort_unstable_by_key(|(gram, _)| *gram);
+        for (gram, rarity) in &subject {
+            put_short(&mut kept, *gram);
+            kept.push(steps(*rarity));
+        }
+        let names = digest.names.get(..MOST_NAMES).unwrap_or(&digest.names);
+        for name in names {
+            put_short(&mut kept, name.core);
+            let marks = if name.head { 0x80 } else { 0 } | if name.known { 0x40 } else { 0 };
+            kept.extend([steps(name.rarity), name.class as u8 | marks]);
+        }
+        let counts = [grams as u8, subject.len() as u8, names.len() as u8];
         Self {
             number: digest.number,
             ticket: digest.number,
@@ -73,15 +107,14 @@ impl Record {
             door: digest.door,
             length: digest.length,
             topic: digest.topic,
-            grams,
-            subject,
-            names: digest.names.iter().copied().take(MOST_NAMES).collect(),
+            counts,
+            kept,
         }
     }
 
     /// Its bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD + self.grams.len() * 5 + self.subject.len() * 4 + self.names.len() * 5);
+        let mut bytes = Vec::with_capacity(HEAD + self.kept.len());
         bytes.push(FORM);
         for number in [self.number, self.ticket, self.root, self.at] {
             bytes.extend(number.to_le_bytes());
@@ -92,23 +125,8 @@ impl Record {
         bytes.extend(self.door.to_le_bytes());
         bytes.extend((self.length.min(65_535) as u16).to_le_bytes());
         bytes.extend(self.topic.map(|value| value as u8));
-        bytes.extend([self.grams.len() as u8, self.subject.len() as u8, self.names.len() as u8]);
-        for gram in &self.grams {
-            put_short(&mut bytes, gram.gram);
-            bytes.push(steps(gram.rarity));
-            // How often, beside how rare: the weight is their product.
-            let times = (gram.weight / gram.rarity.max(STEP) - 1.0) * 16.0;
-            bytes.push((times.round().clamp(0.0, 127.0) as u8) | if gram.named { 0x80 } else { 0 });
-        }
-        for (gram, rarity) in &self.subject {
-            put_short(&mut bytes, *gram);
-            bytes.push(steps(*rarity));
-        }
-        for name in &self.names {
-            put_short(&mut bytes, name.core);
-            bytes.push(steps(name.rarity));
-            bytes.push(name.class as u8 | if name.head { 0x80 } else { 0 } | if name.known { 0x40 } else { 0 });
-        }
+        bytes.extend(self.counts);
+        bytes.extend(&self.kept);
         bytes
     }
 
@@ -118,44 +136,45 @@ impl Record {
         let [number, ticket, root, at] = take_numbers(&mut rest)?;
         let citizen = u64::from_le_bytes(take(&mut rest)?);
         let exact = u32::from_le_bytes(take(&mut rest)?);
-        let of_numbers = u32::from_le_bytes(take(&mut rest)?);
+        let numbers = u32::from_le_bytes(take(&mut rest)?);
         let door = u16::from_le_bytes(take(&mut rest)?);
         let length = u32::from(u16::from_le_bytes(take(&mut rest)?));
         let topic: [u8; TOPIC] = take(&mut rest)?;
+        let topic = topic.map(|value| value as i8);
         let counts: [u8; 3] = take(&mut rest)?;
-        let mut record = Self {
-            number,
-            ticket,
-            root,
-            at,
-            citizen,
-            exact,
-            numbers: of_numbers,
-            door,
-            length,
-            topic: topic.map(|value| value as i8),
-            grams: Vec::with_capacity(counts[0].into()),
-            subject: Vec::with_capacity(counts[1].into()),
-            names: Vec::with_capacity(counts[2].into()),
-        };
-        let (grams, rest) = rest.split_at_checked(usize::from(counts[0]) * GRAM)?;
-        record.grams.extend(grams.as_chunks::<GRAM>().0.iter().map(|[a, b, c, rare, times]| {
-            let (rarity, weight) = weights(*rare, *times);
-            let gram = u32::from_le_bytes([*a, *b, *c, 0]);
-            Weighed { gram, rarity, weight, named: times & 0x80 != 0, length: 0 }
-        }));
-        let (subject, mut rest) = rest.split_at_checked(usize::from(counts[1]) * 4)?;
-        let subject = subject.as_chunks::<4>().0.iter();
-        record
-            .subject
-            .extend(subject.map(|[a, b, c, rare]| (u32::from_le_bytes([*a, *b, *c, 0]), f32::from(*rare) * STEP)));
-        for _ in 0..counts[2] {
-            let (core, [rare, class]) = (take_short(&mut rest)?, take(&mut rest)?);
-            let rarity = f32::from(rare) * STEP;
+        let [grams, subject, names] = counts.map(usize::from);
+        let kept = rest.get(..grams * GRAM + subject * SUBJECT + names * NAME)?.to_vec();
+        let record = Self { number, ticket, root, at, citizen, exact, numbers, door, length, topic, counts, kept };
+        (record.names().count() == names).then_some(record)
+    }
+
+    /// The grams, the heaviest first.
+    pub(crate) fn grams(&self) -> impl Iterator<Item = Kept> {
+        let grams = self.kept.get(..usize::from(self.counts[0]) * GRAM).unwrap_or_default();
+        grams.as_chunks::<GRAM>().0.iter().map(|[a, b, c, rare, times]| {
+            let rarity = RARITIES[usize::from(*rare)];
+            let weight = rarity * TIMES[usize::from(times & 0x7f)];
+            Kept { gram: u32::from_le_bytes([*a, *b, *c, 0]), rarity, weight, named: times & 0x80 != 0 }
+        })
+    }
+
+    /// The grams of the title, and how rare each is.
+    pub(crate) fn subject(&self) -> impl Iterator<Item = (u32, f32)> {
+        let [grams, subject, _] = self.counts.map(usize::from);
+        let grams = self.kept.get(grams * GRAM..).and_then(|kept| kept.get(..subject * SUBJECT)).unwrap_or_default();
+        let grams = grams.as_chunks::<SUBJECT>().0.iter();
+        grams.map(|[a, b, c, rare]| (u32::from_le_bytes([*a, *b, *c, 0]), f32::from(*rare) * STEP))
+    }
+
+    /// The names, up to one that is of no class.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Weighty> {
+        let [grams, subject, _] = self.counts.map(usize::from);
+        let names = self.kept.get(grams * GRAM + subject * SUBJECT..).unwrap_or_default();
+        names.as_chunks::<NAME>().0.iter().map_while(|[a, b, c, rare, class]| {
             let (head, known) = (class & 0x80 != 0, class & 0x40 != 0);
-            record.names.push(Weighty { class: Class::of(class & 0x3f)?, core, rarity, head, known });
-        }
-        Some(record)
+            let core = u32::from_le_bytes([*a, *b, *c, 0]);
+            Some(Weighty { class: Class::of(class & 0x3f)?, core, rarity: f32::from(*rare) * STEP, head, known })
+        })
     }
 
     /// A quick look at its bytes; `None` if they are none.
@@ -164,7 +183,8 @@ impl Record {
         let [number, _, _, at]: [i64; 4] = take_numbers(&mut rest)?;
         let citizen = u64::from_le_bytes(take(&mut rest)?);
         let (grams, _) = rest.get(HEAD - 1 - 8 * 5..)?.split_at_checked(usize::from(*rest.get(12 + TOPIC)?) * GRAM)?;
-        Some(Glance { number, at, citizen, grams })
+        let grams = grams.as_chunks().0;
+        Some(Glance { number, at, citizen, grams: grams.get(..LOOKED_AT).unwrap_or(grams) })
     }
 
     /// The bytes of where an appeal belongs, to be written at [`PLACED_AT`].
@@ -177,38 +197,50 @@ impl Record {
     }
 }
 
+/// A gram as it is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    /// 24 bits of its hash.
+    pub gram: u32,
+    pub rarity: f32,
+    pub weight: f32,
+    /// Part of a name.
+    pub named: bool,
+}
+
 /// Of a record's bytes, what a quick look needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Glance<'a> {
     pub number: i64,
     pub at: i64,
     pub citizen: u64,
-    grams: &'a [u8],
+    grams: &'a [[u8; GRAM]],
 }
 
 impl Glance<'_> {
     /// The heaviest grams with their weights, in steps of 1/320.
     pub fn grams(&self) -> impl Iterator<Item = (u32, u32)> {
-        let (grams, _) = self.grams.as_chunks::<GRAM>();
-        grams.iter().take(LOOKED_AT).map(|[a, b, c, rare, times]| {
-            let weight = u32::from(*rare) * (16 + u32::from(times & 0x7f));
-            (u32::from_le_bytes([*a, *b, *c, 0]), weight)
+        self.grams.iter().map(|[gram @ .., times]| {
+            let gram = u32::from_le_bytes(*gram);
+            (gram & 0x00ff_ffff, (gram >> 24) * (16 + u32::from(times & 0x7f)))
         })
     }
 }
 
-/// Rarity and weight, as they are kept.
-fn weights(rare: u8, times: u8) -> (f32, f32) {
-    let rarity = f32::from(rare) * STEP;
-    (rarity, rarity * (1.0 + f32::from(times & 0x7f) / 16.0))
+fn steps(value: f32) -> u8 {
+    rounded(value / STEP)
 }
 
-fn steps(value: f32) -> u8 {
-    (value / STEP).round().clamp(0.0, 255.0) as u8
+/// The nearest whole number; of two the one further from 0. As [`f32::round`] tells it, which is a call where the processor
+/// need not know how.
+fn rounded(value: f32) -> u8 {
+    let whole = value as i32;
+    whole.saturating_add(i32::from(value - whole as f32 >= 0.5)).clamp(0, 255) as u8
 }
 
 fn put_short(bytes: &mut Vec<u8>, value: u32) {
-    bytes.extend(value.to_le_bytes().into_iter().take(3));
+    let [a, b, c, _] = value.to_le_bytes();
+    bytes.extend([a, b, c]);
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
@@ -225,7 +257,17 @@ fn take_numbers<const N: usize>(bytes: &mut &[u8]) -> Option<[i64; N]> {
     Some(numbers)
 }
 
-fn take_short(bytes: &mut &[u8]) -> Option<u32> {
-    let [a, b, c] = take(bytes)?;
-    Some(u32::from_le_bytes([a, b, c, 0]))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_the_standards() {
+        for step in 0..3_000_000u32 {
+            let value = f32::from_bits(step.wrapping_mul(1_431));
+            for value in [value, -value] {
+                assert_eq!(rounded(value), value.round().clamp(0.0, 255.0) as u8, "{value}");
+            }
+        }
+    }
 }

@@ -11,8 +11,17 @@ pub struct Table {
 impl Table {
     /// With room for so many numbers; more are not taken.
     pub fn with_room(numbers: usize) -> Self {
+        let mut table = Self::default();
+        table.make_room(numbers);
+        table
+    }
+
+    /// Forgets what it has, and makes room for so many.
+    pub(crate) fn make_room(&mut self, numbers: usize) {
         let slots = (numbers * 2).next_power_of_two().max(16);
-        Self { slots: vec![0; slots], shift: 32 - slots.trailing_zeros() }
+        self.slots.clear();
+        self.slots.resize(slots, 0);
+        self.shift = 32 - slots.trailing_zeros();
     }
 
     /// The place of `key`; its new place is `next` if it has none yet.
@@ -46,9 +55,14 @@ impl Table {
         }
     }
 
+    /// What stands where `key` is looked for first: to read ahead what will be asked for.
+    pub(crate) fn ahead(&self, key: u32) -> u64 {
+        self.slots.get(self.first(key)).copied().unwrap_or(0)
+    }
+
     fn first(&self, key: u32) -> usize {
         // An empty default has no slots, and finds none.
-        key.wrapping_mul(0x9e37_79b1).checked_shr(self.shift).unwrap_or(0) as usize
+        key.wrapping_mul(0x9e37_79b1).wrapping_shr(self.shift) as usize
     }
 }
 
@@ -63,6 +77,9 @@ mod tests {
             assert_eq!(table.place(key, next), next);
             assert_eq!(table.place(key, 7_777), next);
         }
+        let mut again = table.clone();
+        again.make_room(3);
+        assert_eq!((again.get(65_536 * 9), again.place(7, 2), again.get(7)), (None, 2, Some(2)));
         assert_eq!((table.get(65_536 * 9), table.get(1), Table::default().get(0)), (Some(9), None, None));
     }
 }

@@ -6,6 +6,7 @@
 use crate::{digest::Weighed, table::Table};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use std::hint::black_box;
 
 /// Numbers of a topic.
 pub const TOPIC: usize = 32;
@@ -63,14 +64,18 @@ impl Topics {
 
     /// What a text with these grams is about; nothing, if none of them is known.
     pub(crate) fn of(&self, grams: &[Weighed]) -> Topic {
+        // Both tables are large: what is asked for all at once comes together instead of one after the other.
+        let telling = || grams.iter().filter(|gram| tells(gram));
+        black_box(telling().fold(0, |sum, gram| sum ^ self.places.ahead(gram.gram)));
+        let known = telling().filter_map(|gram| Some((gram.weight, self.places.get(gram.gram)?)));
+        let known: Vec<(f32, usize)> = known.collect();
+        let directions = || known.iter().filter_map(|(weight, place)| Some((*weight, self.directions.get(*place)?)));
+        black_box(directions().fold(0, |sum, (_, Direction([first, ..]))| sum ^ first));
         let mut sum = [0i32; TOPIC];
-        for gram in grams.iter().filter(|gram| tells(gram)) {
-            if let Some(Direction(direction)) = self.places.get(gram.gram).and_then(|place| self.directions.get(place))
-            {
-                // Weights are below 100: hundreds of them stay far below what the sum can hold.
-                let weight = (gram.weight * 8.0) as i16;
-                sum.iter_mut().zip(direction).for_each(|(sum, value)| *sum += i32::from(weight) * i32::from(*value));
-            }
+        for (weight, Direction(direction)) in directions() {
+            // Weights are below 100: hundreds of them stay far below what the sum can hold.
+            let weight = (weight * 8.0) as i16;
+            sum.iter_mut().zip(direction).for_each(|(sum, value)| *sum += i32::from(weight) * i32::from(*value));
         }
         let sum = sum.map(|value| value as f32);
         let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);

@@ -4,6 +4,7 @@
 mod calendar;
 mod categories;
 mod deadlines;
+mod lexicon;
 mod linear;
 mod policy;
 mod rules;

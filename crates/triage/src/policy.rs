@@ -2,6 +2,7 @@
 
 use crate::{
     deadlines::{Mode, Term},
+    lexicon::Lexicon,
     rules::Words,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -29,6 +30,9 @@ pub struct Policy {
     /// Categories that words name, before the model is asked; the first that fits counts.
     #[serde(default)]
     pub categories: Vec<Words>,
+    /// The words of all rules.
+    #[serde(skip)]
+    pub(crate) lexicon: Lexicon,
 }
 
 /// The deadlines of a city.
@@ -58,7 +62,7 @@ impl Policy {
     /// # Errors
     /// Every fault: its key, or line and column, and what is wrong.
     pub fn parse(text: &str) -> Result<Self, Vec<(String, String)>> {
-        let policy: Self = read(text)?;
+        let mut policy: Self = read(text)?;
         let mut faults = Vec::new();
         if !policy.profiles.contains_key(&policy.profile) {
             let known: Vec<&str> = policy.profiles.keys().map(String::as_str).collect();
@@ -83,6 +87,8 @@ impl Policy {
                 faults.extend(rule.fault(value).map(|what| (format!("{name}[{index}]"), what)));
             }
         }
+        let rules = [&mut policy.kinds, &mut policy.priorities, &mut policy.flags, &mut policy.categories];
+        policy.lexicon = Lexicon::of(rules.into_iter().flatten().flat_map(Words::words));
         if faults.is_empty() { Ok(policy) } else { Err(faults) }
     }
 

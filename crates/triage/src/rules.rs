@@ -2,9 +2,10 @@
 
 use crate::{
     Calendar, Categories, Due, Guess, Linear, Mode, Policy,
-    ways::{Folded, Ways, Word},
+    lexicon::Found,
+    ways::{Ways, Word},
 };
-use jiesu_folding::fold;
+use jiesu_folding::folded;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 
@@ -53,15 +54,20 @@ impl Words {
         }
     }
 
+    /// Its words.
+    pub(crate) fn words(&mut self) -> impl Iterator<Item = &mut Word> {
+        self.any.iter_mut().flat_map(Ways::words).chain(&mut self.none)
+    }
+
     /// The words by which it fits.
-    fn fits<'a>(&'a self, folded: &Folded, kind: &str, mode: Mode) -> Option<Vec<&'a str>> {
+    fn fits<'a>(&'a self, text: &Found, kind: &str, mode: Mode) -> Option<Vec<&'a str>> {
         if self.mode.is_some_and(|given| given != mode)
             || !(self.kinds.is_empty() || self.kinds.iter().any(|given| given == kind))
-            || self.none.iter().any(|word| folded.has(word))
+            || self.none.iter().any(|word| word.is_in(text))
         {
             return None;
         }
-        self.any.iter().find_map(|ways| ways.within(folded))
+        self.any.iter().find_map(|ways| ways.within(text))
     }
 }
 
@@ -114,16 +120,16 @@ impl Policy {
         (model, categories): (&Linear, &Categories),
         (at, zone, calendar): (Timestamp, &TimeZone, &Calendar),
     ) -> Proposal {
-        let (title, text) = (fold(said.title), fold(said.text));
-        let folded = Folded::of([&title, &text, &fold(said.demand)]);
+        let (title, text) = (folded(said.title), folded(said.text));
+        let found = self.lexicon.within([&title, &text, &folded(said.demand)]);
         let kind = match said.kind {
             Some(kind) => Finding { value: kind.to_owned(), reason: "诉求人自选".into() },
-            None => self.kind(&folded),
+            None => self.kind(&found),
         };
-        let level = self.level(&folded, &kind.value);
-        let category = self.category(said, &folded, &kind.value, || model.guess_folded(&title, &text), categories);
+        let level = self.level(&found, &kind.value);
+        let category = self.category(said, &found, &kind.value, || model.guess_folded(&title, &text), categories);
         let flags = self.flags.iter().filter_map(|rule| {
-            let words = rule.fits(&folded, &kind.value, self.mode)?;
+            let words = rule.fits(&found, &kind.value, self.mode)?;
             Some(Finding { value: rule.flag.clone()?, reason: reason(rule, &words) })
         });
         let mut flags: Vec<Finding<String>> = flags.collect();
@@ -133,17 +139,17 @@ impl Policy {
         Proposal { kind, category, level, flags, due }
     }
 
-    fn kind(&self, folded: &Folded) -> Finding<String> {
+    fn kind(&self, text: &Found) -> Finding<String> {
         let found = self.kinds.iter().find_map(|rule| {
-            let words = rule.fits(folded, "", self.mode)?;
+            let words = rule.fits(text, "", self.mode)?;
             Some(Finding { value: rule.kind.clone()?, reason: reason(rule, &words) })
         });
         found.unwrap_or_else(|| Finding { value: "other".into(), reason: "无明确类型用语".into() })
     }
 
-    fn level(&self, folded: &Folded, kind: &str) -> Finding<u8> {
+    fn level(&self, text: &Found, kind: &str) -> Finding<u8> {
         let found = self.priorities.iter().filter_map(|rule| {
-            let words = rule.fits(folded, kind, self.mode)?;
+            let words = rule.fits(text, kind, self.mode)?;
             Some(Finding { value: rule.level?, reason: reason(rule, &words) })
         });
         let most = found.min_by_key(|finding| finding.value);
@@ -156,7 +162,7 @@ impl Policy {
     fn category(
         &self,
         said: &Said<'_>,
-        folded: &Folded,
+        text: &Found,
         kind: &str,
         guess: impl FnOnce() -> Option<Guess>,
         categories: &Categories,
@@ -167,7 +173,7 @@ impl Policy {
             return Some(Finding { value, reason: "诉求人自选".into() });
         }
         for rule in &self.categories {
-            let Some(words) = rule.fits(folded, kind, self.mode) else { continue };
+            let Some(words) = rule.fits(text, kind, self.mode) else { continue };
             let found = categories.iter().find(|category| Some(&category.code) == rule.category.as_ref());
             if let Some(found) = found {
                 return Some(Finding {

@@ -1,7 +1,7 @@
 //! Training the category model: one linear support vector machine a label, by dual coordinate descent.
 
-use crate::linear::{Linear, counted};
-use jiesu_folding::fold;
+use crate::linear::{Linear, counted, said};
+use jiesu_folding::folded;
 
 /// A labelled text.
 #[derive(Debug, Clone)]
@@ -29,8 +29,8 @@ pub fn train(samples: &[Sample], mut done: impl FnMut(usize)) -> Linear {
     labels.sort_unstable();
     labels.dedup();
     labels.truncate(200);
-    let counts: Vec<Row> =
-        samples.iter().map(|sample| counted(&fold(&sample.title), &fold(&sample.text), BUCKETS)).collect();
+    let count = |sample: &Sample| counted(&said(&folded(&sample.title), &folded(&sample.text), BUCKETS), |_| true);
+    let counts: Vec<Vec<(u32, u16)>> = samples.iter().map(count).collect();
     let mut having = vec![0u32; BUCKETS];
     counts.iter().flatten().for_each(|(bucket, _)| having[*bucket as usize] += 1);
     let all = samples.len() as f32;
@@ -41,24 +41,24 @@ pub fn train(samples: &[Sample], mut done: impl FnMut(usize)) -> Linear {
         .collect();
     let rows: Vec<Row> = counts.iter().map(|counts| row(counts, &rarity)).collect();
     let width = labels.len();
-    let (mut weights, mut scale, mut bias) = (vec![0u8; BUCKETS * width], vec![0.0; width], vec![0.0; width]);
-    for (place, label) in labels.iter().enumerate() {
-        let is: Vec<bool> = samples.iter().map(|sample| sample.label == *label).collect();
+    let (mut weights, mut of_labels) = (vec![0u8; BUCKETS * width], Vec::with_capacity(width));
+    for (place, label) in labels.into_iter().enumerate() {
+        let is: Vec<bool> = samples.iter().map(|sample| sample.label == label).collect();
         let (found, offset) = machine(&rows, &is);
         let most = found.iter().fold(1e-6f32, |most, weight| most.max(weight.abs()));
-        (scale[place], bias[place]) = (most / 127.0, offset);
+        of_labels.push((label, most / 127.0, offset));
         for (bucket, weight) in found.iter().enumerate() {
             weights[bucket * width + place] = ((weight / most * 127.0).round() as i8).cast_unsigned();
         }
         done(place);
     }
-    Linear { labels, buckets: BUCKETS, rarity: rarity.into(), weights: weights.into(), scale, bias }
+    Linear::new(of_labels, &rarity, &weights)
 }
 
-fn row(counts: &[(u32, f32)], rarity: &[u8]) -> Row {
+fn row(counts: &[(u32, u16)], rarity: &[u8]) -> Row {
     let telling = counts.iter().filter(|(bucket, _)| rarity[*bucket as usize] > 0);
     let mut row: Row = telling
-        .map(|(bucket, times)| (*bucket, f32::from(rarity[*bucket as usize]) / 20.0 * (1.0 + times.ln())))
+        .map(|(bucket, times)| (*bucket, f32::from(rarity[*bucket as usize]) / 20.0 * (1.0 + f32::from(*times).ln())))
         .collect();
     let norm = row.iter().map(|(_, value)| value * value).sum::<f32>().sqrt().max(1e-6);
     row.iter_mut().for_each(|(_, value)| *value /= norm);
@@ -123,5 +123,26 @@ mod tests {
         let guess = read.guess("", "公交车").unwrap();
         assert!(guess.confidence > 0.5 && guess.confidence <= 1.0);
         assert_eq!(Linear::from_bytes(&model.to_bytes()[..500]).unwrap_err(), BadModel);
+    }
+
+    #[test]
+    fn a_model_whose_rarities_come_before_all_weights_is_the_same_one() {
+        for count in [1, 7, 8] {
+            let names = (0..count).map(|label| (format!("甲{label}"), 0.5 + f32::from(label), -0.25f32));
+            let rarity: Vec<u8> = (0..=255).collect();
+            let weights: Vec<u8> =
+                rarity.iter().flat_map(|at| (0..count).map(move |label| at.wrapping_mul(31 + label))).collect();
+            let mut bytes = [&b"JTC1"[..], &[8, count]].concat();
+            for (name, scale, bias) in names.clone() {
+                bytes.push(name.len() as u8);
+                bytes.extend([name.as_bytes(), &scale.to_le_bytes(), &bias.to_le_bytes()].concat());
+            }
+            bytes.extend([&rarity[..], &weights].concat());
+            let model = Linear::from_bytes(&bytes).unwrap();
+            assert_eq!(model, Linear::new(names.collect(), &rarity, &weights));
+            let written = model.to_bytes();
+            assert_eq!((&written[..4], Linear::from_bytes(&written).unwrap()), (&b"JTC2"[..], model));
+            assert_eq!(Linear::from_bytes(&bytes[..bytes.len() - 1]).unwrap_err(), BadModel);
+        }
     }
 }

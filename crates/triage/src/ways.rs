@@ -1,10 +1,8 @@
 //! The words of a rule, and the text that they are looked for in.
 
-use jiesu_folding::{Letters, fold};
+use crate::lexicon::Found;
+use jiesu_folding::fold;
 use serde::Deserialize;
-
-/// Of a text, so many characters are looked at.
-const MOST: usize = 2_000;
 
 /// A word of a rule. It is looked for in folded form, whatever the spelling in which the rule gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -12,17 +10,32 @@ const MOST: usize = 2_000;
 pub struct Word {
     said: String,
     folded: String,
+    /// Its place in the policy's [`crate::lexicon::Lexicon`]; 0 before it has one.
+    place: usize,
 }
 
 impl From<String> for Word {
     fn from(said: String) -> Self {
-        Self { folded: fold(&said), said }
+        Self { folded: fold(&said), said, place: 0 }
     }
 }
 
 impl Word {
     pub(crate) fn is_empty(&self) -> bool {
         self.folded.trim().is_empty()
+    }
+
+    pub(crate) fn folded(&self) -> &str {
+        &self.folded
+    }
+
+    /// Notes where the lexicon has it.
+    pub(crate) fn put(&mut self, place: usize) {
+        self.place = place;
+    }
+
+    pub(crate) fn is_in(&self, text: &Found) -> bool {
+        text.has(self.place)
     }
 }
 
@@ -43,41 +56,26 @@ impl Ways {
         self.0.iter().flatten().any(Word::is_empty)
     }
 
+    pub(crate) fn words(&mut self) -> impl Iterator<Item = &mut Word> {
+        self.0.iter_mut().flatten()
+    }
+
     /// The words by which they are in the text, as the rule spells them.
-    pub(crate) fn within<'a>(&'a self, text: &Folded) -> Option<Vec<&'a str>> {
-        let one_of = |words: &'a Vec<Word>| words.iter().find(|word| text.has(word)).map(|word| word.said.as_str());
+    pub(crate) fn within<'a>(&'a self, text: &Found) -> Option<Vec<&'a str>> {
+        let one_of = |words: &'a Vec<Word>| words.iter().find(|word| word.is_in(text)).map(|word| word.said.as_str());
         self.0.iter().map(one_of).collect()
-    }
-}
-
-/// A folded text that is asked for hundreds of words, few of which are there.
-pub(crate) struct Folded {
-    text: String,
-    letters: Letters,
-}
-
-impl Folded {
-    /// Of parts in folded form, one sentence after the other.
-    pub(crate) fn of(parts: [&str; 3]) -> Self {
-        let mut text = parts.join("。");
-        if let Some((end, _)) = text.char_indices().nth(MOST) {
-            text.truncate(end);
-        }
-        Self { letters: text.chars().collect(), text }
-    }
-
-    pub(crate) fn has(&self, word: &Word) -> bool {
-        word.folded.chars().all(|letter| self.letters.may_have(letter)) && self.text.contains(&word.folded)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lexicon::Lexicon;
+    use jiesu_folding::folded;
 
     #[test]
     fn a_word_is_found_however_the_rule_or_the_citizen_spells_it() {
-        let text = Folded::of(["", &fold("ＫＴＶ太吵，請處理"), ""]);
+        let text = folded("ＫＴＶ太吵，請處理");
         for (ways, found) in [
             ("ktv", Some(vec!["ktv"])),
             ("KTV+处理", Some(vec!["KTV", "处理"])),
@@ -85,7 +83,9 @@ mod tests {
             ("處理", Some(vec!["處理"])),
             ("ktv+噪音", None),
         ] {
-            assert_eq!(Ways::from(ways.to_owned()).within(&text), found, "{ways}");
+            let mut ways = Ways::from(ways.to_owned());
+            let lexicon = Lexicon::of(ways.words());
+            assert_eq!(ways.within(&lexicon.within([&text, &[], &[]])), found, "{ways:?}");
         }
     }
 

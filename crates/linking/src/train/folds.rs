@@ -140,7 +140,8 @@ fn judge(
 ) -> (Vec<Judged>, Vec<(usize, usize)>) {
     let mut model = crate::Model::new(String::new(), Default::default(), Default::default(), Default::default());
     (model.others, model.same_citizen) = (others, Limits { auto: same, ask: ASK * same });
-    let linker = Linker { model, vocabulary: Vocabulary::default(), window: i64::MAX, places: Default::default() };
+    let linker =
+        Linker { model, vocabulary: Vocabulary::default(), window: i64::MAX, places: Default::default(), spare: None };
     let mut judged: Vec<Judged> = Vec::with_capacity(stream.len());
     let mut auto = Vec::new();
     let mut roots: Vec<i64> = Vec::with_capacity(stream.len());

@@ -58,7 +58,7 @@ impl Pairs {
         mut done: impl FnMut(usize),
     ) -> Self {
         let model = Model::new(String::new(), topics, Forest::default(), Forest::default());
-        let mut linker = Linker { model, vocabulary, window: i64::MAX, places: Default::default() };
+        let mut linker = Linker { model, vocabulary, window: i64::MAX, places: Default::default(), spare: None };
         let mut home = MemoryHome::default();
         let mut pairs = Self::default();
         for (new, sample) in stream.iter().enumerate() {
