@@ -51,6 +51,8 @@ async fn a_history_gets_the_same_decisions_in_memory_and_in_redis() {
     }
     let redis = Redis::start().await;
     site.set("repeats.url", redis.url());
+    // As a program under Windows writes it.
+    std::fs::write(&path, format!("\u{feff}{}", history().replace('\n', "\r\n"))).unwrap();
     let in_redis = run(&mut site, "backtest", &[&path]).await;
     assert_eq!(String::from_utf8_lossy(&in_redis.stdout), String::from_utf8_lossy(&in_memory.stdout));
     assert_eq!(redis.ask(&["DBSIZE"]), "0", "nothing is left behind");
