@@ -105,8 +105,13 @@ async fn a_predicate_reads_the_answer_up_to_its_limit() {
         let destination = Destination { success: success.clone(), ..at(&receiver) };
         assert_eq!(class(attempt(&destination).await), expected);
     }
-    let receiver = Receiver::start(|_, _| status(200, &" ".repeat(1 << 20))).await;
-    assert_eq!(attempt(&at(&receiver)).await, Outcome::Delivered, "without a predicate any length will do");
+    for length in [1 << 20, 9 << 20] {
+        let long = format!("HTTP/1.1 200 x\r\ncontent-length: {length}\r\n\r\n{}", " ".repeat(length));
+        let receiver = Receiver::start(move |_, _| Reply::Break(long.clone())).await;
+        assert_eq!(attempt(&at(&receiver)).await, Outcome::Delivered, "without a predicate any length will do");
+        let destination = Destination { success: success.clone(), ..at(&receiver) };
+        assert_eq!(class(attempt(&destination).await), Some(FaultClass::TooLong));
+    }
 }
 
 #[test]
