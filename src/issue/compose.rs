@@ -143,8 +143,11 @@ impl Issuer {
             };
             match attachment.payload {
                 Payload::Inline(bytes) => {
+                    let told = self.files.trouble().is_some();
                     let sha256 = self.files.keep(&bytes).map_err(|error| {
-                        tracing::error!(alarm = true, %error, number, "an attachment cannot be written; its ticket waits");
+                        if !told {
+                            tracing::error!(alarm = true, %error, number, "an attachment cannot be written; its ticket waits");
+                        }
                         NotNow::Later
                     })?;
                     file.bytes = Some(bytes.len() as u64);

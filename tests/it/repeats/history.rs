@@ -66,7 +66,8 @@ async fn a_history_that_is_broken_off_leaves_nothing_in_redis() {
     let path = site.data.join("history.jsonl").display().to_string();
     let line = |at: usize| {
         let text = format!("{at} 号楼门口的路灯不亮，第 {} 次反映", at * 7 % 1_000);
-        json!({ "id": at, "user": format!("u{at}"), "time": "2026-11-01T08:00:00", "subject": "", "text": text }).to_string()
+        json!({ "id": at, "user": format!("u{at}"), "time": "2026-11-01T08:00:00", "subject": "", "text": text })
+            .to_string()
     };
     std::fs::write(&path, (0..40_000).map(line).collect::<Vec<_>>().join("\n")).unwrap();
     let mut command = site.command("backtest", &[&path]);
