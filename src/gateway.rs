@@ -193,6 +193,7 @@ async fn serve(
     let zone = config.server.timezone.get().clone();
     let events = Events { source: config.server.source() };
     let files = Files::new(config.store.files.path().to_owned());
+    files.warn();
     let spool = Spool::new(files.clone());
     let arrived = Arc::new(Notify::new());
     let (issued, newest) = watch::channel(store.last_event().await?);

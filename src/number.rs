@@ -153,7 +153,7 @@ impl ReceiptKey {
         self.hash_of(number, &self.code(number).replace('-', ""))
     }
 
-    /// Whether `typed` (any case, with or without its hyphen) is the code behind `hash`; in constant time.
+    /// Whether `typed` (any case and width, with or without its hyphen) is the code behind `hash`; in constant time.
     pub fn code_matches(&self, number: Number, typed: &str, hash: &[u8]) -> bool {
         self.hash_of(number, &canonical_code(typed)).ct_eq(hash).into()
     }
@@ -172,14 +172,29 @@ impl fmt::Debug for ReceiptKey {
     }
 }
 
-/// Upper case, without hyphens and spaces; `O` is read as 0, `I` and `L` as 1 (Crockford base32).
+/// What people type or paste where a number or a code is asked for: letters and digits of half width (a Chinese keyboard
+/// makes them wide), without spaces, dashes of any kind, and what does not show.
+pub fn as_typed(text: &str) -> impl Iterator<Item = char> {
+    let skipped = |letter: &char| {
+        letter.is_whitespace()
+            || matches!(letter, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '－')
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let narrow = |letter: char| match letter {
+        '！'..='～' => char::from_u32(u32::from(letter) - u32::from('！') + u32::from('!')).unwrap_or(letter),
+        other => other,
+    };
+    text.chars().filter(move |letter| !skipped(letter)).map(narrow)
+}
+
+/// Upper case; `O` is read as 0, `I` and `L` as 1 (Crockford base32).
 fn canonical_code(typed: &str) -> String {
     let read = |letter: char| match letter.to_ascii_uppercase() {
         'O' => '0',
         'I' | 'L' => '1',
         other => other,
     };
-    typed.chars().filter(|letter| !matches!(letter, '-' | ' ')).take(16).map(read).collect()
+    as_typed(typed).take(16).map(read).collect()
 }
 
 #[cfg(test)]
@@ -217,7 +232,12 @@ mod tests {
         let hash = key.code_hash(number);
         assert!(key.code_matches(number, &code, &hash));
         assert!(key.code_matches(number, &code.to_lowercase().replace('-', ""), &hash));
+        let wide: String = code.chars().map(|letter| char::from_u32(u32::from(letter) + 0xfee0).unwrap()).collect();
+        for typed in [wide.clone(), wide.replace('－', "—"), format!("\u{200b}{code}\n"), code.replace('-', "　")] {
+            assert!(key.code_matches(number, &typed, &hash), "{typed:?}");
+        }
         assert!(!key.code_matches(number, "00000000", &hash));
+        assert!(!key.code_matches(number, "", &hash));
         assert!(!key.code_matches(Number { sequence: 2, ..number }, &code, &hash));
         assert_ne!(ReceiptKey::new([8; 32]).code_hash(number), hash);
     }

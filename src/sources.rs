@@ -30,8 +30,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+mod standing;
 #[cfg(test)]
 mod tests;
+
+use standing::Standing;
 
 /// The first wait before a lost session is opened again; doubled each time, to [`LONGEST`].
 const FIRST: Duration = Duration::from_secs(1);
@@ -116,9 +119,10 @@ impl Sessions {
     fn open(channel: Arc<Channel>, way: &Way, stop: &CancellationToken) -> Self {
         let mut tasks = JoinSet::new();
         let Inbound::Pull(source) = &channel.parts.inbound else { return Self { channel, tasks } };
+        let standing = Arc::<Standing>::default();
         for session in 0..source.sessions().max(1) {
-            let (channel, way, stop) = (channel.clone(), way.clone(), stop.clone());
-            tasks.spawn(async move { pull(&channel, session, &way, stop).await });
+            let (channel, standing, way, stop) = (channel.clone(), standing.clone(), way.clone(), stop.clone());
+            tasks.spawn(async move { pull((&channel, &standing), session, &way, stop).await });
         }
         Self { channel, tasks }
     }
@@ -136,7 +140,7 @@ impl Drop for Sessions {
 }
 
 /// Holds one session at a time; of a channel with several, one of them.
-async fn pull(channel: &Channel, session: usize, way: &Way, stop: CancellationToken) {
+async fn pull((channel, standing): (&Channel, &Standing), session: usize, way: &Way, stop: CancellationToken) {
     let Inbound::Pull(source) = &channel.parts.inbound else { return };
     let mut wait = FIRST;
     // Since when the session is ours to hold.
@@ -144,6 +148,7 @@ async fn pull(channel: &Channel, session: usize, way: &Way, stop: CancellationTo
     while !stop.is_cancelled() {
         if channel.is_paused() {
             since = None;
+            standing.rest();
             if session == 0 {
                 channel.set_trouble(None);
             }
@@ -151,7 +156,8 @@ async fn pull(channel: &Channel, session: usize, way: &Way, stop: CancellationTo
             continue;
         }
         let held = async {
-            if let Err(lost) = hold(channel, source.as_ref(), way, &stop, &mut wait).await {
+            if let Err(lost) = hold((channel, standing), source.as_ref(), way, &stop, &mut wait).await {
+                standing.lost(Instant::now(), &lost.why);
                 metrics::counter!("jiesu_sessions_lost_total", "channel" => channel.id.to_string()).increment(1);
                 tracing::warn!(
                     channel = &*channel.id,
@@ -164,17 +170,17 @@ async fn pull(channel: &Channel, session: usize, way: &Way, stop: CancellationTo
         };
         tokio::select! {
             () = held => {}
-            () = watch(channel, source.as_ref(), *since.get_or_insert_with(Instant::now)), if session == 0 => {}
+            () = watch((channel, standing), source.as_ref(), *since.get_or_insert_with(Instant::now)), if session == 0 => {}
         }
     }
 }
 
 /// Sees whether messages come, whatever the session is waiting for. Never ends.
-async fn watch(channel: &Channel, source: &dyn Source, since: Instant) {
+async fn watch((channel, standing): (&Channel, &Standing), source: &dyn Source, since: Instant) {
     loop {
         sleep(LOOK).await;
         if since.elapsed() > SETTLED {
-            channel.set_trouble(source.trouble());
+            channel.set_trouble(source.trouble().or_else(|| standing.trouble(Instant::now())));
         }
     }
 }
@@ -200,7 +206,7 @@ async fn pause(stop: &CancellationToken, wait: Duration) {
 
 /// One session, from its login to its end.
 async fn hold(
-    channel: &Channel,
+    (channel, standing): (&Channel, &Standing),
     source: &dyn Source,
     Way { intake, store }: &Way,
     stop: &CancellationToken,
@@ -214,6 +220,7 @@ async fn hold(
     // Whoever lets us in is there: a session that is lost again and again is not waited for as long as a log-in.
     *wait = (*wait).min(STEADY / 2);
     let mut look = tokio::time::interval(PAUSED);
+    let mut proven = None;
     loop {
         let batch = {
             // One wait, however often is looked meanwhile: a large batch may take long to arrive.
@@ -225,6 +232,9 @@ async fn hold(
                     _ = look.tick() => {
                         if channel.is_paused() {
                             break None;
+                        }
+                        if opened_at.elapsed() > STEADY {
+                            proven.get_or_insert_with(|| standing.proven());
                         }
                     }
                     batch = &mut next => break Some(batch),
@@ -244,6 +254,7 @@ async fn hold(
         channel.last_received.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
         match intake.accept_within(STORE, channel, batch.messages).await {
             Ok(receipts) => {
+                proven.get_or_insert_with(|| standing.proven());
                 let hung = async {
                     tokio::select! {
                         () = sleep(ACKNOWLEDGE) => {}
@@ -305,6 +316,7 @@ async fn listen(channel: Arc<Channel>, intake: Arc<Intake>, stop: CancellationTo
             Ok(port) => break port,
             Err(error) => {
                 tracing::error!(alarm = true, channel = &*channel.id, %error, "cannot listen on {}", listener.address());
+                channel.set_trouble(Some(format!("cannot listen on {}: {error}", listener.address())));
                 pause(&stop, LONGEST).await;
                 if stop.is_cancelled() {
                     return;
@@ -312,6 +324,7 @@ async fn listen(channel: Arc<Channel>, intake: Arc<Intake>, stop: CancellationTo
             }
         }
     };
+    channel.set_trouble(None);
     let address = port.local_addr().map_or_else(|_| listener.address().to_string(), |address| address.to_string());
     tracing::info!(channel = &*channel.id, "the channel listens on {address}");
     let seats = Arc::new(Semaphore::new(CONNECTIONS));

@@ -34,6 +34,8 @@ pub(super) async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
         faults.push("the gateway is stopping".to_owned());
     }
     faults.extend(admin.store.health().trouble.map(|trouble| format!("the store cannot write: {trouble}")));
+    let files = admin.files.trouble();
+    faults.extend(files.map(|trouble| format!("attachments cannot be written: {trouble}; their tickets wait")));
     let still = Timestamp::now().as_millisecond() - admin.issuer_alive_at.load(Ordering::Relaxed);
     if admin.node().holds(LINE) && still > STILL {
         faults.push(format!("no ticket was issued for {} s", still / 1000));

@@ -5,8 +5,8 @@ mod progress;
 mod stream;
 mod table;
 
-use super::load_offline;
-use anyhow::Context;
+use super::{load_offline, stop_signal};
+use anyhow::{Context, bail};
 use jiesu::{
     config::{Loaded, Lookback},
     repeats::{self, Repeats},
@@ -21,9 +21,13 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 pub(super) use stream::{Ambiguous, Entry, ambiguous, read};
 use table::Judge;
+
+/// What a backtest that was killed leaves in Redis goes by itself after so long.
+const LEFT: Duration = Duration::from_hours(72);
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -57,14 +61,22 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         None => Repeats::in_memory(judgement, window),
         Some(url) => {
             let redis = Arc::new(shared::Redis::new(url).context("repeats.url")?);
-            Repeats::in_redis(judgement, window, redis, &format!("jiesu:backtest:{}", std::process::id()))
+            // Its own, also where another one runs elsewhere: in containers all have the same process id.
+            let prefix = format!("jiesu:backtest:{}", ulid::Ulid::generate());
+            Repeats::in_redis(judgement, window, redis, &prefix).with_life(LEFT)
         }
     };
-    let outcome = decide(&arguments, &stream, &index, &loaded, &zone).await;
-    if loaded.secrets.repeats_url.is_some() {
-        index.clear().await.context("what the backtest put into Redis could not be removed")?;
-    }
-    let judge = outcome?;
+    let deciding = decide(&arguments, &stream, &index, &loaded, &zone);
+    let judge = match &loaded.secrets.repeats_url {
+        None => deciding.await?,
+        Some(_) => {
+            let stop = stop_signal()?;
+            let outcome = stop.run_until_cancelled(deciding).await;
+            index.clear().await.context("what the backtest put into Redis could not be removed")?;
+            let Some(outcome) = outcome else { bail!("stopped; nothing is left in Redis") };
+            outcome?
+        }
+    };
     if arguments.labels {
         let ambiguous = match &arguments.ambiguous {
             Some(path) => ambiguous(path, &stream)?,

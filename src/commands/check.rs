@@ -3,6 +3,7 @@
 use super::{beside, load};
 use jiesu::{
     config::Loaded,
+    files::Files,
     shared,
     store::{Home, ParityRun},
 };
@@ -47,6 +48,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
         };
         report("store.url", loaded.secrets.store.inspect().await.map_err(|error| error.to_string()));
+        let files = Files::new(loaded.config.store.files.path().to_owned());
+        let what =
+            |error| format!("nothing can be written there: {error}; it must be a directory of the gateway's user");
+        report("store.files", files.probe().map_err(what));
         if let Some(url) = &loaded.secrets.repeats_url {
             let outcome = redis(url).await;
             for advice in outcome.as_ref().into_iter().flatten() {

@@ -11,9 +11,10 @@ use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["dead", "after"])))]
 pub struct Arguments {
     /// Sends dead letters again: all, or those of one destination.
-    #[arg(long, conflicts_with = "after", required_unless_present = "after")]
+    #[arg(long)]
     dead: bool,
     /// `core`, or a subscriber's name.
     #[arg(long, value_name = "NAME")]

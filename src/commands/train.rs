@@ -181,7 +181,9 @@ fn labelled(path: &Path) -> anyhow::Result<Vec<(String, String, Option<String>)>
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
     let mut all = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (index, line) in
+        text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, line)| !line.trim().is_empty())
+    {
         let value: Value = serde_json::from_str(line).with_context(|| format!("{name}:{}: no JSON", index + 1))?;
         let field = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
         let label = value["label"].as_str().filter(|label| !label.is_empty()).map(str::to_owned);

@@ -5,12 +5,14 @@ mod spool;
 pub use spool::{Incomplete, Spool, SpoolError};
 
 use crate::{number::ReceiptKey, store::sqlite::make_directory};
+use rustix::fs::{Access, access};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 use subtle::ConstantTimeEq;
 
@@ -18,10 +20,14 @@ use subtle::ConstantTimeEq;
 /// same, and a core may be down for days; a fresh one is made whenever a ticket is read.
 pub const LINK_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// The directory of attachments.
+/// What waits for its file is tried again far more often; a trouble that is older is another node's by now, or nobody's.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// The directory of attachments. Clones are the same one.
 #[derive(Debug, Clone)]
 pub struct Files {
     directory: PathBuf,
+    trouble: Arc<Mutex<Option<(String, Instant)>>>,
 }
 
 /// `bytes` in lower-case hexadecimal.
@@ -32,7 +38,45 @@ pub fn hex(bytes: &[u8]) -> String {
 impl Files {
     /// Keeps attachments below `directory`, made when the first comes.
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self { directory, trouble: Arc::default() }
+    }
+
+    /// Why nothing can be kept there, if something waits for that.
+    pub fn trouble(&self) -> Option<String> {
+        let last = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        last.filter(|(_, at)| at.elapsed() < FRESH).map(|(why, _)| why)
+    }
+
+    /// Raises the alarm if nothing could be kept there.
+    pub fn warn(&self) {
+        if let Err(error) = self.probe() {
+            tracing::error!(alarm = true, %error, "store.files: nothing can be written there; appeals with files will wait");
+        }
+    }
+
+    fn settle<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        let trouble = outcome.as_ref().err().map(|error| (error.to_string(), Instant::now()));
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        outcome
+    }
+
+    /// Whether something could be kept there. Makes no directory: whoever asks may be another user than the gateway's.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn probe(&self) -> io::Result<()> {
+        let named = |path: &'_ Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+        let mut there = self.directory.ancestors().map(named);
+        let there = there.find(|path| path.symlink_metadata().is_ok()).ok_or(io::ErrorKind::NotFound)?;
+        if !there.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{} is no directory", there.display())));
+        }
+        if there != self.directory {
+            return Ok(access(&there, Access::WRITE_OK | Access::EXEC_OK)?);
+        }
+        let probe = there.join(format!(".probe.{}", ulid::Ulid::generate()));
+        File::create_new(&probe)?;
+        fs::remove_file(&probe)
     }
 
     /// Keeps `bytes`; durable on return. Gives their SHA-256 in hexadecimal. The same bytes are kept once.
@@ -45,19 +89,23 @@ impl Files {
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64) {
             return Ok(name);
         }
+        self.settle(self.write(&name, &path, bytes)).map(|()| name)
+    }
+
+    fn write(&self, name: &str, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let directory = path.parent().unwrap_or(&self.directory);
         make_directory(directory)?;
         let temporary = directory.join(format!(".{name}.{}", ulid::Ulid::generate()));
         let written = File::create(&temporary).and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()?;
-            fs::rename(&temporary, &path)?;
+            fs::rename(&temporary, path)?;
             File::open(directory)?.sync_all()
         });
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
         }
-        written.map(|()| name)
+        written
     }
 
     /// Takes what was uploaded ([`Spool`]) for good; durable on return. False if there is no such file. To take it again
@@ -70,9 +118,13 @@ impl Files {
         if path.exists() {
             return Ok(true);
         }
+        self.settle(self.take(sha256, &path))
+    }
+
+    fn take(&self, sha256: &str, path: &Path) -> io::Result<bool> {
         let directory = path.parent().unwrap_or(&self.directory);
         make_directory(directory)?;
-        match fs::rename(self.uploaded(sha256), &path) {
+        match fs::rename(self.uploaded(sha256), path) {
             Ok(()) => File::open(directory)?.sync_all().map(|()| true),
             // Another may just have taken it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.exists()),
@@ -123,6 +175,21 @@ mod tests {
         let name = files.keep(b"photo").expect("kept");
         assert_eq!(files.keep(b"photo").expect("kept"), name);
         assert_eq!(fs::read(files.path(&name)).expect("there"), b"photo");
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_known_before_and_after() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (file, below) = (directory.path().join("file"), directory.path().join("file/files"));
+        fs::write(&file, "").expect("written");
+        let files = Files::new(below.clone());
+        assert!(files.probe().is_err() && files.trouble().is_none());
+        assert!(files.keep(b"photo").is_err() && files.clone().trouble().is_some());
+        fs::remove_file(&file).expect("removed");
+        assert!(files.probe().is_ok() && !below.exists(), "asking makes nothing");
+        files.keep(b"photo").expect("kept");
+        assert!(files.probe().is_ok() && files.trouble().is_none());
+        assert_eq!(fs::read_dir(&below).expect("there").count(), 1, "nothing is left of the asking");
     }
 
     #[test]

@@ -141,10 +141,14 @@ impl Issuer {
                 sha256: None,
                 url: None,
             };
+            // It is tried again twice a second, and said once.
+            let told = self.files.trouble().is_some();
             match attachment.payload {
                 Payload::Inline(bytes) => {
                     let sha256 = self.files.keep(&bytes).map_err(|error| {
-                        tracing::error!(alarm = true, %error, number, "an attachment cannot be written; its ticket waits");
+                        if !told {
+                            tracing::error!(alarm = true, %error, number, "an attachment cannot be written; its ticket waits");
+                        }
                         NotNow::Later
                     })?;
                     file.bytes = Some(bytes.len() as u64);
@@ -162,7 +166,9 @@ impl Issuer {
                         file.state = Some("missing");
                     }
                     Err(error) => {
-                        tracing::error!(alarm = true, %error, number, "an upload cannot be kept; its ticket waits");
+                        if !told {
+                            tracing::error!(alarm = true, %error, number, "an upload cannot be kept; its ticket waits");
+                        }
                         return Err(NotNow::Later);
                     }
                 },

@@ -77,7 +77,7 @@ pub(super) async fn serve(
             None
         }
         Err(problem) => {
-            if problem.status.is_client_error() {
+            if problem.status.is_client_error() && !is_nobody(&channel, webhook.as_ref(), &request) {
                 public.intake.rejected(&channel, "body");
             }
             return answer(problem);
@@ -94,6 +94,17 @@ pub(super) async fn serve(
         Some(received) => conclude(&public, &channel, received, (peer, by_address)).await,
         None => answer(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the channel failed; it has been reported")),
     }
+}
+
+/// Whether the head of a request says that it is nobody's whom the channel knows: then nothing was received of anybody,
+/// whatever came of the body.
+fn is_nobody(channel: &Channel, webhook: &dyn Webhook, head: &jiesu_connector::Request) -> bool {
+    let known = || !matches!(receive(channel, head, None), Some(Err(Rejection::Unauthenticated(_))));
+    if webhook.callers() != Callers::Keyed || known() {
+        return false;
+    }
+    channel.meters.unauthenticated.increment(1);
+    true
 }
 
 enum Content {

@@ -133,6 +133,14 @@ impl Repeats {
         Self::new(judgement, window, Home::Redis(redis::RedisHome::new(redis, prefix, window)))
     }
 
+    /// Entries in Redis live for `life` instead of the window.
+    pub fn with_life(mut self, life: Duration) -> Self {
+        if let Home::Redis(home) = &mut self.home {
+            home.set_life(life);
+        }
+        self
+    }
+
     fn new(judgement: &Judgement, window: Duration, home: Home) -> Self {
         let linker = linker(judgement, window);
         let (away_until, lost, filling, hollow) = Default::default();

@@ -120,8 +120,14 @@ pub(super) struct RedisHome {
 
 impl RedisHome {
     pub(super) fn new(redis: Arc<shared::Redis>, prefix: String, window: Duration) -> Self {
-        let life = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 40);
-        Self { redis, prefix, life, notes: Mutex::default(), last: AtomicU32::new(0), lost: AtomicBool::new(false) }
+        let (notes, last, lost) = Default::default();
+        let mut home = Self { redis, prefix, life: 0, notes, last, lost };
+        home.set_life(window);
+        home
+    }
+
+    pub(super) fn set_life(&mut self, life: Duration) {
+        self.life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 40);
     }
 
     pub(super) async fn gather(&self, keys: &[(u16, u16)], record: &[u8]) -> Result<Gathered, Away> {

@@ -139,3 +139,31 @@ async fn a_full_disk_is_answered_503_while_the_rest_goes_on() {
     site.core.has_all([&last], seconds(10)).await;
     site.core.verify();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_photo_that_cannot_be_written_holds_up_its_own_ticket_and_is_said_so() {
+    let mut site = Site::new().await;
+    let place = site.data.join("files");
+    std::fs::write(&place, "no directory").unwrap();
+    let gateway = site.start().await;
+    assert!(gateway.log().contains("store.files: nothing can be written there"), "{}", gateway.log());
+    let checked = site.run_beside(&gateway, "check", &["--connect"]).await;
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(checked.status.code() == Some(2) && said.contains("store.files: nothing can be written there"), "{said}");
+
+    let photo = json!([{ "name": "a.txt", "media_type": "text/plain", "base64": "aGVsbG8=" }]);
+    let waits =
+        gateway.appeal(&json!({ "content": "井盖缺失，见照片", "attachments": photo })).await.json()["number"].clone();
+    let passes = gateway.accept("words", "路灯不亮").await;
+    site.core.has_all([&passes], seconds(10)).await;
+    let ready = eventually("the photo is missed", seconds(10), async || {
+        let ready = get(gateway.admin, "/readyz").await;
+        (ready.status == 503).then(|| ready.text())
+    })
+    .await;
+    assert!(ready.contains("attachments cannot be written"), "{ready}");
+
+    std::fs::remove_file(&place).unwrap();
+    site.core.has_all([&waits.as_str().unwrap().to_owned()], seconds(20)).await;
+    assert_eq!(get(gateway.admin, "/readyz").await.status, 200);
+}

@@ -54,6 +54,19 @@ async fn a_body_of_another_shape_is_told_its_field_in_the_words_of_json() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_too_long_counts_as_rejected_only_of_who_has_a_key() {
+    let mut site = Site::new().await;
+    site.set("server.max_body", "1KiB");
+    let gateway = site.start().await;
+    let long = json!({ "content": "字".repeat(1_000) });
+    for (token, received) in [(None, 0), (Some("another-token"), 0), (Some(TOKEN), 1)] {
+        assert!(is_problem(&post(gateway.public, "/channels/app", token, &long).await, 413), "{token:?}");
+        let total = get(gateway.admin, "/api/v1/reconciliation").await.json()["total"].clone();
+        assert_eq!((&total["received"], &total["rejected"]), (&json!(received), &json!(received)), "{token:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_do_not_come_take_no_room_from_others() {
     let mut site = Site::new().await;
     let gateway: Gateway = site.start().await;

@@ -248,8 +248,12 @@ pub fn mask_name(name: &str) -> String {
 
 /// `13800138000` as `138****8000`, with China's code or without; shorter numbers keep less.
 pub fn mask_phone(phone: &str) -> String {
-    let national = phone.strip_prefix("+86").filter(|rest| rest.len() >= 11);
-    let characters: Vec<char> = national.unwrap_or(phone).chars().collect();
+    let phone = phone.trim();
+    let abroad = ["+86", "0086"].into_iter().find_map(|code| phone.strip_prefix(code));
+    let national = abroad.map(|rest| rest.trim_start_matches([' ', '-', '\u{a0}'])).filter(|rest| rest.len() >= 11);
+    // Without a sign before it 86 is a country's code only before a whole mobile number.
+    let bare = phone.strip_prefix("86").filter(|rest| rest.len() == 11 && rest.starts_with('1'));
+    let characters: Vec<char> = national.or(bare).unwrap_or(phone).chars().collect();
     let (head, tail) = match characters.len() {
         0..=4 => (0, 0),
         5..=8 => (1, 2),
@@ -378,7 +382,12 @@ mod tests {
     #[test]
     fn masks_keep_what_a_clerk_needs_to_ask_back_and_no_more() {
         assert_eq!(mask_phone("13800138000"), "138****8000");
-        assert_eq!(mask_phone("+8613800138000"), "138****8000");
+        for spelling in
+            ["+8613800138000", "+86-138-0013-8000", "+86 138 0013 8000", "0086 13800138000", "8613800138000"]
+        {
+            assert_eq!(mask_phone(spelling), "138****8000", "{spelling}");
+        }
+        assert_eq!(mask_phone("+85261234567"), "+85****4567");
         assert_eq!(mask_phone("2435678"), "2****78");
         assert_eq!(mask_phone("110"), "****");
         assert_eq!(mask_name("王小明"), "王**");

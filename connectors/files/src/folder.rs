@@ -26,8 +26,10 @@ impl Watch {
     /// # Errors
     /// The folders for files that are through cannot be made.
     pub fn new(folder: Folder) -> io::Result<Self> {
-        fs::create_dir_all(&folder.done)?;
-        fs::create_dir_all(&folder.failed)?;
+        for place in [&folder.done, &folder.failed] {
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", place.display()));
+            fs::create_dir_all(place).map_err(named)?;
+        }
         Ok(Self { folder, seen: HashMap::new() })
     }
 

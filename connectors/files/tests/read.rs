@@ -60,6 +60,13 @@ fn csv_is_read_in_every_chinese_encoding_and_separator() {
         ("UTF-8", simple.as_bytes().to_vec()),
         ("with a mark", format!("\u{feff}{simple}").into_bytes()),
         ("GB18030", GB18030.encode(simple).0.into_owned()),
+        ("GB18030, marked", GB18030.encode(&format!("\u{feff}{simple}")).0.into_owned()),
+        ("carriage returns alone", simple.replace("\r\n", "\r").into_bytes()),
+        ("the same in GB18030", GB18030.encode(&simple.replace("\r\n", "\r")).0.into_owned()),
+        ("the same in UTF-16", {
+            let alone = simple.replace("\r\n", "\r");
+            alone.encode_utf16().flat_map(u16::to_le_bytes).collect()
+        }),
         ("UTF-16, marked", wide(u16::to_le_bytes, true)),
         ("UTF-16, the other way", wide(u16::to_be_bytes, true)),
         (";", simple.replace(',', ";").into_bytes()),
@@ -70,6 +77,10 @@ fn csv_is_read_in_every_chinese_encoding_and_separator() {
     ] {
         assert_eq!(contents("a.csv", &bytes), expected, "{what}");
     }
+    // The mark is no part of a name.
+    let map = json!({ "map": ".row | {content: .[\"诉求内容\"]}" });
+    let marked = GB18030.encode("\u{feff}诉求内容,编号\n路灯不亮影响出行,1\n").0;
+    assert_eq!(read(map, "b.csv", &marked).unwrap().1, [""; 0]);
     let traditional = "編號,內容,電話\n1,城東小區夜間施工噪聲擾民，希望儘快處理,0912345678\n2,人民路路燈不亮影響出行，請派人檢查,0987654321\n";
     let map = json!({ "map": ".row | {id: .[\"編號\"], content: .[\"內容\"]}" });
     let (appeals, rejects) = read(map, "b.csv", &BIG5.encode(traditional).0).unwrap();

@@ -9,6 +9,8 @@ import { refresh as tickets } from "./tickets.js";
 const VIEWS = { tickets, dead: desk.dead, quarantine: desk.quarantine, channels: desk.channels, destinations: desk.destinations, reconciliation: desk.reconciliation, audit: desk.audit };
 const EVERY = 3000;
 const HIDDEN = 20_000;
+/** After a slow look the page rests longer, but no longer than this. */
+const REST = 10_000;
 /** News within this time is looked at together. */
 const GATHER = 400;
 
@@ -32,7 +34,7 @@ function plan(wait) {
   timer = setTimeout(look, when - now);
 }
 
-/** Looks at everything on the page: one look at a time, and at most a tenth of the time, to spare the gateway. */
+/** Looks at everything on the page: one look at a time, and mostly at most a tenth of the time, to spare the gateway. */
 async function look() {
   due = Infinity;
   looking = true;
@@ -52,7 +54,7 @@ async function look() {
     banner([error.message]);
   }
   looking = false;
-  notBefore = performance.now() + 9 * (performance.now() - began);
+  notBefore = performance.now() + Math.min(9 * (performance.now() - began), REST);
   plan(again ? GATHER : document.hidden ? HIDDEN : EVERY);
 }
 

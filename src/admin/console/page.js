@@ -16,6 +16,7 @@ export const PARTS = { text: "文字", image: "图片", voice: "语音", video: 
 const FAULTS = [
   [/^the gateway is stopping$/, "网关正在停止"],
   [/^the store cannot write: /, "存储写不进去，暂不受理新诉求："],
+  [/^attachments cannot be written: /, "附件写不进去，带附件的诉求在等："],
   [/^no ticket was issued for (\d+) s$/, "已经 $1 秒没有成单"],
   [/^(\d+) messages of (\S+) wait for their ticket before the day ends/, "$2 还有 $1 件待处理，请在当日转接"],
   [/^nobody delivers to (.*)$/, "没有任务在向 $1 送达，请重启网关"],

@@ -36,7 +36,9 @@ pub fn read(path: &Path, zone: &TimeZone) -> anyhow::Result<Vec<Entry>> {
         if line.trim().is_empty() {
             continue;
         }
-        let value: Value = serde_json::from_str(&line).with_context(|| format!("{name}:{}: no JSON", index + 1))?;
+        // Programs under Windows begin a file with a mark.
+        let json = line.strip_prefix('\u{feff}').filter(|_| index == 0).unwrap_or(&line);
+        let value: Value = serde_json::from_str(json).with_context(|| format!("{name}:{}: no JSON", index + 1))?;
         let text = |key: &str| match &value[key] {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),

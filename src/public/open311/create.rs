@@ -47,7 +47,10 @@ pub(super) async fn create(public: &Public, request: Request, peer: IpAddr) -> R
         let received = channel::receive(channel, &asked, None);
         let response = match received {
             None | Some(Err(Rejection::Unauthenticated(_))) => continue,
-            _ if submission.is_err() => return Err(submission.err().unwrap_or_else(refused)),
+            _ if submission.is_err() => {
+                public.intake.rejected(channel, "fields");
+                return Err(submission.err().unwrap_or_else(refused));
+            }
             _ if channel.is_paused() => {
                 return Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, "this channel is paused; try again later"));
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     event::kind,
-    number::Number,
+    number::{Number, as_typed},
     public::Public,
     store::{Known, Sequence, StoreError, StoredEvent, TicketRow},
     ticket,
@@ -81,21 +81,15 @@ pub(super) enum Found {
     Unavailable,
 }
 
-/// As people type it: spaces and hyphens where they like, digits of any width.
+/// As people type it: spaces and dashes where they like, digits of any width.
 fn typed_number(text: &str) -> String {
-    let text: String = text.trim().chars().take(40).collect();
-    let wide = |letter: char| match letter {
-        '０'..='９' => char::from_digit(u32::from(letter) - u32::from('０'), 10).unwrap_or(letter),
-        other => other,
-    };
-    let skipped = |letter: &char| letter.is_whitespace() || matches!(letter, '-' | '－' | '—' | '–' | '‐');
-    let digits: String = text.chars().filter(|letter| !skipped(letter)).map(wide).collect();
+    let digits: String = as_typed(text).take(40).collect();
     match digits.len() {
         15..=18 if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
             let (rest, check) = digits.split_at(digits.len() - 1);
             format!("{}-{}-{check}", &rest[..8], &rest[8..])
         }
-        _ => text,
+        _ => text.trim().chars().take(40).collect(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A mailbox that stopped giving mail is an alarm, however well its session looks.
 
-use super::{dovecot::Dovecot, mail, wait_for};
+use super::{by_lmtp, dovecot::Dovecot, mail, wait_for};
 use crate::harness::{Gateway, Site, eventually, get, seconds};
 use serde_json::Value;
 
@@ -47,4 +47,15 @@ async fn a_mailbox_that_falls_silent_is_an_alarm_once_and_ends_with_the_silence(
     dovecot.stop();
     becomes_silent(&gateway).await;
     assert_eq!(alarms(&gateway), 2, "one for each silence: {}", gateway.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_that_is_taken_is_trouble() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut site = by_lmtp(None).await;
+    site.set("channels.mail.listen", taken.local_addr().unwrap().to_string());
+    let gateway = site.start().await;
+    let told =
+        eventually("the trouble", seconds(10), async || trouble(&gateway).await.as_str().map(str::to_owned)).await;
+    assert!(told.starts_with("cannot listen on 127.0.0.1:"), "{told}");
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 /// Every acknowledged appeal has one number, and is at the core under it, as one ticket.
 pub async fn all_there(city: &City, tallies: &[Tally]) {
     let numbers: Vec<&String> = tallies.iter().flat_map(|tally| tally.numbers.values()).collect();
-    city.site.core.has_all(numbers.iter().copied(), seconds(60)).await;
+    city.site.core.has_all(numbers.iter().copied(), seconds(150)).await;
     assert_eq!(numbers.iter().collect::<HashSet<_>>().len(), numbers.len(), "no number is given twice");
     let delivered = city.delivered();
     let created = delivered.iter().filter(|delivery| delivery.kind() == "ticket.created");

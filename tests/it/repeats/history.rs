@@ -51,9 +51,39 @@ async fn a_history_gets_the_same_decisions_in_memory_and_in_redis() {
     }
     let redis = Redis::start().await;
     site.set("repeats.url", redis.url());
+    // As a program under Windows writes it.
+    std::fs::write(&path, format!("\u{feff}{}", history().replace('\n', "\r\n"))).unwrap();
     let in_redis = run(&mut site, "backtest", &[&path]).await;
     assert_eq!(String::from_utf8_lossy(&in_redis.stdout), String::from_utf8_lossy(&in_memory.stdout));
     assert_eq!(redis.ask(&["DBSIZE"]), "0", "nothing is left behind");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_is_broken_off_leaves_nothing_in_redis() {
+    let mut site = Site::new().await;
+    let redis = Redis::start().await;
+    site.set("repeats.url", redis.url());
+    let path = site.data.join("history.jsonl").display().to_string();
+    let line = |at: usize| {
+        let text = format!("{at} 号楼门口的路灯不亮，第 {} 次反映", at * 7 % 1_000);
+        json!({ "id": at, "user": format!("u{at}"), "time": "2026-11-01T08:00:00", "subject": "", "text": text })
+            .to_string()
+    };
+    std::fs::write(&path, (0..40_000).map(line).collect::<Vec<_>>().join("\n")).unwrap();
+    let mut command = site.command("backtest", &[&path]);
+    let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let key = eventually("something is in Redis", seconds(60), async || {
+        let key = redis.ask(&["RANDOMKEY"]);
+        key.starts_with("{jiesu:backtest:").then_some(key)
+    })
+    .await;
+    // What a kill leaves does not stay for the year that is looked back.
+    let life: i64 = redis.ask(&["TTL", &key]).parse().unwrap();
+    assert!((1..=72 * 3600).contains(&life), "{key} lives for {life} s");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(1), "it is not through");
+    assert_eq!(redis.ask(&["DBSIZE"]), "0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -50,7 +50,7 @@ async fn what_is_said_again_without_end_is_counted_and_the_transcript_is_not() {
     told(&site, "ticket.created", &first).await;
     let bodies = (0..203).map(|_| json!({ "content": LAMP, "appellant": { "phone": "13800138000" } })).collect();
     post_all(gateway.public, bodies, 8).await;
-    let again = eventually("all are counted", seconds(30), async || {
+    let again = eventually("all are counted", seconds(120), async || {
         let again = ticket(&gateway, &first).await;
         (again["repeat"]["count"] == 204).then_some(again)
     })

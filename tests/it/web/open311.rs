@@ -98,6 +98,9 @@ async fn errors_have_the_shape_of_the_specification() {
         assert_eq!(error["code"], status);
         assert!(error["description"].as_str().is_some_and(|words| !words.is_empty()), "{error}");
     }
+    // What came with a key was received, and rejected.
+    let account = get(gateway.admin, "/api/v1/reconciliation").await.json();
+    assert_eq!((&account["total"]["received"], &account["total"]["rejected"]), (&json!(6), &json!(6)), "{account}");
     let xml = make(&gateway, ".xml", right).await;
     assert!(xml.text().contains("<errors><error><code>403</code><description>api_key is missing"), "{}", xml.text());
     for (path, status) in [

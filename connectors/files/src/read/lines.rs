@@ -21,6 +21,8 @@ pub(super) struct Lines {
     encoding: &'static Encoding,
     /// The sample says nothing: each line is UTF-8 if it can be, else GB18030.
     open: bool,
+    /// What ends a line.
+    end: u8,
     number: u64,
     buffer: Vec<u8>,
 }
@@ -41,8 +43,9 @@ impl Lines {
         } else {
             Box::new(BufReader::with_capacity(64 << 10, file))
         };
+        let end = if wide { end_of_lines(encoding.decode(head).0.as_bytes()) } else { end_of_lines(head) };
         let encoding = if wide { UTF_8 } else { encoding };
-        Self { source, encoding, open: head.is_ascii(), number: 0, buffer: Vec::new() }
+        Self { source, encoding, open: head.is_ascii(), end, number: 0, buffer: Vec::new() }
     }
 
     /// The text begins like an object.
@@ -61,7 +64,7 @@ impl Lines {
                 break;
             }
             any = true;
-            let end = ready.iter().position(|byte| *byte == b'\n');
+            let end = ready.iter().position(|byte| *byte == self.end);
             let piece = &ready[..end.unwrap_or(ready.len())];
             let room = MAX_LINE.saturating_sub(self.buffer.len());
             cut |= piece.len() > room;
@@ -96,10 +99,18 @@ impl Lines {
         } else {
             None
         };
+        // The mark that the bytes of other encodings than UTF-8 begin with.
+        let text = text.strip_prefix('\u{feff}').filter(|_| self.number == 1).unwrap_or(&text);
         // Of a line that long, enough to know it again.
-        let text = if cut { text.chars().take(1_000).collect() } else { text.into_owned() };
+        let text = if cut { text.chars().take(1_000).collect() } else { text.to_owned() };
         Line { number: self.number, text, fault }
     }
+}
+
+/// A line feed, as a rule with a carriage return before it; a carriage return alone where there is no other end (as
+/// spreadsheets on a Mac still write it under "CSV (Macintosh)").
+fn end_of_lines(head: &[u8]) -> u8 {
+    if head.contains(&b'\r') && !head.contains(&b'\n') { b'\r' } else { b'\n' }
 }
 
 /// The encoding that most lines are in: one broken line must not turn a whole file into another language.
@@ -111,7 +122,7 @@ fn of_most_lines(head: &[u8]) -> &'static Encoding {
     if guess != GB18030 && guess != BIG5 {
         return guess;
     }
-    let lines = head.split(|byte| *byte == b'\n').filter(|line| !line.is_ascii());
+    let lines = head.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_ascii());
     let (mut all, mut valid) = (0_usize, 0_usize);
     for line in lines {
         all += 1;
