@@ -2,7 +2,8 @@
 //! trouble.
 
 use super::{
-    Sqlite, inbox, open, schema,
+    inbox, open, schema,
+    shared::Shared,
     space::{self, Disk},
     spare,
     tail::REST,
@@ -27,7 +28,7 @@ const RESTART_AT: i64 = (48 << 20) / schema::PAGE_SIZE as i64;
 /// What waits is counted so seldom that it takes one tenth of the time.
 const COUNT_SHARE: u32 = 10;
 
-pub(super) fn start(shared: Arc<Sqlite>, writer: Weak<Writer>) -> std::io::Result<JoinHandle<()>> {
+pub(super) fn start(shared: Arc<Shared>, writer: Weak<Writer>) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("store-keeper".into()).spawn(move || {
         let now = Instant::now();
         let mut keeper = Keeper {
@@ -50,7 +51,7 @@ pub(super) fn start(shared: Arc<Sqlite>, writer: Weak<Writer>) -> std::io::Resul
 }
 
 struct Keeper {
-    shared: Arc<Sqlite>,
+    shared: Arc<Shared>,
     connection: Option<Connection>,
     copied_at: Instant,
     copied_frames: i64,

@@ -26,6 +26,7 @@ mod records;
 mod reports;
 mod salvage;
 mod schema;
+mod shared;
 mod space;
 mod spare;
 mod tail;
@@ -48,12 +49,10 @@ use crate::number::Number;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
+use shared::Shared;
 use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-    },
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     thread::JoinHandle,
     time::Duration,
 };
@@ -61,51 +60,6 @@ use writer::Turn;
 
 /// What has waited for its ticket so long gives way to new messages no more.
 const LONG: SignedDuration = SignedDuration::from_secs(10);
-
-/// What the store's threads share.
-struct Sqlite {
-    path: PathBuf,
-    trouble: Mutex<Option<String>>,
-    troubled: AtomicBool,
-    /// Too little room left for new messages; what is in the line may still use it.
-    low_space: AtomicBool,
-    /// So many bytes may new messages take until the keeper looks again.
-    room: AtomicI64,
-    names: Arc<names::Names>,
-    tail: Arc<tail::Tail>,
-    /// The checkpoint failed: the writer opens its handle anew.
-    suspect: AtomicBool,
-    /// Something was written since the keeper last copied the log.
-    written: AtomicBool,
-    /// The log is large: the writer begins it anew.
-    restart_log: AtomicBool,
-    stopping: AtomicBool,
-    /// Held until the last thread has ended, so that two writers never meet.
-    lock: lock::Lock,
-}
-
-impl Sqlite {
-    fn set_trouble(&self, trouble: Option<String>) {
-        self.troubled.store(trouble.is_some(), Ordering::Relaxed);
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
-
-    /// Whether there is room for these messages and for what becomes of them. It is theirs then.
-    fn take_room(&self, messages: &[NewMessage]) -> bool {
-        let bytes = messages.iter().map(|message| message.incoming.raw.body.len() as u64).sum();
-        let cost = i64::try_from(space::cost(messages.len() as u64, bytes)).unwrap_or(i64::MAX);
-        self.room.fetch_sub(cost, Ordering::Relaxed) >= cost
-    }
-
-    /// A transaction went through: whatever the trouble was, it is over.
-    fn note_written(&self) {
-        self.written.store(true, Ordering::Relaxed);
-        if self.troubled.load(Ordering::Relaxed) {
-            tracing::warn!("the store can write again");
-            self.set_trouble(None);
-        }
-    }
-}
 
 /// The store in one SQLite file.
 pub struct SqliteStore {
@@ -116,7 +70,7 @@ pub struct SqliteStore {
 
 /// What all ways to one file share.
 struct Home {
-    shared: Arc<Sqlite>,
+    shared: Arc<Shared>,
     writer: Mutex<Option<Arc<writer::Writer>>>,
     readers: reader::Readers,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -144,20 +98,7 @@ impl SqliteStore {
     /// [`OpenError`]: another process has it, it is newer than this program, it is no store of ours, or the disk fails.
     pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
         let (lock, handle) = open::open(path)?;
-        let shared = Arc::new(Sqlite {
-            path: path.to_owned(),
-            trouble: Mutex::new(None),
-            troubled: AtomicBool::new(false),
-            low_space: AtomicBool::new(false),
-            room: AtomicI64::new(i64::MAX),
-            names: handle.names().clone(),
-            tail: handle.tail().clone(),
-            suspect: AtomicBool::new(false),
-            written: AtomicBool::new(true),
-            restart_log: AtomicBool::new(false),
-            stopping: AtomicBool::new(false),
-            lock,
-        });
+        let shared = Arc::new(Shared::new(path, &handle, lock));
         let (writer, thread) = writer::Writer::start(shared.clone(), handle)?;
         let writer = Arc::new(writer);
         let keeper = keeper::start(shared.clone(), Arc::downgrade(&writer))?;
@@ -451,10 +392,7 @@ impl Store for SqliteStore {
     }
 
     fn health(&self) -> Health {
-        let mut trouble = self.home.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if trouble.is_none() && self.home.shared.low_space.load(Ordering::Relaxed) {
-            trouble = Some("the disk is nearly full".into());
-        }
+        let trouble = self.home.shared.trouble();
         let bytes = |suffix: &str| {
             std::fs::metadata(open::beside(&self.home.shared.path, suffix)).map_or(0, |metadata| metadata.len())
         };

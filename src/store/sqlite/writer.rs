@@ -4,7 +4,7 @@
 //! disk, the next batch gathers in the queue, so the batch grows with the load and nobody waits for a timer. Work behind
 //! the door gives way to it: in a flood the door stays quick, and the line catches up afterwards.
 
-use super::{Sqlite, handle::Handle, keys, names::Names, open};
+use super::{handle::Handle, keys, names::Names, open, shared::Shared};
 use crate::store::{Result, StoreError};
 use rusqlite::ErrorCode;
 use std::{
@@ -82,7 +82,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread with an open connection.
-    pub(super) fn start(shared: Arc<Sqlite>, handle: Handle) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+    pub(super) fn start(shared: Arc<Shared>, handle: Handle) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new().name("store-writer".into());
         let thread = thread.spawn(move || Thread { shared, handle: Some(handle), failed_at: None }.work(jobs))?;
@@ -103,7 +103,7 @@ impl Writer {
 }
 
 struct Thread {
-    shared: Arc<Sqlite>,
+    shared: Arc<Shared>,
     handle: Option<Handle>,
     failed_at: Option<Instant>,
 }
