@@ -51,10 +51,28 @@ fn luhn(digits: impl DoubleEndedIterator<Item = u8>) -> u8 {
     ((10 - sum % 10) % 10) as u8 + b'0'
 }
 
+/// Writes `number` into `digits`, with zeros before it.
+fn put(digits: &mut [u8], number: u32) {
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+}
+
 impl fmt::Display for Number {
+    /// In one piece, and without the formats of the standard library: each message has its number written a dozen times.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = format!("{:08}{:06}", self.day, self.sequence);
-        write!(f, "{}-{}-{}", &digits[..8], &digits[8..], char::from(luhn(digits.bytes())))
+        let (mut day, mut sequence, mut text) = ([0; 8], [0; 10], [b'-'; 21]);
+        put(&mut day, self.day);
+        put(&mut sequence, self.sequence);
+        let beyond = sequence[..4].iter().take_while(|digit| **digit == b'0').count();
+        let sequence = &sequence[beyond..];
+        let end = 9 + sequence.len();
+        text[..8].copy_from_slice(&day);
+        text[9..end].copy_from_slice(sequence);
+        text[end + 1] = luhn(day.iter().chain(sequence).copied());
+        f.write_str(std::str::from_utf8(&text[..end + 2]).map_err(|_| fmt::Error)?)
     }
 }
 

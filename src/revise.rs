@@ -68,17 +68,24 @@ impl Draft {
 impl Reviser {
     /// The change that makes `draft` of `row`, told as `ticket.updated` if there is something to tell.
     pub fn updated(&self, row: &TicketRow, draft: &Draft) -> TicketChange {
-        let events = match draft.changed.is_empty() {
-            true => Vec::new(),
-            false => vec![self.events.event(kind::UPDATED, row.number, &self.now(), &draft.ticket, &draft.changed)],
-        };
-        TicketChange { events, ..Self::plain(row, draft) }
+        let mut change = Self::plain(row, draft);
+        if !draft.changed.is_empty() {
+            change.events.push(self.events.event(
+                kind::UPDATED,
+                row.number,
+                &self.now(),
+                &change.document,
+                &draft.changed,
+            ));
+        }
+        change
     }
 
     /// The change that makes `draft` of `row`, told as an event of `kind`.
     pub fn told(&self, row: &TicketRow, draft: &Draft, kind: &'static str, change: Value) -> TicketChange {
-        let event = self.events.event(kind, row.number, &self.now(), &draft.ticket, change);
-        TicketChange { events: vec![event], ..Self::plain(row, draft) }
+        let plain = Self::plain(row, draft);
+        let event = self.events.event(kind, row.number, &self.now(), &plain.document, change);
+        TicketChange { events: vec![event], ..plain }
     }
 
     fn plain(row: &TicketRow, draft: &Draft) -> TicketChange {

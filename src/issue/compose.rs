@@ -93,8 +93,8 @@ impl Issuer {
             publish,
             replies: Vec::new(),
         };
-        // Written out once, for the store and for the event alike. It holds strings and numbers only, so it is JSON.
-        let document = serde_json::value::to_raw_value(&ticket).map_err(|_| NotNow::Later)?;
+        // Written out once, for the store and for the event alike.
+        let document = ticket.to_json().map_err(|_| NotNow::Later)?;
         let mut events = vec![self.reviser.events.event(kind::CREATED, message.number, &at, &document, ())];
         events.extend(ticket.incident.as_ref().map(|incident| {
             let change = json!({ "incident": incident.id, "size": incident.size, "reason": incident.reason });
@@ -111,7 +111,7 @@ impl Issuer {
             sender: message.sender.clone().filter(|_| channel.parts.converses || channel.parts.replier.is_some()),
             received_at: message.received_at,
             receipt: receipt(channel, message).filter(|_| wants_receipt),
-            document: Box::<str>::from(document).into_string(),
+            document,
             repeats: repeats.map(Box::new),
             joins: link.joins(),
             unchecked,

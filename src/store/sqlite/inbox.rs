@@ -177,7 +177,7 @@ pub(super) fn pending(
     now: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Vec<Message>> {
-    let mut messages = Vec::new();
+    let mut messages = Vec::with_capacity(limit);
     let mut read_all = |sql: &str, params: &[i64]| -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(params))?;

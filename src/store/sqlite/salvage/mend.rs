@@ -136,7 +136,7 @@ fn events(new: &Connection, carried: &Carried, report: &mut Report) -> rusqlite:
         let time = Timestamp::from_millisecond(row.get(1)?).unwrap_or_default().to_string();
         let Ok(document) = RawValue::from_string(row.get(2)?) else { continue };
         last += 1;
-        log::write(new, &mut events.event(kind::CREATED, number, &time, document, ()), last)?;
+        log::write(new, &mut events.event(kind::CREATED, number, &time, document.get(), ()), last)?;
         report.rebuilt += 1;
     }
     Ok(())
