@@ -61,8 +61,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         None => Repeats::in_memory(judgement, window),
         Some(url) => {
             let redis = Arc::new(shared::Redis::new(url).context("repeats.url")?);
-            // Its own, also where another one runs elsewhere: in containers all have the same process id.
-            let prefix = format!("jiesu:backtest:{}", ulid::Ulid::generate());
+            // Its own, also where another one runs elsewhere: in containers all have the same process id. And short, for it
+            // is in the key of every entry: the last six characters are thirty random bits.
+            let own = ulid::Ulid::generate().to_string();
+            let prefix = format!("jiesu:backtest:{}", own.get(20..).unwrap_or(&own));
             Repeats::in_redis(judgement, window, redis, &prefix).with_life(LEFT)
         }
     };

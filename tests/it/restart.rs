@@ -1,6 +1,6 @@
 //! Starting again: after a flood, on a damaged file, beside another process, under an older program.
 
-use crate::harness::{Answer, Gateway, Site, post_all, seconds, setting, until};
+use crate::harness::{Answer, Gateway, Site, eventually, get, post_all, seconds, setting, until};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
@@ -52,6 +52,11 @@ async fn killed_store() -> (Site, Vec<String>) {
     site.core.always(Answer::Reset);
     let mut gateway = site.start().await;
     let numbers = post_all(gateway.public, appeals("old", 300), 1).await;
+    eventually("the tickets", seconds(30), async || {
+        let page = get(gateway.admin, "/api/v1/events?after=0&limit=300").await.json();
+        (page["events"].as_array().unwrap().len() == numbers.len()).then_some(())
+    })
+    .await;
     gateway.kill();
     (site, numbers)
 }
